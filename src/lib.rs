@@ -1,0 +1,47 @@
+//! singleton-guard: a Kubernetes admission webhook that keeps a marked workload at one replica, whichever way the
+//! request comes.
+//!
+//! # The map
+//!
+//! A request flows one way:
+//!
+//! ```text
+//! bytes -> review::read -> policy::evaluate -> Decided(Decision) ----------------------> review::write -> bytes
+//!                                           \-> Ask(Lookup, Pending)                    /
+//!                                                  cluster answers -> Pending::resume --
+//! ```
+//!
+//! *Pure rooms* compile without the feature `server`; they know neither kube nor axum, tokio or rustls:
+//!
+//! * [`settings`]: the validated configuration, as plain data.
+//! * [`review`]: the wire, with own lean types borrowed from the body.
+//! * [`policy`]: the decision. `evaluate` is its whole control flow; [`policy::rules`] holds one file per rule,
+//!   [`policy::violation`] every sentence a user may read, [`policy::kind`] the guarded kinds, [`policy::webhook`] the
+//!   rows of the webhook configuration.
+//! * [`certs::plan`]: whether a certificate is kept or made anew.
+//!
+//! *The shell*, only with the feature `server`, does the IO:
+//!
+//! * `run` builds everything once and starts the named tasks; `args` and `telemetry` are what they say.
+//! * `server` terminates TLS, reads bodies, keeps deadlines and drains.
+//! * `cluster` answers a look-up: the only thing a request ever waits for.
+//! * `certs` makes, stores, publishes and serves certificates.
+//!
+//! Two registries carry all growth: [`policy::kind::KINDS`], one line per guarded resource, and
+//! [`policy::rules::RULES`], one file and one line per rule. The chart's webhook configurations, its RBAC and the
+//! tables of the README come from them; the tests compare, `UPDATE=1 cargo test` rewrites.
+//!
+//! # Invariants
+//!
+//! | invariant | enforced by |
+//! |---|---|
+//! | pure rooms do no IO and read no clock | the compiler (`cargo check --lib --no-default-features`) and the architecture test |
+//! | a decision always exists: neither a panic nor an unreadable body leaves a request without an answer in words | `tests/server`, the properties on arbitrary bytes |
+//! | at most one question per request, and only if its answer matters | the types of [`policy::Step`]; `asks` in the cases |
+//! | an answer carries the uid of its review, a validating one never a patch | [`review::write`]; the cases |
+//! | no side effects: a review changes nothing but its answer | the architecture test: only `certs` writes to the API server |
+//! | no `unwrap`, indexing or `as` on input | the lints in `Cargo.toml` |
+
+pub mod policy;
+pub mod review;
+pub mod settings;

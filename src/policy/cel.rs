@@ -1,0 +1,38 @@
+//! The pieces of CEL that the rules' triggers are made of. `MARK` stands for the label key of the mark.
+//!
+//! Optional syntax throughout: a condition that fails to evaluate makes the API server refuse the request
+//! (`failurePolicy: Fail`), so a missing field must never be an error. `oldObject` is null on CREATE; every use of it
+//! stands behind a test of the operation.
+
+/// The object is new.
+pub(crate) const CREATE: &str = "request.operation == 'CREATE'";
+/// The object exists.
+pub(crate) const UPDATE: &str = "request.operation == 'UPDATE'";
+
+/// Desired replicas after the request, of anything but a Scale.
+pub(crate) const REPLICAS: &str = "object.spec.?replicas.orValue(1)";
+/// Desired replicas before the request.
+pub(crate) const OLD_REPLICAS: &str = "oldObject.spec.?replicas.orValue(1)";
+/// Pods that the controller counts, after the request.
+pub(crate) const RUNNING: &str = "object.?status.?replicas.orValue(0)";
+/// Pods that the controller counted before it.
+pub(crate) const OLD_RUNNING: &str = "oldObject.?status.?replicas.orValue(0)";
+
+/// The mark after the request, empty where there is none.
+pub(crate) const MARK_VALUE: &str = "object.metadata.?labels[?'MARK'].orValue('')";
+/// The mark before it.
+pub(crate) const OLD_MARK_VALUE: &str = "oldObject.metadata.?labels[?'MARK'].orValue('')";
+/// Whether there is a mark after the request.
+pub(crate) const IS_MARKED: &str = "object.metadata.?labels[?'MARK'].hasValue()";
+/// Whether there was one before it.
+pub(crate) const WAS_MARKED: &str = "oldObject.metadata.?labels[?'MARK'].hasValue()";
+
+/// Whether a Deployment controls the object, or did: the ones of `oldObject` must stand behind [`UPDATE`].
+pub(crate) const BEHIND_DEPLOYMENT: &str = "[object, oldObject].exists(o, o != null && o.metadata.?ownerReferences.orValue([])\n\
+     .exists(r, r.?controller.orValue(false) && r.kind == 'Deployment' && r.apiVersion.startsWith('apps/')))";
+/// Whether a controller manages the object after the request.
+pub(crate) const CONTROLLED: &str =
+    "object.metadata.?ownerReferences.orValue([]).exists(r, r.?controller.orValue(false))";
+/// Whether the managing controller changes.
+pub(crate) const CONTROLLER_DIFFERS: &str = "object.metadata.?ownerReferences.orValue([]).filter(r, r.?controller.orValue(false))\n\
+     != oldObject.metadata.?ownerReferences.orValue([]).filter(r, r.?controller.orValue(false))";

@@ -1,0 +1,128 @@
+//! A request, whatever its form, reduced to one change: of which workload, from what, to what, by which way.
+//!
+//! The rules see nothing else, so they are free of branches about verbs, kinds and subresources.
+
+use std::borrow::Cow;
+
+use super::kind::{Kind, Resource};
+use super::mark::{Mark, MarkKey};
+use super::object::Object;
+use super::replicas::Replicas;
+use super::request::Subresource;
+
+/// What somebody wants to do to one workload.
+#[derive(Debug, Clone)]
+pub struct Change<'a> {
+    /// The workload.
+    pub workload: Workload<'a>,
+    /// The way the request came.
+    pub via: Via,
+    /// The object as it is; absent when it is created.
+    pub from: Option<Object<'a>>,
+    /// The object as it will be.
+    pub to: Object<'a>,
+    /// The label key of the mark.
+    pub key: MarkKey,
+}
+
+/// The workload that a request is about; for a Scale its parent.
+#[derive(Debug, Clone)]
+pub struct Workload<'a> {
+    /// Its kind.
+    pub resource: Resource,
+    /// Its namespace.
+    pub namespace: Cow<'a, str>,
+    /// Its name.
+    pub name: Cow<'a, str>,
+}
+
+/// The way a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// The object itself.
+    Object,
+    /// Its `/scale`.
+    Scale,
+    /// Its `/status`: the spec cannot change, labels and owners may.
+    Status,
+}
+
+/// Whether the workload is a singleton, before and after the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// It was one.
+    pub before: bool,
+    /// It will be one.
+    pub after: bool,
+}
+
+impl Standing {
+    /// It was one or will be one.
+    #[must_use]
+    pub const fn ever(self) -> bool {
+        self.before || self.after
+    }
+}
+
+impl Change<'_> {
+    /// Whether the workload is of this kind.
+    #[must_use]
+    pub fn is(&self, kind: Kind) -> bool {
+        self.workload.resource == Resource::Guarded(kind)
+    }
+
+    /// The mark before the change; absent when the object is created.
+    #[must_use]
+    pub fn mark_before(&self) -> Mark<'_> {
+        self.from.as_ref().map_or(Mark::Absent, |object| object.mark(&self.key))
+    }
+
+    /// The mark after the change.
+    #[must_use]
+    pub fn mark_after(&self) -> Mark<'_> {
+        self.to.mark(&self.key)
+    }
+
+    /// Desired replicas before the change; `None` when the object is created.
+    #[must_use]
+    pub fn replicas_before(&self) -> Option<Replicas<'_>> {
+        self.from.as_ref().map(|object| object.spec.replicas.or(self.absent_replicas()))
+    }
+
+    /// Desired replicas after the change.
+    #[must_use]
+    pub fn replicas_after(&self) -> Replicas<'_> {
+        self.to.spec.replicas.or(self.absent_replicas())
+    }
+
+    /// Whether the request asks for more replicas than are desired now. A new object asks for all of its own.
+    #[must_use]
+    pub fn scales_up(&self) -> bool {
+        self.replicas_before().is_none_or(|before| self.replicas_after().increases_from(before))
+    }
+
+    /// Whether there may be a Pod: one is desired, or the controller still counts one.
+    #[must_use]
+    pub fn may_have_pod(&self) -> bool {
+        self.replicas_before().is_some_and(|replicas| replicas.exceeds(0))
+            || self.from.as_ref().is_some_and(|object| object.status.replicas.exceeds(0))
+    }
+
+    /// The API server fills in 1 for a workload; a Scale leaves 0 out (`omitempty` in `autoscaling/v1`).
+    fn absent_replicas(&self) -> i64 {
+        match self.via {
+            Via::Scale => 0,
+            Via::Object | Via::Status => 1,
+        }
+    }
+}
+
+impl From<Subresource> for Via {
+    fn from(subresource: Subresource) -> Self {
+        match subresource {
+            Subresource::Scale => Self::Scale,
+            Subresource::Status => Self::Status,
+            Subresource::Main | Subresource::Other => Self::Object,
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The answer to a request. A decision always exists: there is no error beside it.
+
+use json_patch::Patch;
+
+use super::lookup::Unknown;
+use super::mark::MarkKey;
+use super::text::{clip, line};
+use super::violation::{Code, Violation};
+
+/// The answer to one request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    verdict: Verdict,
+    warnings: Vec<String>,
+    released: bool,
+}
+
+/// Whether the request may go on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// It may.
+    Allowed,
+    /// It may, and the object is completed first. Only ever the answer to a mutating request.
+    Completed(Patch),
+    /// It breaks rules.
+    Denied(Denial),
+    /// It might break a rule, and that could not be found out. Never looks like a refusal by a rule.
+    Undecided {
+        /// One line for the user.
+        message: String,
+    },
+}
+
+/// Which rules a request breaks, in the order in which they are reported. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// The workload.
+    pub subject: Subject,
+    /// The label key of the mark, for the texts.
+    pub key: MarkKey,
+    /// The first violation: the one a person reads.
+    pub first: Violation,
+    /// The others.
+    pub others: Vec<Violation>,
+}
+
+/// What a refusal is about, as `StatusDetails` of `metav1` wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// API group.
+    pub group: &'static str,
+    /// `kind` of the object; for a Scale that of its parent.
+    pub kind: &'static str,
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Uid; empty where the API server has not given one yet.
+    pub uid: String,
+}
+
+impl Decision {
+    /// Allowed, with words for the person who asked.
+    #[must_use]
+    pub const fn allowed_with(warnings: Vec<String>) -> Self {
+        Self { verdict: Verdict::Allowed, warnings, released: false }
+    }
+
+    /// Allowed.
+    pub const ALLOWED: Self = Self::allowed_with(Vec::new());
+
+    /// Allowed, and the workload is a singleton no longer.
+    #[must_use]
+    pub fn release(subject: &Subject) -> Self {
+        let warning =
+            line("", &subject.id(), " is no longer a singleton: nothing keeps it at one replica", WARNING_MAX);
+        Self { verdict: Verdict::Allowed, warnings: vec![warning], released: true }
+    }
+
+    /// Allowed once the patch is applied.
+    #[must_use]
+    pub fn completed(patch: Patch, warnings: Vec<String>) -> Self {
+        Self { verdict: Verdict::Completed(patch), warnings, released: false }
+    }
+
+    /// Refused. The remedies go along as warnings.
+    #[must_use]
+    pub fn denied(denial: Denial) -> Self {
+        let mut warnings = vec![remedy(&denial.first)];
+        if let Some(other) = denial.others.iter().map(remedy).find(|other| !warnings.contains(other)) {
+            warnings.push(other);
+        }
+        Self { verdict: Verdict::Denied(denial), warnings, released: false }
+    }
+
+    /// Refused because the cluster could not be asked whether the workload is a singleton.
+    #[must_use]
+    pub fn unknown(subject: &Subject, cause: &Unknown) -> Self {
+        let after = format!(" is a singleton is unknown: {}; nothing was changed", clip(&cause.to_string(), CAUSE_MAX));
+        Self::undecided(line(&format!("{COULD_NOT_DECIDE} whether "), &subject.id(), &after, LINE_MAX))
+    }
+
+    /// Refused because of a fault of ours, or because the request could not be understood.
+    #[must_use]
+    pub fn could_not_decide(cause: &str) -> Self {
+        Self::undecided(line(&format!("{COULD_NOT_DECIDE} "), cause, "; nothing was changed", LINE_MAX))
+    }
+
+    fn undecided(message: String) -> Self {
+        Self { verdict: Verdict::Undecided { message }, warnings: Vec::new(), released: false }
+    }
+
+    /// Whether, and how, the request may go on.
+    #[must_use]
+    pub const fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// Whether the request may go on.
+    #[must_use]
+    pub const fn allowed(&self) -> bool {
+        matches!(self.verdict, Verdict::Allowed | Verdict::Completed(_))
+    }
+
+    /// Whether it was refused because it could not be decided.
+    #[must_use]
+    pub const fn is_undecided(&self) -> bool {
+        matches!(self.verdict, Verdict::Undecided { .. })
+    }
+
+    /// Whether a workload is a singleton no longer: worth a line in the log.
+    #[must_use]
+    pub const fn released(&self) -> bool {
+        self.released
+    }
+
+    /// Code of the rule that is reported, if one is broken.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        match &self.verdict {
+            Verdict::Denied(denial) => Some(denial.first.code()),
+            _ => None,
+        }
+    }
+
+    /// The one line that says why it was refused, of at most 250 characters.
+    #[must_use]
+    pub fn message(&self) -> Option<String> {
+        match &self.verdict {
+            Verdict::Denied(denial) => Some(denial.message(&denial.first)),
+            Verdict::Undecided { message } => Some(message.clone()),
+            Verdict::Allowed | Verdict::Completed(_) => None,
+        }
+    }
+
+    /// Lines that kubectl prints before the answer, of at most 120 characters each.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+impl Denial {
+    /// All violations, the reported one first.
+    pub fn violations(&self) -> impl Iterator<Item = &Violation> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// One violation as a line. A long name is shortened in its middle, the code and the value never are.
+    #[must_use]
+    pub fn message(&self, violation: &Violation) -> String {
+        let sentence = violation.sentence(&self.key);
+        // "SG006 StatefulSet pay/ledger: label ... must", but "SG001 StatefulSet pay/ledger is a singleton: ...".
+        let joint = if sentence.starts_with("label") { ": " } else { " " };
+        let before = format!("{} {} ", violation.code(), self.subject.kind);
+        line(&before, &self.subject.path(), &format!("{joint}{sentence}"), LINE_MAX)
+    }
+}
+
+impl Subject {
+    /// `namespace/name`.
+    fn path(&self) -> String {
+        let name = if self.name.is_empty() { "(name to be generated)" } else { &self.name };
+        format!("{}/{name}", self.namespace)
+    }
+
+    fn id(&self) -> String {
+        format!("{} {}", self.kind, self.path())
+    }
+}
+
+fn remedy(violation: &Violation) -> String {
+    format!("{}: {}", violation.code(), violation.remedy())
+}
+
+const COULD_NOT_DECIDE: &str = "could not decide";
+/// kubectl and the events of the autoscaler show the message as one line.
+const LINE_MAX: usize = 250;
+/// The API server asks for at most 120 characters a warning (`AdmissionResponse.warnings`).
+const WARNING_MAX: usize = 120;
+const CAUSE_MAX: usize = 120;

@@ -1,0 +1,185 @@
+//! What the mutating webhook fills in, as JSON patches. Only where a field is absent or equal to the API server's own
+//! default; applying it twice changes nothing more. The validating side judges the result.
+//!
+//! Never on an object with a controller owner: a label or a strategy added there makes the owner start over. Never in
+//! the Pod template of an existing workload: that would restart the singleton. Every patch is an `add` of a member to
+//! an object that is there, because a patch that does not apply is an error for the user whatever the failure policy.
+
+use std::borrow::Cow;
+
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, Patch, PatchOperation};
+use serde_json::{Value, json};
+
+use super::cel;
+use super::decision::Decision;
+use super::kind::{Kind, Resource};
+use super::mark::is_dns_label;
+use super::object::{Object, Strategy};
+use super::request::{Operation, Request, Subresource};
+use crate::settings::Settings;
+
+/// Completes the object of a request.
+#[must_use]
+pub(super) fn complete(request: &Request<'_>, settings: &Settings) -> Decision {
+    let Some(object) = request.object.as_ref().filter(|_| request.subresource == Subresource::Main) else {
+        return Decision::ALLOWED;
+    };
+    if object.metadata.deletion_timestamp.is_some() || object.metadata.controller().is_some() {
+        return Decision::ALLOWED;
+    }
+    let is_marked = object.mark(&settings.mark).is_present();
+    let old = request.old_object.as_ref();
+    let was_marked = old.is_some_and(|old| old.mark(&settings.mark).is_present());
+    let default = match request.resource {
+        Resource::Guarded(Kind::Deployment) if is_marked => strategy(object, old),
+        Resource::Guarded(Kind::StatefulSet) => match (request.operation, old) {
+            (Operation::Create, _) if is_marked => governing_service(object),
+            (Operation::Update, Some(old)) => kept_service(object, old, is_marked || was_marked),
+            _ => None,
+        },
+        _ => None,
+    };
+    default.map_or(Decision::ALLOWED, |default| {
+        let pointer = PointerBuf::from_tokens(["spec", default.field]);
+        let patch = Patch(vec![PatchOperation::Add(AddOperation { path: pointer, value: default.value })]);
+        Decision::completed(patch, default.warning.map(ToOwned::to_owned).into_iter().collect())
+    })
+}
+
+/// A field of `spec` to be filled in.
+struct Default {
+    field: &'static str,
+    value: Value,
+    warning: Option<&'static str>,
+}
+
+/// A singleton Deployment is recreated, not rolled. A later patch may bring only a part of a strategy, and then the
+/// stored part and the new one contradict each other; the API server would refuse that, so the part that the request
+/// did not bring gives way.
+fn strategy(object: &Object<'_>, old: Option<&Object<'_>>) -> Option<Default> {
+    let absent = Strategy::default();
+    let wanted = object.spec.strategy.as_ref().unwrap_or(&absent);
+    let stored = old.map(|old| old.spec.strategy.as_ref().unwrap_or(&absent));
+    let recreates = |strategy: &Strategy<'_>| strategy.type_.as_deref() == Some(RECREATE);
+    if recreates(wanted) {
+        let bounds = wanted.rolling_update.as_ref()?;
+        let brought_bounds = recreates(stored?);
+        let value = if brought_bounds {
+            json!({"type": ROLLING_UPDATE, "rollingUpdate": {
+                "maxSurge": int_or_string(&bounds.max_surge), "maxUnavailable": int_or_string(&bounds.max_unavailable),
+            }})
+        } else {
+            json!({"type": RECREATE})
+        };
+        return Some(Default { field: "strategy", value, warning: None });
+    }
+    is_server_default(wanted).then(|| Default {
+        field: "strategy",
+        value: json!({"type": RECREATE}),
+        warning: (!stored.is_some_and(recreates)).then_some(RECREATED),
+    })
+}
+
+fn is_server_default(strategy: &Strategy<'_>) -> bool {
+    strategy.type_.as_deref().is_none_or(|type_| type_ == ROLLING_UPDATE)
+        && strategy
+            .rolling_update
+            .as_ref()
+            .is_none_or(|bounds| bounds.max_surge.is_server_default() && bounds.max_unavailable.is_server_default())
+}
+
+/// The value as it was written; the API server fills in an absent one again.
+fn int_or_string(bound: &super::int_or_string::IntOrString<'_>) -> Value {
+    use super::int_or_string::IntOrString::{Absent, Int, Text, Unreadable};
+    match bound {
+        Absent => Value::Null,
+        Int(count) => json!(count),
+        Text(text) => json!(text),
+        Unreadable(json) => serde_json::from_str(json).unwrap_or_default(),
+    }
+}
+
+/// A StatefulSet is governed by the Service of its own name, so that the Pod has a name of its own. Not where the
+/// name is still to be generated.
+fn governing_service(object: &Object<'_>) -> Option<Default> {
+    let name = &object.metadata.name;
+    (service_name(object).is_empty() && !name.is_empty()).then(|| Default {
+        field: "serviceName",
+        value: Value::String(service_label(name).into_owned()),
+        warning: None,
+    })
+}
+
+/// `serviceName` is immutable: a manifest that never had it must stay applicable to a StatefulSet that we gave one,
+/// also after its release.
+fn kept_service(object: &Object<'_>, old: &Object<'_>, guarded: bool) -> Option<Default> {
+    let kept = service_name(old);
+    (service_name(object).is_empty() && !kept.is_empty()).then(|| Default {
+        field: "serviceName",
+        value: Value::String(kept.to_owned()),
+        warning: (!guarded).then_some(SERVICE_NAME_KEPT),
+    })
+}
+
+fn service_name<'a>(object: &'a Object<'_>) -> &'a str {
+    object.spec.service_name.as_deref().unwrap_or_default()
+}
+
+/// The name itself where a Service may be called so (RFC 1035 label), else one derived from it that no other
+/// StatefulSet of the namespace derives: names may hold dots, begin with a digit and be 253 characters long.
+fn service_label(name: &str) -> Cow<'_, str> {
+    if is_dns_label(name) && !name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Cow::Borrowed(name);
+    }
+    let mut label = String::from(if name.starts_with(|c: char| c.is_ascii_lowercase()) { "" } else { "s-" });
+    label.extend(name.chars().map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' }));
+    label.truncate(LABEL_MAX - HASH_LENGTH - 1);
+    Cow::Owned(format!("{}-{:08x}", label.trim_end_matches('-'), fnv1a(name)))
+}
+
+/// FNV-1a, 32 bits: it tells apart names that are shortened alike, and must never change.
+fn fnv1a(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// The CEL conditions without which nothing is filled in, of an object that is marked or was.
+pub(crate) const TRIGGERS: [fn() -> String; 2] = [strategy_trigger, service_name_trigger];
+
+fn strategy_trigger() -> String {
+    format!(
+        "request.resource.resource == 'deployments' && {is_marked}\n\
+         && (object.spec.?strategy.?type.orValue('RollingUpdate') == 'RollingUpdate'\n\
+         && object.spec.?strategy.?rollingUpdate.?maxSurge.orValue('25%') == '25%'\n\
+         && object.spec.?strategy.?rollingUpdate.?maxUnavailable.orValue('25%') == '25%'\n\
+         || {update} && object.spec.?strategy.?type.orValue('') == 'Recreate'\n\
+         && object.spec.?strategy.?rollingUpdate.hasValue())",
+        is_marked = cel::IS_MARKED,
+        update = cel::UPDATE,
+    )
+}
+
+fn service_name_trigger() -> String {
+    format!(
+        "request.resource.resource == 'statefulsets' && object.spec.?serviceName.orValue('') == ''\n\
+         && ({create} && {is_marked} || {update} && oldObject.spec.?serviceName.orValue('') != '')",
+        create = cel::CREATE,
+        update = cel::UPDATE,
+        is_marked = cel::IS_MARKED,
+    )
+}
+
+/// The CEL condition under which a StatefulSet loses its `serviceName`.
+pub(crate) fn service_name_lost() -> String {
+    "object.spec.?serviceName.orValue('') == '' && oldObject.spec.?serviceName.orValue('') != ''".to_owned()
+}
+
+const RECREATE: &str = "Recreate";
+const ROLLING_UPDATE: &str = "RollingUpdate";
+const RECREATED: &str =
+    "spec.strategy is set to Recreate: a rolling update would run a second copy of a singleton (SG002)";
+const SERVICE_NAME_KEPT: &str =
+    "spec.serviceName is kept: it was filled in while this was a singleton, and it is immutable";
+/// RFC 1035.
+const LABEL_MAX: usize = 63;
+const HASH_LENGTH: usize = 8;

@@ -1,0 +1,43 @@
+//! Who and what is never judged. Each exemption stands beside the CEL condition that keeps such a request from being
+//! sent to us at all, so it holds while we are down too; the process applies the same ones to what it is sent.
+//!
+//! Nothing here can be set by a tenant: namespaces are named in the settings, users and groups come from the API
+//! server's own authentication.
+
+use super::kind::{Kind, Resource};
+use super::request::{Request, Subresource};
+use crate::settings::Settings;
+
+/// Whether no rule applies to this request.
+#[must_use]
+pub fn applies(request: &Request<'_>, settings: &Settings) -> bool {
+    settings.exempts(&request.namespace)
+        || request.groups.iter().any(|group| group == BREAK_GLASS)
+        || (owns_replica_sets(&request.user)
+            && request.resource == Resource::Guarded(Kind::ReplicaSet)
+            && request.subresource != Subresource::Scale)
+}
+
+/// The CEL condition under which the writer of a ReplicaSet is judged.
+#[must_use]
+pub fn replica_set_writer_condition() -> String {
+    let users: Vec<_> = REPLICA_SET_WRITERS.iter().map(|user| format!("'{user}'")).collect();
+    format!("!(request.userInfo.username in [{}])", users.join(", "))
+}
+
+fn owns_replica_sets(user: &str) -> bool {
+    REPLICA_SET_WRITERS.contains(&user)
+}
+
+/// The group that breaks the glass: used by explicit impersonation, recorded in the API server's audit log.
+pub const BREAK_GLASS: &str = "singleton-guard:break-glass";
+
+/// The controllers that make, scale, adopt and release ReplicaSets for a Deployment. Their own writes are never
+/// judged: the Deployment was. The last one is what all of them are called in a cluster whose controller-manager
+/// runs without `--use-service-account-credentials`.
+pub const REPLICA_SET_WRITERS: [&str; 4] = [
+    "system:serviceaccount:kube-system:deployment-controller",
+    "system:serviceaccount:kube-system:replicaset-controller",
+    "system:serviceaccount:kube-system:generic-garbage-collector",
+    "system:kube-controller-manager",
+];

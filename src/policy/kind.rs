@@ -1,0 +1,159 @@
+//! The kinds of workload: which can be singletons, which cannot, and what a request is about.
+//!
+//! [`KINDS`] is a registry: one line here guards another built-in kind. The chart's webhook rules, its RBAC, the
+//! tables of the README and the cases' coverage check follow from it.
+
+/// A workload kind that can be a singleton.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `apps/v1` StatefulSet.
+    StatefulSet,
+    /// `apps/v1` ReplicaSet.
+    ReplicaSet,
+    /// `apps/v1` Deployment.
+    Deployment,
+    /// `v1` ReplicationController.
+    ReplicationController,
+}
+
+/// What the API server calls a kind.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KindInfo {
+    /// The kind, where it is one of ours to guard.
+    pub kind: Kind,
+    /// `kind` of the object, as in `StatefulSet`.
+    pub name: &'static str,
+    /// API group; empty for the core group.
+    pub group: &'static str,
+    /// API version that our look-ups ask for.
+    pub version: &'static str,
+    /// Plural resource name, as in `statefulsets`.
+    pub resource: &'static str,
+    /// Whether a write to `/status` can change labels. The strategies of StatefulSet, ReplicaSet and
+    /// ReplicationController restore `spec` only; the one of Deployment restores the labels too (seen live).
+    pub status_writes_labels: bool,
+}
+
+/// A kind that runs Pods but cannot be a singleton: the mark on it is refused (SG006).
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unmarkable {
+    /// `kind` of the object.
+    pub name: &'static str,
+    /// API group.
+    pub group: &'static str,
+    /// Plural resource name.
+    pub resource: &'static str,
+}
+
+/// What the resource of a request is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// A kind we guard.
+    Guarded(Kind),
+    /// A kind that the mark must not be put on.
+    Unmarkable(&'static Unmarkable),
+    /// Anything else. No rule speaks about it, so it is allowed: an older replica may be asked about a
+    /// resource that only a newer chart knows.
+    Unknown,
+}
+
+impl Kind {
+    /// The names of this kind.
+    #[must_use]
+    pub const fn info(self) -> &'static KindInfo {
+        match self {
+            Self::StatefulSet => &STATEFUL_SET,
+            Self::ReplicaSet => &REPLICA_SET,
+            Self::Deployment => &DEPLOYMENT,
+            Self::ReplicationController => &REPLICATION_CONTROLLER,
+        }
+    }
+}
+
+impl Resource {
+    /// Finds the resource that a request names; the version does not matter, the API server has converted the
+    /// object to the one our webhook rules name (`matchPolicy: Equivalent`).
+    #[must_use]
+    pub fn find(group: &str, resource: &str) -> Self {
+        if let Some(info) = KINDS.iter().find(|info| info.group == group && info.resource == resource) {
+            return Self::Guarded(info.kind);
+        }
+        UNMARKABLE
+            .iter()
+            .find(|kind| kind.group == group && kind.resource == resource)
+            .map_or(Self::Unknown, Self::Unmarkable)
+    }
+
+    /// `kind` of the object, as in `StatefulSet`.
+    #[must_use]
+    pub const fn kind_name(self) -> &'static str {
+        match self {
+            Self::Guarded(kind) => kind.info().name,
+            Self::Unmarkable(kind) => kind.name,
+            Self::Unknown => "object",
+        }
+    }
+
+    /// Plural resource name; `other` for what we do not know, so that a metric label stays bounded.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Guarded(kind) => kind.info().resource,
+            Self::Unmarkable(kind) => kind.resource,
+            Self::Unknown => "other",
+        }
+    }
+
+    /// API group; empty for the core group and for what we do not know.
+    #[must_use]
+    pub const fn group(self) -> &'static str {
+        match self {
+            Self::Guarded(kind) => kind.info().group,
+            Self::Unmarkable(kind) => kind.group,
+            Self::Unknown => "",
+        }
+    }
+}
+
+/// The kinds we guard.
+pub const KINDS: [&KindInfo; 4] = [&STATEFUL_SET, &REPLICA_SET, &DEPLOYMENT, &REPLICATION_CONTROLLER];
+
+/// The kinds that the mark is refused on: they run one Pod per node, or Pods until they are done.
+pub const UNMARKABLE: [Unmarkable; 3] = [
+    Unmarkable { name: "DaemonSet", group: "apps", resource: "daemonsets" },
+    Unmarkable { name: "Job", group: "batch", resource: "jobs" },
+    Unmarkable { name: "CronJob", group: "batch", resource: "cronjobs" },
+];
+
+const STATEFUL_SET: KindInfo = KindInfo {
+    kind: Kind::StatefulSet,
+    name: "StatefulSet",
+    group: "apps",
+    version: "v1",
+    resource: "statefulsets",
+    status_writes_labels: true,
+};
+const REPLICA_SET: KindInfo = KindInfo {
+    kind: Kind::ReplicaSet,
+    name: "ReplicaSet",
+    group: "apps",
+    version: "v1",
+    resource: "replicasets",
+    status_writes_labels: true,
+};
+const DEPLOYMENT: KindInfo = KindInfo {
+    kind: Kind::Deployment,
+    name: "Deployment",
+    group: "apps",
+    version: "v1",
+    resource: "deployments",
+    status_writes_labels: false,
+};
+const REPLICATION_CONTROLLER: KindInfo = KindInfo {
+    kind: Kind::ReplicationController,
+    name: "ReplicationController",
+    group: "",
+    version: "v1",
+    resource: "replicationcontrollers",
+    status_writes_labels: true,
+};

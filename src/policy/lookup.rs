@@ -1,0 +1,136 @@
+//! The one question a decision may need to ask the cluster, and its possible answers. Data only: who answers it, and
+//! how, is the shell's business.
+//!
+//! "Cannot find out" is an answer too ([`Unknown`]): what follows from it is decided in the policy, not where the
+//! call failed.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use super::kind::Kind;
+use super::mark::MarkKey;
+use super::object;
+
+/// One object by name, and the incarnation of it that is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectRef<'a> {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: Cow<'a, str>,
+    /// Its name.
+    pub name: Cow<'a, str>,
+    /// Its uid: an object of the same name with another uid is another object.
+    pub uid: Cow<'a, str>,
+}
+
+/// What has to be known before a request can be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup<'a> {
+    /// The parent of a Scale, which carries no labels itself, and the parent's Deployment if it is a ReplicaSet.
+    Parent(ObjectRef<'a>),
+    /// The Deployments that control a ReplicaSet before and after the request. At least one is there.
+    Owners {
+        /// By the old object.
+        before: Option<ObjectRef<'a>>,
+        /// By the new object.
+        after: Option<ObjectRef<'a>>,
+    },
+}
+
+/// What the cluster said, in the shape of the question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// To [`Lookup::Parent`].
+    Parent {
+        /// Whether the parent carries the mark itself.
+        marked: bool,
+        /// Its Deployment, if it is a ReplicaSet that names one as its controller.
+        owner: Option<Owner>,
+    },
+    /// To [`Lookup::Owners`].
+    Owners {
+        /// Of the old object.
+        before: Option<Owner>,
+        /// Of the new object.
+        after: Option<Owner>,
+    },
+}
+
+/// A Deployment that a ReplicaSet names as its controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// It exists and is marked.
+    Marked,
+    /// It exists and is not marked.
+    Unmarked,
+    /// It does not exist, or only with another uid. Such an owner is no owner.
+    Gone,
+}
+
+/// Why the cluster could not be asked. The texts complete "whether ... is a singleton is unknown: ...".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    /// No answer within the deadline.
+    #[error("the API server did not answer within {} ms", .0.as_millis())]
+    Slow(Duration),
+    /// The connection failed.
+    #[error("the API server could not be reached ({0})")]
+    Unreachable(String),
+    /// The API server answered with an error.
+    #[error("the API server refused the look-up with {code} ({message})")]
+    Refused {
+        /// HTTP status code.
+        code: u16,
+        /// The API server's words.
+        message: String,
+    },
+    /// The object itself does not exist.
+    #[error("it was not found")]
+    NotFound,
+    /// An object of that name exists, but it is another one.
+    #[error("it was deleted and created again meanwhile")]
+    Replaced,
+    /// The answer was not what was asked for.
+    #[error("the API server's answer could not be read ({0})")]
+    Unreadable(String),
+    /// Too many look-ups are under way.
+    #[error("too many look-ups are under way")]
+    Busy,
+}
+
+/// The metadata of one object, read from a `PartialObjectMetadata`.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct Metadata<'a> {
+    #[serde(borrow)]
+    metadata: object::Metadata<'a>,
+}
+
+impl<'a> Metadata<'a> {
+    /// Reads the body of a metadata-only GET.
+    ///
+    /// # Errors
+    /// The body is not such an object.
+    pub fn read(body: &'a [u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(body)
+    }
+
+    /// The object's uid.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        &self.metadata.uid
+    }
+
+    /// Whether it carries the mark, whatever the value.
+    #[must_use]
+    pub fn marked(&self, key: &MarkKey) -> bool {
+        self.metadata.labels.get(key.as_str()).is_some()
+    }
+
+    /// The Deployment that controls it.
+    #[must_use]
+    pub fn deployment_owner(&self, namespace: &Cow<'a, str>) -> Option<ObjectRef<'a>> {
+        self.metadata.deployment(namespace)
+    }
+}

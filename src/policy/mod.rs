@@ -1,0 +1,187 @@
+//! The decision, pure: a request and the settings in, a decision out, with at most one question to the cluster in
+//! between. No IO, no clock, no `Result`: a decision always exists.
+//!
+//! All control flow is on this page. A question is asked only if its answer matters: the rules are run for every
+//! answer that is possible, and where all of them decide alike nobody is asked.
+
+pub(crate) mod cel;
+pub mod change;
+pub mod decision;
+mod defaults;
+pub mod exemption;
+pub mod int_or_string;
+pub mod kind;
+pub mod lookup;
+pub mod mark;
+pub mod object;
+pub mod replicas;
+pub mod request;
+pub mod rules;
+pub(crate) mod text;
+pub mod violation;
+pub mod webhook;
+
+use std::borrow::Cow;
+
+use change::{Change, Standing, Via, Workload};
+use decision::{Decision, Denial, Subject};
+use kind::{Kind, Resource};
+use lookup::{Found, Lookup, ObjectRef, Owner, Unknown};
+use object::Object;
+use request::{Operation, Phase, Request, Subresource};
+
+use crate::settings::Settings;
+
+/// How far a request is decided.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// It is.
+    Decided(Decision),
+    /// The answer to the question decides it.
+    Ask(Lookup<'a>, Pending<'a>),
+}
+
+/// A request that waits for the answer to its one question.
+#[derive(Debug)]
+pub struct Pending<'a>(Box<Change<'a>>);
+
+/// Decides a request, as far as that is possible without asking.
+#[must_use]
+pub fn evaluate<'a>(phase: Phase, request: Request<'a>, settings: &Settings) -> Step<'a> {
+    let judged = request.operation != Operation::Other && request.resource != Resource::Unknown;
+    if !judged || exemption::applies(&request, settings) {
+        return Step::Decided(Decision::ALLOWED);
+    }
+    match phase {
+        Phase::Mutate => Step::Decided(defaults::complete(&request, settings)),
+        Phase::Validate => validate(request, settings),
+    }
+}
+
+impl Pending<'_> {
+    /// Decides the request with what the cluster said. An answer that does not fit the question counts as none.
+    #[must_use]
+    pub fn resume(self, found: Result<Found, Unknown>) -> Decision {
+        let Self(change) = self;
+        match found {
+            Ok(found) => decide(&change, standing(&change, found)),
+            Err(unknown) => Decision::unknown(&subject(&change), &unknown),
+        }
+    }
+}
+
+fn validate<'a>(request: Request<'a>, settings: &Settings) -> Step<'a> {
+    let Request { resource, subresource, namespace, name, object, old_object, .. } = request;
+    let Some(to) = object else { return Step::Decided(Decision::ALLOWED) };
+    let workload = Workload { resource, namespace, name };
+    let change = Change { workload, via: subresource.into(), from: old_object, to, key: settings.mark.clone() };
+    let Some(lookup) = question(&change) else {
+        return Step::Decided(decide(&change, own_standing(&change)));
+    };
+    let mut answers = possible_answers(&lookup).map(|found| decide(&change, standing(&change, found)));
+    match answers.next() {
+        Some(first) if answers.all(|other| other == first) => Step::Decided(first),
+        _ => Step::Ask(lookup, Pending(Box::new(change))),
+    }
+}
+
+/// What would have to be known about other objects.
+fn question<'a>(change: &Change<'a>) -> Option<Lookup<'a>> {
+    let Resource::Guarded(kind) = change.workload.resource else { return None };
+    let namespace = &change.workload.namespace;
+    if change.via == Via::Scale {
+        let (name, uid) = (change.workload.name.clone(), change.to.metadata.uid.clone());
+        return Some(Lookup::Parent(ObjectRef { kind, namespace: namespace.clone(), name, uid }));
+    }
+    let owner = |object: &Object<'a>| object.metadata.deployment(namespace).filter(|_| kind == Kind::ReplicaSet);
+    let (before, after) = (change.from.as_ref().and_then(owner), owner(&change.to));
+    (before.is_some() || after.is_some()).then_some(Lookup::Owners { before, after })
+}
+
+/// Every answer that the cluster could give.
+fn possible_answers(lookup: &Lookup<'_>) -> Box<dyn Iterator<Item = Found>> {
+    const OWNERS: [Owner; 3] = [Owner::Marked, Owner::Unmarked, Owner::Gone];
+    let options = |owner: &Option<ObjectRef<'_>>| match owner {
+        Some(_) => OWNERS.map(Some).to_vec(),
+        None => vec![None],
+    };
+    match lookup {
+        Lookup::Parent(_) => Box::new([true, false].into_iter().map(|marked| Found::Parent { marked, owner: None })),
+        Lookup::Owners { before: Some(before), after: Some(after) } if before == after => {
+            Box::new(OWNERS.into_iter().map(|owner| Found::Owners { before: Some(owner), after: Some(owner) }))
+        }
+        Lookup::Owners { before, after } => {
+            let afters = options(after);
+            Box::new(
+                options(before).into_iter().flat_map(move |before| {
+                    afters.clone().into_iter().map(move |after| Found::Owners { before, after })
+                }),
+            )
+        }
+    }
+}
+
+/// Whether the workload is a singleton, where only its own mark counts.
+fn own_standing(change: &Change<'_>) -> Standing {
+    let guarded = matches!(change.workload.resource, Resource::Guarded(_));
+    Standing {
+        before: guarded && change.mark_before().is_present(),
+        after: guarded && change.mark_after().is_present(),
+    }
+}
+
+/// The same with the answer. A ReplicaSet with a Deployment is a singleton exactly if that Deployment is; its own
+/// mark counts only without one.
+fn standing(change: &Change<'_>, found: Found) -> Standing {
+    let judged_by = |owner: Option<Owner>, own_mark: bool| match owner {
+        Some(Owner::Marked) => true,
+        Some(Owner::Unmarked) => false,
+        Some(Owner::Gone) | None => own_mark,
+    };
+    match found {
+        Found::Parent { marked, owner } => {
+            let singleton = judged_by(owner, marked);
+            Standing { before: singleton, after: singleton }
+        }
+        Found::Owners { before, after } => {
+            let own = own_standing(change);
+            Standing { before: judged_by(before, own.before), after: judged_by(after, own.after) }
+        }
+    }
+}
+
+fn decide(change: &Change<'_>, standing: Standing) -> Decision {
+    let mut violations = rules::judge(change, standing).into_iter();
+    if let Some(first) = violations.next() {
+        let (subject, key) = (subject(change), change.key.clone());
+        return Decision::denied(Denial { subject, key, first, others: violations.collect() });
+    }
+    if standing.before && !standing.after {
+        return Decision::release(&subject(change));
+    }
+    Decision::ALLOWED
+}
+
+fn subject(change: &Change<'_>) -> Subject {
+    let Workload { resource, namespace, name } = &change.workload;
+    Subject {
+        group: resource.group(),
+        kind: resource.kind_name(),
+        namespace: Cow::clone(namespace).into_owned(),
+        name: name.clone().into_owned(),
+        uid: change.to.metadata.uid.clone().into_owned(),
+    }
+}
+
+impl Subresource {
+    /// How the API server names it.
+    #[must_use]
+    pub fn parse(name: &str) -> Self {
+        match name {
+            "" => Self::Main,
+            "scale" => Self::Scale,
+            "status" => Self::Status,
+            _ => Self::Other,
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The few fields of a Kubernetes object that a decision reads, borrowed from the body of the review.
+//!
+//! One set of types serves every kind: a field that a kind does not have is absent. What is not named here is
+//! skipped without being kept, so its depth and its size cost nothing. The types say what was written, the rules
+//! say what it means.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::int_or_string::IntOrString;
+use super::kind::Kind;
+use super::lookup::ObjectRef;
+use super::mark::{Mark, MarkKey};
+use super::replicas::Replicas;
+
+/// A workload, or the Scale of one.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct Object<'a> {
+    /// Standard object metadata.
+    #[serde(borrow, deserialize_with = "nullable")]
+    pub metadata: Metadata<'a>,
+    /// The desired state.
+    #[serde(borrow, deserialize_with = "nullable")]
+    pub spec: Spec<'a>,
+    /// The observed state.
+    #[serde(borrow, deserialize_with = "nullable")]
+    pub status: Status<'a>,
+}
+
+/// `ObjectMeta`, as far as we read it.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Metadata<'a> {
+    /// Name; empty in the mutating phase of a CREATE with `generateName`.
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// Uid; empty in the mutating phase of a CREATE.
+    #[serde(borrow)]
+    pub uid: Cow<'a, str>,
+    /// Labels.
+    #[serde(borrow, deserialize_with = "nullable")]
+    pub labels: Labels<'a>,
+    /// Owner references.
+    #[serde(borrow, deserialize_with = "nullable")]
+    pub owner_references: Vec<OwnerReference<'a>>,
+    /// When deletion was asked for. Only whether it is there matters.
+    #[serde(borrow)]
+    pub deletion_timestamp: Option<&'a RawValue>,
+}
+
+/// `OwnerReference` of `metav1`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct OwnerReference<'a> {
+    /// Group and version of the owner.
+    #[serde(borrow)]
+    pub api_version: Cow<'a, str>,
+    /// Kind of the owner.
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+    /// Name of the owner.
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// Uid of the owner.
+    #[serde(borrow)]
+    pub uid: Cow<'a, str>,
+    /// Whether this owner is the managing controller; the API server admits one such owner.
+    pub controller: Option<bool>,
+}
+
+/// The fields of the workloads' specs that the rules read.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Spec<'a> {
+    /// Desired number of Pods.
+    #[serde(borrow)]
+    pub replicas: Replicas<'a>,
+    /// Deployment: how a rollout replaces Pods.
+    #[serde(borrow)]
+    pub strategy: Option<Strategy<'a>>,
+    /// StatefulSet: the governing Service.
+    #[serde(borrow)]
+    pub service_name: Option<Cow<'a, str>>,
+    /// StatefulSet: where the Pods' numbers begin (KEP-3335).
+    #[serde(borrow)]
+    pub ordinals: Option<Ordinals<'a>>,
+    /// Which Pods belong to the workload: a `LabelSelector`, for a ReplicationController a map of labels.
+    #[serde(borrow)]
+    pub selector: Option<&'a RawValue>,
+    /// The Pod template, only ever compared.
+    #[serde(borrow)]
+    pub template: Option<&'a RawValue>,
+}
+
+/// `DeploymentStrategy` of `apps/v1`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Strategy<'a> {
+    /// `Recreate` or `RollingUpdate`; absent means `RollingUpdate`.
+    #[serde(rename = "type", borrow)]
+    pub type_: Option<Cow<'a, str>>,
+    /// Bounds of a rolling update.
+    #[serde(borrow)]
+    pub rolling_update: Option<RollingUpdate<'a>>,
+}
+
+/// `RollingUpdateDeployment` of `apps/v1`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct RollingUpdate<'a> {
+    /// How many Pods above the desired number a rollout may run.
+    #[serde(borrow)]
+    pub max_surge: IntOrString<'a>,
+    /// How many Pods below it.
+    #[serde(borrow)]
+    pub max_unavailable: IntOrString<'a>,
+}
+
+/// `StatefulSetOrdinals` of `apps/v1`.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct Ordinals<'a> {
+    /// The first Pod's number; absent means 0. Held like a replica count: an integer or something unreadable.
+    #[serde(borrow)]
+    pub start: Replicas<'a>,
+}
+
+/// The observed state.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct Status<'a> {
+    /// Pods that exist, as the controller last counted them.
+    #[serde(borrow)]
+    pub replicas: Replicas<'a>,
+}
+
+/// Labels, in the order they came. A key that comes twice is an error.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Labels<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl Object<'_> {
+    /// What the mark says.
+    #[must_use]
+    pub fn mark(&self, key: &MarkKey) -> Mark<'_> {
+        Mark::parse(self.metadata.labels.get(key.as_str()))
+    }
+}
+
+impl<'a> Metadata<'a> {
+    /// The managing controller.
+    #[must_use]
+    pub fn controller(&self) -> Option<&OwnerReference<'a>> {
+        self.owner_references.iter().find(|owner| owner.controller == Some(true))
+    }
+
+    /// The Deployment that controls this object, in the object's own namespace: an owner always lives there.
+    #[must_use]
+    pub fn deployment(&self, namespace: &Cow<'a, str>) -> Option<ObjectRef<'a>> {
+        let owner =
+            self.controller().filter(|owner| owner.kind == "Deployment" && owner.api_version.starts_with("apps/"))?;
+        Some(ObjectRef {
+            kind: Kind::Deployment,
+            namespace: namespace.clone(),
+            name: owner.name.clone(),
+            uid: owner.uid.clone(),
+        })
+    }
+}
+
+impl Labels<'_> {
+    /// The value of a label.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_ref())
+    }
+
+    /// The keys, in the order they came.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(key, _)| key.as_ref())
+    }
+}
+
+/// Whether two pieces of JSON say the same. Equal bytes, the API server's normal case, cost nothing more.
+#[must_use]
+pub fn same_json(a: Option<&RawValue>, b: Option<&RawValue>) -> bool {
+    match (a, b) {
+        (None, None) => true,
+        (Some(a), Some(b)) => {
+            a.get() == b.get()
+                || matches!(
+                    (serde_json::from_str::<serde_json::Value>(a.get()), serde_json::from_str::<serde_json::Value>(b.get())),
+                    (Ok(a), Ok(b)) if a == b
+                )
+        }
+        _ => false,
+    }
+}
+
+/// Go writes an empty map or pointer as `null` where the field has no `omitempty`: the same as absent.
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Pairs<'a> {
+            type Value = Labels<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of strings")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Labels<'a>, M::Error> {
+                let mut labels = Labels::default();
+                while let Some((Text(key), Text(value))) = map.next_entry()? {
+                    if labels.get(&key).is_some() {
+                        return Err(de::Error::custom(format_args!("duplicate label `{key}`")));
+                    }
+                    labels.0.push((key, value));
+                }
+                Ok(labels)
+            }
+        }
+        deserializer.deserialize_map(Pairs(PhantomData))
+    }
+}
+
+/// A string that borrows where it can: a plain `Cow<str>` as a map's key or value is always copied.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

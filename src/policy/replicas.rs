@@ -1,0 +1,78 @@
+//! A number of replicas as it was written.
+//!
+//! The rules need three answers: nothing was written, a whole number, or something that is neither. The last one is
+//! never taken for a small number: a float, a string, an overflow and an object all count as an increase.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::text::clip;
+
+/// A count as it was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Replicas<'a> {
+    /// The field is absent or `null`; what that means depends on the object (1 for a workload, 0 for a Scale).
+    #[default]
+    Absent,
+    /// A whole number.
+    Count(i64),
+    /// Anything else, as JSON text.
+    Unreadable(&'a str),
+}
+
+impl Replicas<'_> {
+    /// The same, with the default of the object filled in.
+    #[must_use]
+    pub const fn or(self, default: i64) -> Self {
+        match self {
+            Self::Absent => Self::Count(default),
+            other => other,
+        }
+    }
+
+    /// Whether this is, or may be, more than the limit.
+    #[must_use]
+    pub const fn exceeds(self, limit: i64) -> bool {
+        match self {
+            Self::Absent => false,
+            Self::Count(count) => count > limit,
+            Self::Unreadable(_) => true,
+        }
+    }
+
+    /// Whether this is, or may be, more than `from`.
+    #[must_use]
+    pub const fn increases_from(self, from: Self) -> bool {
+        match (from, self) {
+            (Self::Count(from), Self::Count(to)) => to > from,
+            (_, Self::Unreadable(_)) | (Self::Absent, Self::Count(_)) => true,
+            (_, Self::Absent) | (Self::Unreadable(_), Self::Count(_)) => false,
+        }
+    }
+}
+
+impl fmt::Display for Replicas<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("none"),
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Unreadable(json) => f.write_str(&clip(json, VALUE_MAX)),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Replicas<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = <&'a RawValue>::deserialize(deserializer)?.get();
+        Ok(match json.parse() {
+            Ok(count) => Self::Count(count),
+            Err(_) if json == "null" => Self::Absent,
+            Err(_) => Self::Unreadable(json),
+        })
+    }
+}
+
+/// How much of an unreadable value a message repeats, in characters.
+const VALUE_MAX: usize = 24;

@@ -1,0 +1,44 @@
+//! The registry of rules. A rule is one file: its prose, its check and, beside the check, the CEL condition without
+//! which it can never deny or warn. A new rule is a file, a line here, an arm in `Violation`, and two cases.
+
+mod sg001_replicas;
+mod sg002_surge;
+mod sg004_identity;
+mod sg005_release;
+mod sg006_mark;
+mod sg007_owner;
+
+use super::change::{Change, Standing};
+use super::violation::{Code, Violation};
+use super::webhook::Row;
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its stable code.
+    pub code: Code,
+    /// What it demands, in one sentence: a row of the README.
+    pub summary: &'static str,
+    /// What is wrong with the change, if anything.
+    pub check: fn(&Change<'_>, Standing) -> Vec<Violation>,
+    /// The CEL condition without which the rule can neither deny nor warn about a request that reaches this row of
+    /// the webhook configuration; `None` where it never can. `MARK` stands for the label key of the mark.
+    pub trigger: fn(Row) -> Option<String>,
+}
+
+/// All violations of a change, in the order in which they are reported.
+#[must_use]
+pub fn judge(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
+    RULES.iter().flat_map(|rule| (rule.check)(change, standing)).collect()
+}
+
+/// The rules, in the order in which their violations are reported: a request that takes the mark off *and* scales is
+/// told about the mark.
+pub const RULES: [Rule; 6] = [
+    sg006_mark::RULE,
+    sg005_release::RULE,
+    sg007_owner::RULE,
+    sg001_replicas::RULE,
+    sg002_surge::RULE,
+    sg004_identity::RULE,
+];

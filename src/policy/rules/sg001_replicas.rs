@@ -1,0 +1,77 @@
+//! SG001: a singleton has 0 or 1 replicas, by every way a request can come.
+//!
+//! Only an increase is refused. A workload that is above one already (the guard was installed later, or the glass was
+//! broken) stays editable and can be scaled down. A workload whose `spec.replicas` *or* `status.replicas` is above one
+//! cannot become a singleton: a Deployment paused in the middle of a rollout wants one Pod and has two.
+
+use super::super::cel;
+use super::super::change::{Change, Standing, Via};
+use super::super::replicas::Replicas;
+use super::super::violation::{Code, Violation};
+use super::super::webhook::Row;
+use super::Rule;
+
+pub(super) const RULE: Rule = Rule {
+    code: Code::Sg001,
+    summary: "`spec.replicas` of a singleton must be 0 or 1, on every route; what is above one, by spec or by status, cannot become a singleton",
+    check,
+    trigger,
+};
+
+fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
+    if change.via == Via::Status {
+        return Vec::new();
+    }
+    let requested = change.replicas_after();
+    let becomes = change.from.is_some() && !standing.before && standing.after;
+    if becomes {
+        return becoming(change, requested);
+    }
+    if standing.ever() && requested.exceeds(LIMIT) && change.scales_up() {
+        return vec![Violation::TooMany { requested: requested.to_string() }];
+    }
+    Vec::new()
+}
+
+fn becoming(change: &Change<'_>, requested: Replicas<'_>) -> Vec<Violation> {
+    if requested.exceeds(LIMIT) {
+        return vec![Violation::MarkedAboveOne { requested: requested.to_string() }];
+    }
+    let running = [change.from.as_ref(), Some(&change.to)]
+        .into_iter()
+        .flatten()
+        .map(|object| object.status.replicas)
+        .find(|running| running.exceeds(LIMIT));
+    running.map(|running| Violation::MarkedWhileRunning { running: running.to_string() }).into_iter().collect()
+}
+
+fn trigger(row: Row) -> Option<String> {
+    match row {
+        Row::Workload => Some(format!(
+            "{after} > 1 && ({create} || {after} > {before})\n\
+             || {update} && !{was_marked} && ({after} > 1 || {running} > 1)",
+            after = cel::REPLICAS,
+            before = cel::OLD_REPLICAS,
+            running = cel::RUNNING,
+            create = cel::CREATE,
+            update = cel::UPDATE,
+            was_marked = cel::WAS_MARKED,
+        )),
+        // A Scale leaves replicas out when they are 0, so the fields have to be asked for.
+        Row::Scale => Some(
+            "has(object.spec.replicas) && object.spec.replicas > 1\n\
+             && (!has(oldObject.spec.replicas) || object.spec.replicas > oldObject.spec.replicas)"
+                .to_owned(),
+        ),
+        Row::Owned => Some(format!(
+            "{after} > 1 && ({create} || {after} > {before})",
+            after = cel::REPLICAS,
+            before = cel::OLD_REPLICAS,
+            create = cel::CREATE,
+        )),
+        Row::Status | Row::Defaults | Row::Released => None,
+    }
+}
+
+/// The promise of the pattern.
+const LIMIT: i64 = 1;

@@ -1,0 +1,62 @@
+//! SG005: the mark comes and goes in a request of its own.
+//!
+//! It may not be taken off or changed in the request that scales up, nor be touched through `/status`, where labels
+//! of most kinds can be written but nobody looks. A ReplicaSet's own mark stays while its Deployment carries it: it
+//! is what guards the ReplicaSet once it is orphaned. A ReplicaSet that takes an owner without the mark is released
+//! too. A release by itself is allowed, and answered with a warning.
+
+use super::super::cel;
+use super::super::change::{Change, Standing, Via};
+use super::super::kind::{Kind, Resource};
+use super::super::mark::Mark;
+use super::super::violation::{Code, Violation};
+use super::super::webhook::Row;
+use super::Rule;
+
+pub(super) const RULE: Rule = Rule {
+    code: Code::Sg005,
+    summary: "the mark must not be taken off or changed in the request that scales up, nor through `/status`, nor on a ReplicaSet while its Deployment carries it",
+    check,
+    trigger,
+};
+
+fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
+    let (before, after) = (change.mark_before(), change.mark_after());
+    let Some(replicas) = change.replicas_before() else { return Vec::new() };
+    match change.via {
+        Via::Status if before != after && matches!(change.workload.resource, Resource::Guarded(_)) => {
+            vec![Violation::MarkedThroughStatus { requested: value(&after) }]
+        }
+        Via::Scale | Via::Status => Vec::new(),
+        Via::Object => {
+            let released = standing.before && !standing.after;
+            if released && change.scales_up() {
+                let requested = change.replicas_after().to_string();
+                return vec![Violation::ReleasedWhileScaling { from: replicas.to_string(), requested }];
+            }
+            // Still a singleton without its own mark: then its Deployment carries it.
+            if change.is(Kind::ReplicaSet) && standing.after && before.is_present() && !after.is_present() {
+                return vec![Violation::UnmarkedBehindOwner];
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn value(mark: &Mark<'_>) -> Option<String> {
+    match mark {
+        Mark::Absent => None,
+        Mark::Singleton => Some(super::super::mark::SINGLETON.to_owned()),
+        Mark::Strict => Some(super::super::mark::STRICT.to_owned()),
+        Mark::Malformed(value) => Some((*value).to_owned()),
+    }
+}
+
+fn trigger(row: Row) -> Option<String> {
+    match row {
+        Row::Workload => Some(format!("{} && {} && !{}", cel::UPDATE, cel::WAS_MARKED, cel::IS_MARKED)),
+        Row::Status => Some(format!("{} != {}", cel::MARK_VALUE, cel::OLD_MARK_VALUE)),
+        Row::Owned => Some(format!("{} && {}", cel::UPDATE, cel::CONTROLLER_DIFFERS)),
+        Row::Scale | Row::Defaults | Row::Released => None,
+    }
+}

@@ -1,0 +1,85 @@
+//! SG007: the ReplicaSet behind a singleton Deployment stays behind it.
+//!
+//! A Deployment finds its ReplicaSets by label and by owner reference. One that loses either is let go, runs on, and
+//! the Deployment makes another: two copies for good. So a label that the ReplicaSet's own selector names (it holds
+//! the Deployment's selector and the template's hash) and its controller may not change, through `/status` either, by
+//! anyone but the controllers whose work that is (see `exemption`).
+
+use serde_json::value::RawValue;
+
+use super::super::cel;
+use super::super::change::{Change, Standing, Via};
+use super::super::kind::Kind;
+use super::super::object::{Labels, Object};
+use super::super::violation::{Code, Violation};
+use super::super::webhook::Row;
+use super::Rule;
+
+pub(super) const RULE: Rule = Rule {
+    code: Code::Sg007,
+    summary: "a ReplicaSet behind a singleton Deployment must keep the labels its own selector names, and its controller",
+    check,
+    trigger,
+};
+
+fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
+    let Some(from) = change.from.as_ref() else { return Vec::new() };
+    let behind_deployment = from.metadata.deployment(&change.workload.namespace).is_some();
+    if !change.is(Kind::ReplicaSet) || change.via == Via::Scale || !standing.before || !behind_deployment {
+        return Vec::new();
+    }
+    let mut violations = Vec::new();
+    let controller = change.to.metadata.controller();
+    if from.metadata.controller() != controller {
+        let requested = controller.map(|owner| format!("{} {}", owner.kind, owner.name));
+        violations.push(Violation::Disowned { requested });
+    }
+    violations.extend(changed_label(from, &change.to));
+    violations
+}
+
+fn changed_label(from: &Object<'_>, to: &Object<'_>) -> Option<Violation> {
+    let (before, after) = (&from.metadata.labels, &to.metadata.labels);
+    let changed = |key: &&str| before.get(key) != after.get(key);
+    let key = match from.spec.selector.map(selected_keys) {
+        Some(Some(keys)) => keys.iter().map(String::as_str).find(changed)?.to_owned(),
+        // A selector that we cannot read may name any label.
+        Some(None) | None => before.keys().chain(after.keys()).find(changed)?.to_owned(),
+    };
+    let requested = after.get(&key).map(ToOwned::to_owned);
+    Some(Violation::SelectedLabel { key, requested })
+}
+
+/// The label keys that a `LabelSelector` names; `None` where it is not one.
+fn selected_keys(selector: &RawValue) -> Option<Vec<String>> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct LabelSelector<'a> {
+        #[serde(borrow, default)]
+        match_labels: Option<Labels<'a>>,
+        #[serde(default)]
+        match_expressions: Option<Vec<Requirement>>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Requirement {
+        key: String,
+    }
+    let selector: LabelSelector<'_> = serde_json::from_str(selector.get()).ok()?;
+    let mut keys: Vec<String> = selector.match_labels.unwrap_or_default().keys().map(ToOwned::to_owned).collect();
+    keys.extend(selector.match_expressions.unwrap_or_default().into_iter().map(|requirement| requirement.key));
+    Some(keys)
+}
+
+fn trigger(row: Row) -> Option<String> {
+    (row == Row::Owned).then(|| {
+        format!(
+            "{update} && ({controller_differs}\n\
+             || oldObject.spec.selector.?matchLabels.orValue({{}})\
+             .exists(key, object.metadata.?labels[?key] != oldObject.metadata.?labels[?key])\n\
+             || oldObject.spec.selector.?matchExpressions.orValue([])\
+             .exists(term, object.metadata.?labels[?term.key] != oldObject.metadata.?labels[?term.key]))",
+            update = cel::UPDATE,
+            controller_differs = cel::CONTROLLER_DIFFERS,
+        )
+    })
+}

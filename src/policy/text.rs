@@ -1,0 +1,38 @@
+//! Shortening text for one-line messages. Whatever a request holds, a message stays one printable line.
+
+use std::fmt::Write as _;
+
+/// The text with control characters made visible, and its middle left out where it is longer than `max` characters.
+pub(crate) fn clip(text: &str, max: usize) -> String {
+    let mut printable = String::with_capacity(text.len().min(max * 4));
+    for c in text.chars() {
+        if c.is_control() {
+            printable.push('\u{fffd}');
+        } else {
+            printable.push(c);
+        }
+    }
+    let length = printable.chars().count();
+    if length <= max {
+        return printable;
+    }
+    let kept = max.saturating_sub(ELLIPSIS.len());
+    let head = kept.div_ceil(2);
+    let mut clipped: String = printable.chars().take(head).collect();
+    clipped.push_str(ELLIPSIS);
+    clipped.extend(printable.chars().skip(length - (kept - head)));
+    clipped
+}
+
+/// `before + subject + after` within `max` characters: the subject gives way, the rest never does.
+pub(crate) fn line(before: &str, subject: &str, after: &str, max: usize) -> String {
+    let rest = before.chars().count() + after.chars().count();
+    let mut line = String::with_capacity(max);
+    // Writing to a String cannot fail.
+    let _ = write!(line, "{before}{}{after}", clip(subject, max.saturating_sub(rest).max(SUBJECT_MIN)));
+    line
+}
+
+const ELLIPSIS: &str = "...";
+/// Below this a name says nothing any more.
+const SUBJECT_MIN: usize = 16;

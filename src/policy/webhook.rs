@@ -1,0 +1,187 @@
+//! How requests reach us: the rows of the webhook configuration, as data.
+//!
+//! One row is one webhook in one configuration object. Which resources it watches follows from the kinds, and the
+//! conditions without which it is not called follow from the rules' triggers and the defaults. The chart's webhook
+//! configurations are generated from here, so that while we are down exactly those requests are held up that could
+//! be violations.
+
+use super::cel;
+use super::defaults;
+use super::exemption;
+use super::kind::{KINDS, UNMARKABLE};
+use super::request::Phase;
+use super::rules::RULES;
+
+/// One webhook. Its name is part of the product: kubectl, events, audit log and metrics carry it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Row {
+    /// The workloads themselves.
+    Workload,
+    /// Their `/scale`.
+    Scale,
+    /// ReplicaSets behind a Deployment, whatever their own labels.
+    Owned,
+    /// Their `/status`, where labels can be written.
+    Status,
+    /// Fills in what a singleton needs.
+    Defaults,
+    /// Puts back what a released StatefulSet may not lose.
+    Released,
+}
+
+/// Resources of one API group that a row watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// API group; empty for the core group.
+    pub group: &'static str,
+    /// Plural names, with their subresource where there is one.
+    pub resources: Vec<String>,
+}
+
+/// A CEL condition without which the webhook is not called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Its name.
+    pub name: &'static str,
+    /// The expression; `MARK` stands for the label key of the mark.
+    pub expression: String,
+}
+
+impl Row {
+    /// The row's name, as in `scale`; the webhook's is `scale.singleton-guard.io`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Workload => "workload",
+            Self::Scale => "scale",
+            Self::Owned => "owned",
+            Self::Status => "status",
+            Self::Defaults => "defaults",
+            Self::Released => "released",
+        }
+    }
+
+    /// What the row is for, in one sentence.
+    #[must_use]
+    pub const fn purpose(self) -> &'static str {
+        match self {
+            Self::Workload => {
+                "judges the marked workloads themselves, and refuses the mark on kinds that cannot be singletons"
+            }
+            Self::Scale => "judges scaling above one; a Scale carries no labels, so its parent is looked up",
+            Self::Owned => "judges what people do to the ReplicaSet behind a Deployment; the Deployment is looked up",
+            Self::Status => "keeps the mark from being written through /status",
+            Self::Defaults => {
+                "completes marked workloads: Recreate for a Deployment, the governing Service of a StatefulSet"
+            }
+            Self::Released => {
+                "puts back the serviceName of a released StatefulSet, which the API server would not let go"
+            }
+        }
+    }
+
+    /// The phase in which it is called.
+    #[must_use]
+    pub const fn phase(self) -> Phase {
+        match self {
+            Self::Workload | Self::Scale | Self::Owned | Self::Status => Phase::Validate,
+            Self::Defaults | Self::Released => Phase::Mutate,
+        }
+    }
+
+    /// The operations it watches.
+    #[must_use]
+    pub const fn operations(self) -> &'static [&'static str] {
+        match self {
+            Self::Workload | Self::Owned | Self::Defaults => &["CREATE", "UPDATE"],
+            Self::Scale | Self::Status | Self::Released => &["UPDATE"],
+        }
+    }
+
+    /// The resources it watches, by group.
+    #[must_use]
+    pub fn watched(self) -> Vec<Watched> {
+        let kinds = KINDS.iter().map(|info| (info.group, info.resource.to_owned()));
+        let resources: Vec<(&'static str, String)> = match self {
+            Self::Workload => {
+                kinds.chain(UNMARKABLE.iter().map(|kind| (kind.group, kind.resource.to_owned()))).collect()
+            }
+            Self::Defaults => kinds.collect(),
+            Self::Scale => kinds.map(|(group, resource)| (group, format!("{resource}/scale"))).collect(),
+            Self::Status => KINDS
+                .iter()
+                .filter(|info| info.status_writes_labels)
+                .map(|info| (info.group, format!("{}/status", info.resource)))
+                .collect(),
+            Self::Owned => vec![("apps", "replicasets".to_owned()), ("apps", "replicasets/status".to_owned())],
+            Self::Released => vec![("apps", "statefulsets".to_owned())],
+        };
+        let mut watched: Vec<Watched> = Vec::new();
+        for (group, resource) in resources {
+            match watched.iter_mut().find(|watched| watched.group == group) {
+                Some(watched) => watched.resources.push(resource),
+                None => watched.push(Watched { group, resources: vec![resource] }),
+            }
+        }
+        watched
+    }
+
+    /// Whether only objects that carry the mark, before or after the request, are of interest. A Scale has no labels,
+    /// and a ReplicaSet is judged by its Deployment's.
+    #[must_use]
+    pub const fn selects_marked(self) -> bool {
+        matches!(self, Self::Workload | Self::Status | Self::Defaults)
+    }
+
+    /// The conditions of this row, beside the exemptions that all rows share.
+    #[must_use]
+    pub fn conditions(self) -> Vec<Condition> {
+        let writer = exemption::replica_set_writer_condition();
+        match self {
+            Self::Workload => vec![
+                Condition {
+                    name: "not-written-by-controller",
+                    expression: format!("request.resource.resource != 'replicasets' || {writer}"),
+                },
+                Condition { name: "could-break-a-rule", expression: self.triggers() },
+            ],
+            Self::Scale => vec![Condition { name: "scales-above-one", expression: self.triggers() }],
+            Self::Owned => vec![
+                Condition { name: "not-written-by-controller", expression: writer },
+                Condition { name: "behind-a-deployment", expression: cel::BEHIND_DEPLOYMENT.to_owned() },
+                Condition { name: "could-break-a-rule", expression: self.triggers() },
+            ],
+            Self::Status => vec![Condition { name: "mark-changes", expression: self.triggers() }],
+            Self::Defaults => vec![
+                Condition {
+                    name: "not-being-deleted",
+                    expression: "!has(object.metadata.deletionTimestamp)".to_owned(),
+                },
+                Condition { name: "not-controlled", expression: format!("!{}", cel::CONTROLLED) },
+                Condition {
+                    name: "something-to-fill-in",
+                    expression: any(defaults::TRIGGERS.iter().map(|trigger| trigger())),
+                },
+            ],
+            Self::Released => vec![
+                Condition { name: "not-marked", expression: format!("!{} && !{}", cel::IS_MARKED, cel::WAS_MARKED) },
+                Condition { name: "service-name-lost", expression: defaults::service_name_lost() },
+            ],
+        }
+    }
+
+    fn triggers(self) -> String {
+        any(RULES.iter().filter_map(|rule| (rule.trigger)(self)))
+    }
+}
+
+fn any(conditions: impl Iterator<Item = String>) -> String {
+    let mut conditions: Vec<_> = conditions.collect();
+    match conditions.len() {
+        1 => conditions.remove(0),
+        _ => conditions.iter().map(|condition| format!("({condition})")).collect::<Vec<_>>().join("\n|| "),
+    }
+}
+
+/// The rows, in the order in which the chart lists them.
+pub const ROWS: [Row; 6] = [Row::Workload, Row::Scale, Row::Owned, Row::Status, Row::Defaults, Row::Released];

@@ -1,0 +1,163 @@
+//! Reading a review. What a decision does not need is skipped; what it needs and cannot be read is an error that
+//! still carries the uid where there is one, so that the user gets our words and not a failed call.
+
+use std::borrow::Cow;
+use std::ops::Deref;
+
+use crate::policy::kind::Resource;
+use crate::policy::object::Object;
+use crate::policy::request::{Operation, Request, Subresource};
+
+/// The uid of a review: the answer must repeat it, or the API server takes the call as failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uid<'a>(Cow<'a, str>);
+
+/// A review that was understood.
+#[derive(Debug, Clone)]
+pub struct Review<'a> {
+    /// Its uid.
+    pub uid: Uid<'a>,
+    /// What somebody wants to do.
+    pub request: Request<'a>,
+}
+
+/// A review that was not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the AdmissionReview could not be read: {cause}")]
+pub struct Unreadable {
+    /// Its uid, where at least that could be read.
+    pub uid: Option<String>,
+    /// What is wrong with it.
+    pub cause: String,
+}
+
+/// Reads the body of a call.
+///
+/// # Errors
+/// [`Unreadable`]: not an `AdmissionReview`, a field of another type than Kubernetes gives it, a key that comes twice,
+/// or an object missing where the operation has one.
+pub fn read(body: &[u8]) -> Result<Review<'_>, Unreadable> {
+    let review: AdmissionReview<'_> =
+        serde_json::from_slice(body).map_err(|error| unreadable(body, error.to_string()))?;
+    if review.kind != "AdmissionReview" {
+        return Err(unreadable(body, format!("its kind is {:?}, not \"AdmissionReview\"", review.kind)));
+    }
+    let AdmissionRequest {
+        uid,
+        resource,
+        sub_resource,
+        name,
+        namespace,
+        operation,
+        user_info,
+        dry_run,
+        object,
+        old_object,
+    } = review.request;
+    let operation = match operation.as_ref() {
+        "CREATE" => Operation::Create,
+        "UPDATE" => Operation::Update,
+        _ => Operation::Other,
+    };
+    let missing = match operation {
+        Operation::Create | Operation::Update if object.is_none() => Some("object"),
+        Operation::Update if old_object.is_none() => Some("oldObject"),
+        _ => None,
+    };
+    if let Some(field) = missing {
+        return Err(Unreadable { uid: Some(uid.into_owned()), cause: format!("request.{field} is missing") });
+    }
+    // The API server leaves the name out where it is generated; by the validating phase the object has it.
+    let name = match (&object, name) {
+        (Some(object), name) if name.is_empty() => object.metadata.name.clone(),
+        (_, name) => name,
+    };
+    let request = Request {
+        operation,
+        resource: Resource::find(&resource.group, &resource.resource),
+        subresource: Subresource::parse(&sub_resource),
+        namespace,
+        name,
+        user: user_info.username,
+        groups: user_info.groups.unwrap_or_default(),
+        dry_run: dry_run.unwrap_or_default(),
+        object,
+        // Never trusted on CREATE.
+        old_object: old_object.filter(|_| operation == Operation::Update),
+    };
+    Ok(Review { uid: Uid(uid), request })
+}
+
+impl Deref for Uid<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The uid alone, from a body whose other parts are not as expected.
+fn unreadable(body: &[u8], cause: String) -> Unreadable {
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        request: UidOnly,
+    }
+    #[derive(serde::Deserialize)]
+    struct UidOnly {
+        uid: String,
+    }
+    let uid = serde_json::from_slice::<Envelope>(body).ok().map(|envelope| envelope.request.uid);
+    Unreadable { uid: uid.filter(|uid| !uid.is_empty()), cause }
+}
+
+#[derive(serde::Deserialize)]
+struct AdmissionReview<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    request: AdmissionRequest<'a>,
+}
+
+/// `AdmissionRequest` of `admission.k8s.io/v1`. `requestResource` and its like say what the user called; `resource`
+/// says what the object was converted to, and that is what we read.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AdmissionRequest<'a> {
+    #[serde(borrow)]
+    uid: Cow<'a, str>,
+    #[serde(borrow)]
+    resource: GroupVersionResource<'a>,
+    #[serde(borrow, default)]
+    sub_resource: Cow<'a, str>,
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    namespace: Cow<'a, str>,
+    #[serde(borrow)]
+    operation: Cow<'a, str>,
+    #[serde(borrow, default)]
+    user_info: UserInfo<'a>,
+    #[serde(default)]
+    dry_run: Option<bool>,
+    #[serde(borrow, default)]
+    object: Option<Object<'a>>,
+    #[serde(borrow, default)]
+    old_object: Option<Object<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct GroupVersionResource<'a> {
+    #[serde(borrow, default)]
+    group: Cow<'a, str>,
+    #[serde(borrow)]
+    resource: Cow<'a, str>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct UserInfo<'a> {
+    #[serde(borrow)]
+    username: Cow<'a, str>,
+    #[serde(borrow)]
+    groups: Option<Vec<Cow<'a, str>>>,
+}
