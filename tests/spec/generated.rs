@@ -1,0 +1,154 @@
+//! What the registries make: the chart's webhook configurations, the tables of the README, the message catalogue.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use singleton_guard::policy::decision::{Denial, Subject};
+use singleton_guard::policy::mark::MarkKey;
+use singleton_guard::policy::request::Phase;
+use singleton_guard::policy::rules::RULES;
+use singleton_guard::policy::violation::Violation;
+use singleton_guard::policy::webhook::{ROWS, Row};
+
+use super::snapshot;
+
+/// One template per row of the webhook configuration.
+pub fn webhook_templates(root: &Path) -> Result<(), String> {
+    for row in ROWS {
+        let path = format!("charts/singleton-guard/templates/webhooks/{}.yaml", row.name());
+        snapshot::file(root, &path, &template(row))?;
+    }
+    Ok(())
+}
+
+/// The table of rules in the README.
+pub fn rule_table(root: &Path) -> Result<(), String> {
+    let mut rules: Vec<_> = RULES.iter().collect();
+    rules.sort_by_key(|rule| rule.code);
+    let mut table = "| code | rule |\n|---|---|\n".to_owned();
+    for rule in rules {
+        let _ = writeln!(table, "| {} | {} |", rule.code, rule.summary);
+    }
+    snapshot::section(root, "README.md", "rules", &table)
+}
+
+/// The table of webhooks in the README.
+pub fn webhook_table(root: &Path) -> Result<(), String> {
+    let mut table = "| webhook | what it does | while no replica answers |\n|---|---|---|\n".to_owned();
+    for row in ROWS {
+        let outage = match row.phase() {
+            Phase::Validate => "refuses what it is asked about",
+            Phase::Mutate => "fills in nothing",
+        };
+        let _ = writeln!(table, "| `{}.singleton-guard.io` | {} | {outage} |", row.name(), row.purpose());
+    }
+    snapshot::section(root, "README.md", "webhooks", &table)
+}
+
+/// Every sentence a person may read, in one file.
+pub fn catalogue(root: &Path) -> Result<(), String> {
+    let denial = |first: Violation| Denial {
+        subject: Subject {
+            group: "apps",
+            kind: "StatefulSet",
+            namespace: "pay".to_owned(),
+            name: "ledger".to_owned(),
+            uid: String::new(),
+        },
+        key: MarkKey::default(),
+        first,
+        others: Vec::new(),
+    };
+    let mut text = "Every refusal, as kubectl shows it: the line, the field it names, and the remedy that comes along as a warning.\n".to_owned();
+    for violation in every_violation() {
+        let field = violation.field(&MarkKey::default());
+        let remedy = violation.remedy();
+        let denial = denial(violation);
+        let _ = write!(text, "\n{}\n  field   {field}\n  remedy  {remedy}\n", denial.message(&denial.first));
+    }
+    snapshot::file(root, "tests/messages.txt", &text)
+}
+
+/// Every arm of the catalogue once, with values as a user would write them.
+pub fn every_violation() -> Vec<Violation> {
+    let text = |text: &str| text.to_owned();
+    vec![
+        Violation::TooMany { requested: text("3") },
+        Violation::MarkedAboveOne { requested: text("2") },
+        Violation::MarkedWhileRunning { running: text("2") },
+        Violation::Surges { requested: text("RollingUpdate with maxSurge 25%") },
+        Violation::OrdinalsMoved { from: text("0"), requested: text("5") },
+        Violation::SelectorReplaced { requested: text(r#"{"app":"other"}"#) },
+        Violation::ReleasedWhileScaling { from: text("1"), requested: text("3") },
+        Violation::MarkedThroughStatus { requested: None },
+        Violation::UnmarkedBehindOwner,
+        Violation::MalformedMark { requested: text("yes") },
+        Violation::StrictMark,
+        Violation::UnmarkableKind { requested: text("true") },
+        Violation::SelectedLabel { key: text("app"), requested: None },
+        Violation::Disowned { requested: Some(text("Deployment other")) },
+    ]
+}
+
+fn template(row: Row) -> String {
+    let (kind, path, policy, timeout, reinvocation) = match row.phase() {
+        Phase::Validate => (
+            "Validating",
+            "/validate",
+            "{{ include \"singleton-guard.webhook.failurePolicy\" . }}",
+            "{{ include \"singleton-guard.webhook.timeoutSeconds\" . }}",
+            "",
+        ),
+        // Completing an object is a service, not the guard: nobody waits for it, and the validating side judges what
+        // is there without it.
+        Phase::Mutate => ("Mutating", "/mutate", "Ignore", "1", "    reinvocationPolicy: IfNeeded\n"),
+    };
+    let name = row.name();
+    let mut yaml = format!(
+        r#"{{{{- /* Generated from the registries in src/policy: `UPDATE=1 cargo test` rewrites it. */ -}}}}
+{{{{- $mark := include "singleton-guard.markKey" . -}}}}
+apiVersion: admissionregistration.k8s.io/v1
+kind: {kind}WebhookConfiguration
+metadata:
+  name: {{{{ include "singleton-guard.webhook.name" (dict "root" $ "row" "{name}") }}}}
+  labels:
+    {{{{- include "singleton-guard.labels" . | nindent 4 }}}}
+  {{{{- with include "singleton-guard.webhook.annotations" . }}}}
+  annotations:
+    {{{{- . | nindent 4 }}}}
+  {{{{- end }}}}
+webhooks:
+  # {purpose}
+  - name: {name}.singleton-guard.io
+    clientConfig:
+      {{{{- include "singleton-guard.webhook.clientConfig" (dict "root" $ "path" "{path}") | nindent 6 }}}}
+    admissionReviewVersions: [v1]
+    sideEffects: None
+    failurePolicy: {policy}
+    timeoutSeconds: {timeout}
+    matchPolicy: Equivalent
+{reinvocation}    rules:
+"#,
+        purpose = row.purpose(),
+    );
+    for watched in row.watched() {
+        let _ = writeln!(
+            yaml,
+            "      - apiGroups: [\"{}\"]\n        apiVersions: [v1]\n        operations: [{}]\n        resources: [{}]\n        scope: Namespaced",
+            watched.group,
+            row.operations().join(", "),
+            watched.resources.join(", "),
+        );
+    }
+    if row.selects_marked() {
+        yaml.push_str("    objectSelector:\n      matchExpressions:\n        - key: {{ $mark | quote }}\n          operator: Exists\n");
+    }
+    yaml.push_str("    matchConditions:\n      {{- include \"singleton-guard.webhook.exemptions\" . | nindent 6 }}\n");
+    for condition in row.conditions() {
+        let _ = writeln!(yaml, "      - name: {}\n        expression: |-", condition.name);
+        for line in condition.expression.replace("MARK", "{{ $mark }}").lines() {
+            let _ = writeln!(yaml, "          {line}");
+        }
+    }
+    yaml
+}

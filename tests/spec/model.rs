@@ -1,0 +1,410 @@
+//! A small model of the API server, for the two boundaries without one: it stores objects, fills in the server's
+//! defaults, turns a case's request into AdmissionReviews, and applies what is admitted. The live run of the same
+//! cases shows that it is faithful where it matters.
+
+use std::collections::BTreeMap;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde_json::{Value, json};
+use singleton_guard::policy::lookup::{Found, Lookup, Metadata, ObjectRef, Owner, Unknown};
+use singleton_guard::policy::mark::MarkKey;
+use singleton_guard::policy::request::Phase;
+
+use super::case::{
+    Asks, Case, Delete, Outcome, Patch, PatchType, Request, Scale, Step, addressed, api_version, complete, matches,
+    placeholders, plural, with,
+};
+
+/// What answers a review: the bytes of the answer, given a way to look things up.
+pub trait Webhook {
+    fn call(&self, phase: Phase, body: Vec<u8>, cluster: &Model) -> Value;
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    namespace: String,
+    objects: BTreeMap<(String, String), Value>,
+    next: u64,
+}
+
+impl Model {
+    pub fn new(case: &Case) -> Self {
+        let namespace = case.namespace.clone().unwrap_or_else(|| "pay".to_owned());
+        let mut model = Self { namespace, ..Self::default() };
+        for partial in &case.cluster {
+            let name = partial["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            let object = complete(&model.resolved(partial), &model.namespace);
+            let object = defaulted(&object, &name);
+            let running = object["spec"]["replicas"].clone();
+            model.store(with(&object, json!({"status": {"replicas": running}})));
+        }
+        model
+    }
+
+    /// Runs one step; `Err` says how it differs from what the case states.
+    pub fn run(&mut self, step: &Step, webhook: &dyn Webhook) -> Result<(), String> {
+        if let Some(change) = &step.comes_about {
+            let (key, change) = addressed(self.resolved(change));
+            let object = self.objects.get(&key).ok_or_else(|| format!("await: there is no {key:?}"))?;
+            let object = with(object, change);
+            self.store(object);
+        }
+        if let Some(request) = &step.request {
+            let asked = std::cell::Cell::new(Asks::Nothing);
+            let outcome = self.admit(step, request, &Watching { webhook, asked: &asked })?;
+            step.check(&outcome, &|text| self.resolved_text(text))?;
+            if let Some(asks) = step.asks.filter(|asks| *asks != asked.get()) {
+                return Err(format!("expected to ask {asks:?}, asked {:?}", asked.get()));
+            }
+        }
+        if let Some(pattern) = &step.holds {
+            let (key, pattern) = addressed(self.resolved(pattern));
+            let object = self.objects.get(&key).cloned().unwrap_or_default();
+            if !matches(&pattern, &object) {
+                return Err(format!("expected {pattern:#}\ngot {object:#}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The singletons that want more than one replica: none, ever. A bad value that was let in counts too.
+    pub fn singletons_above_one(&self) -> Vec<String> {
+        let marked =
+            |object: &Value| object["metadata"]["labels"].get(super::case::MARK).is_some_and(|mark| !mark.is_null());
+        let singleton = |object: &Value| {
+            let owner = object["metadata"]["ownerReferences"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .find(|owner| owner["controller"] == true);
+            let owner = owner.and_then(|owner| {
+                self.objects
+                    .get(&("Deployment".to_owned(), owner["name"].as_str()?.to_owned()))
+                    .filter(|o| o["metadata"]["uid"] == owner["uid"])
+            });
+            owner.map_or(marked(object), marked)
+        };
+        let above = self
+            .objects
+            .values()
+            .filter(|object| singleton(object) && object["spec"]["replicas"].as_i64().is_none_or(|count| count > 1));
+        above.map(Value::to_string).collect()
+    }
+
+    /// Answers a look-up as the cluster would.
+    pub fn answer(&self, lookup: &Lookup<'_>) -> Result<Found, Unknown> {
+        match lookup {
+            Lookup::Parent(parent) => {
+                let object = self.find(parent).ok_or(Unknown::NotFound)?;
+                let bytes = object.to_string().into_bytes();
+                let metadata = Metadata::read(&bytes).map_err(|error| Unknown::Unreadable(error.to_string()))?;
+                if metadata.uid() != parent.uid {
+                    return Err(Unknown::Replaced);
+                }
+                let owner = metadata.deployment_owner(&parent.namespace.to_string().into());
+                Ok(Found::Parent {
+                    marked: metadata.marked(&MarkKey::default()),
+                    owner: owner.map(|owner| self.owner(&owner)),
+                })
+            }
+            Lookup::Owners { before, after } => {
+                let owner = |owner: &Option<ObjectRef<'_>>| owner.as_ref().map(|owner| self.owner(owner));
+                Ok(Found::Owners { before: owner(before), after: owner(after) })
+            }
+        }
+    }
+
+    fn owner(&self, owner: &ObjectRef<'_>) -> Owner {
+        match self.find(owner).filter(|object| object["metadata"]["uid"] == *owner.uid) {
+            None => Owner::Gone,
+            Some(object) if object["metadata"]["labels"].get(super::case::MARK).is_some() => Owner::Marked,
+            Some(_) => Owner::Unmarked,
+        }
+    }
+
+    fn find(&self, reference: &ObjectRef<'_>) -> Option<&Value> {
+        self.objects.get(&(reference.kind.info().name.to_owned(), reference.name.to_string()))
+    }
+
+    fn admit(&mut self, step: &Step, request: &Request, webhook: &Watching<'_>) -> Result<Outcome, String> {
+        let (kind, name, subresource, object) = self.wanted(request)?;
+        let stored = self.objects.get(&(kind.clone(), name.clone())).cloned();
+        let (operation, old) = match (&stored, request) {
+            (_, Request::Delete(_)) => ("DELETE", stored.clone()),
+            (Some(old), _) => ("UPDATE", Some(old.clone())),
+            (None, _) => ("CREATE", None),
+        };
+        let object = object.map(|object| if subresource == "scale" { object } else { defaulted(&object, &name) });
+        let shown_old = old.as_ref().map(|old| if subresource == "scale" { scale_of(old) } else { old.clone() });
+        let review = |object: &Option<Value>| {
+            let user = step.user.as_ref();
+            json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+                "uid": "7b6d2a0e-0000-4000-8000-00000000cafe",
+                "resource": {"group": group(&kind), "version": "v1", "resource": plural(&kind)},
+                "subResource": subresource, "name": name, "namespace": self.namespace, "operation": operation,
+                "userInfo": {"username": user.map_or("kubernetes-admin", |user| &user.name),
+                    "groups": user.map_or(vec!["system:masters".to_owned()], |user| user.groups.clone())},
+                "object": object, "oldObject": shown_old, "dryRun": step.dry_run, "options": null,
+            }})
+        };
+        let mut warnings = Vec::new();
+        let mut object = object;
+        if subresource.is_empty() {
+            let answer = webhook.call(Phase::Mutate, review(&object).to_string().into_bytes(), self);
+            warnings.extend(texts(&answer["response"]["warnings"]));
+            if let Some(patch) = answer["response"]["patch"].as_str() {
+                let patch = decoded(patch)?;
+                let target = object.as_mut().ok_or("a patch for nothing")?;
+                json_patch::patch(target, &patch).map_err(|error| format!("the patch does not apply: {error}"))?;
+                *target = defaulted(target, &name);
+            }
+        }
+        let answer = webhook.call(Phase::Validate, review(&object).to_string().into_bytes(), self);
+        let response = &answer["response"];
+        if response.get("patch").is_some() {
+            return Err("a validating answer carries a patch".to_owned());
+        }
+        warnings.extend(texts(&response["warnings"]));
+        let allowed = response["allowed"] == json!(true);
+        let changed = allowed && !step.dry_run && self.commit(request, subresource, object, old);
+        let message = response["status"]["message"].as_str().unwrap_or_default().to_owned();
+        Ok(Outcome { allowed, message, warnings, changed })
+    }
+
+    /// What a request addresses, and the object that it wants.
+    fn wanted(&self, request: &Request) -> Result<(String, String, &'static str, Option<Value>), String> {
+        match request {
+            Request::Create(partial) | Request::Replace(partial) => {
+                let object = complete(&self.resolved(partial), &self.namespace);
+                let (kind, name) = key(&object);
+                // A PUT keeps the status of what it replaces, and may leave its uid out.
+                let kept = self.objects.get(&(kind.clone(), name.clone()));
+                let kept =
+                    kept.map(|old| json!({"status": old["status"], "metadata": {"uid": old["metadata"]["uid"]}}));
+                Ok((kind, name, "", Some(kept.map_or(object.clone(), |kept| with(&object, kept)))))
+            }
+            Request::Apply(partial) => {
+                let object = complete(&self.resolved(partial), &self.namespace);
+                let (kind, name) = key(&object);
+                let stored = self.objects.get(&(kind.clone(), name.clone()));
+                Ok((kind, name, "", Some(stored.map_or(object.clone(), |stored| with(stored, object)))))
+            }
+            Request::Patch(patch) => self.patched(patch),
+            Request::Scale(Scale { kind, name, replicas, .. }) => {
+                let name = self.resolved_text(name);
+                let stored = self.stored(kind, &name)?;
+                // The API server rebuilds the Scale from the stored parent: what the client claims is gone.
+                let mut scale = scale_of(stored);
+                scale["spec"] = if *replicas == json!(0) { json!({}) } else { json!({"replicas": replicas}) };
+                Ok((kind.clone(), name, "scale", Some(scale)))
+            }
+            Request::Delete(Delete { kind, name, .. }) => Ok((kind.clone(), self.resolved_text(name), "", None)),
+        }
+    }
+
+    fn patched(&self, patch: &Patch) -> Result<(String, String, &'static str, Option<Value>), String> {
+        let name = self.resolved_text(&patch.name);
+        let body = self.resolved(&patch.body);
+        let subresource = match patch.subresource.as_deref() {
+            None => "",
+            Some("status") => "status",
+            Some("scale") => "scale",
+            Some(other) => return Err(format!("unknown subresource {other}")),
+        };
+        let stored = match self.stored(&patch.kind, &name) {
+            Ok(stored) => stored.clone(),
+            Err(_) if patch.type_ == PatchType::Apply => {
+                let partial = with(&body, json!({"kind": patch.kind, "metadata": {"name": name}}));
+                return Ok((patch.kind.clone(), name, subresource, Some(complete(&partial, &self.namespace))));
+            }
+            Err(error) => return Err(error),
+        };
+        let mut object = if subresource == "scale" { scale_of(&stored) } else { stored };
+        if patch.type_ == PatchType::Json {
+            let patch: json_patch::Patch = serde_json::from_value(body).map_err(|error| error.to_string())?;
+            json_patch::patch(&mut object, &patch).map_err(|error| error.to_string())?;
+        } else {
+            json_patch::merge(&mut object, &body);
+        }
+        if subresource == "status" {
+            object["spec"] = self.stored(&patch.kind, &name)?["spec"].clone();
+        }
+        Ok((patch.kind.clone(), name, subresource, Some(object)))
+    }
+
+    fn commit(&mut self, request: &Request, subresource: &str, object: Option<Value>, old: Option<Value>) -> bool {
+        match (request, object, old) {
+            (Request::Delete(_), _, Some(mut old)) => {
+                if old["metadata"].get("finalizers").is_some() {
+                    old["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+                    self.store(old);
+                } else {
+                    self.objects.remove(&key(&old));
+                }
+                true
+            }
+            (_, Some(scale), Some(mut old)) if subresource == "scale" => {
+                let replicas = scale["spec"].get("replicas").cloned().unwrap_or(json!(0));
+                let changed = old["spec"]["replicas"] != replicas;
+                old["spec"]["replicas"] = replicas;
+                self.store(old);
+                changed
+            }
+            (_, Some(object), old) => {
+                let changed = old.as_ref() != Some(&object);
+                let running = object["spec"]["replicas"].clone();
+                let created = json!({"status": {"replicas": running}});
+                self.store(if old.is_none() { with(&object, created) } else { object });
+                changed
+            }
+            (_, None, _) => false,
+        }
+    }
+
+    fn stored(&self, kind: &str, name: &str) -> Result<&Value, String> {
+        self.objects.get(&(kind.to_owned(), name.to_owned())).ok_or_else(|| format!("there is no {kind} {name}"))
+    }
+
+    /// Stores an object, and does at once what the Deployment controller does sooner or later: a Deployment gets its
+    /// ReplicaSet, scales it, and counts its Pods.
+    fn store(&mut self, mut object: Value) {
+        let (kind, name) = key(&object);
+        if object["metadata"].get("uid").is_none() {
+            self.next += 1;
+            object["metadata"]["uid"] = json!(format!("uid-{}", self.next));
+        }
+        let behind = ("ReplicaSet".to_owned(), format!("{name}-{HASH}"));
+        match kind.as_str() {
+            "Deployment" if self.objects.contains_key(&behind) => {
+                let replicas = object["spec"]["replicas"].clone();
+                self.objects.entry(behind).and_modify(|owned| owned["spec"]["replicas"] = replicas);
+            }
+            "Deployment" => {
+                self.objects.insert(behind, replica_set(&object, self.next));
+            }
+            "ReplicaSet" => {
+                let owner = ("Deployment".to_owned(), name.trim_end_matches(HASH).trim_end_matches('-').to_owned());
+                let running = object["spec"]["replicas"].clone();
+                self.objects.entry(owner).and_modify(|owner| owner["status"]["replicas"] = running);
+            }
+            _ => {}
+        }
+        self.objects.insert((kind, name), object);
+    }
+
+    fn resolved(&self, value: &Value) -> Value {
+        let text = self.resolved_text(&value.to_string());
+        serde_json::from_str(&text).expect("names need no escapes")
+    }
+
+    /// Fills in the placeholders.
+    fn resolved_text(&self, text: &str) -> String {
+        let uid = |name: &str| self.stored("Deployment", name).map(|object| object["metadata"]["uid"].clone());
+        let text = text.replace("$NS", &self.namespace);
+        let text = placeholders(&text, "rs-of:", &|name| format!("{name}-{HASH}"));
+        placeholders(&text, "uid-of:", &|name| {
+            uid(name).ok().and_then(|uid| uid.as_str().map(str::to_owned)).unwrap_or_default()
+        })
+    }
+}
+
+/// The patch of an answer.
+pub fn decoded(patch: &str) -> Result<json_patch::Patch, String> {
+    let patch = BASE64_STANDARD.decode(patch).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&patch).map_err(|error| error.to_string())
+}
+
+/// Notes which question is asked.
+struct Watching<'a> {
+    webhook: &'a dyn Webhook,
+    asked: &'a std::cell::Cell<Asks>,
+}
+
+impl Watching<'_> {
+    fn call(&self, phase: Phase, body: Vec<u8>, cluster: &Model) -> Value {
+        if phase == Phase::Validate {
+            self.asked.set(super::pure::asks(&body));
+        }
+        self.webhook.call(phase, body, cluster)
+    }
+}
+
+/// The API server's own defaults, as far as the rules read them.
+fn defaulted(object: &Value, name: &str) -> Value {
+    // A member that is null is absent.
+    let mut stripped = json!({});
+    json_patch::merge(&mut stripped, object);
+    let mut object = stripped;
+    let kind = object["kind"].as_str().unwrap_or_default().to_owned();
+    let fill = |target: &mut Value, field: &str, default: Value| {
+        if target.get(field).is_none() {
+            target[field] = default;
+        }
+    };
+    if matches!(kind.as_str(), "StatefulSet" | "ReplicaSet" | "Deployment" | "ReplicationController") {
+        fill(&mut object["spec"], "replicas", json!(1));
+    }
+    if kind == "Deployment" {
+        let strategy = &mut object["spec"]["strategy"];
+        fill(strategy, "type", json!("RollingUpdate"));
+        if strategy["type"] == "RollingUpdate" {
+            fill(&mut strategy["rollingUpdate"], "maxSurge", json!("25%"));
+            fill(&mut strategy["rollingUpdate"], "maxUnavailable", json!("25%"));
+        }
+    }
+    // A ReplicationController without labels takes its template's.
+    if kind == "ReplicationController" && object["metadata"].get("labels").is_none() {
+        object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
+    }
+    object["metadata"]["name"] = json!(name);
+    object
+}
+
+/// What the API server shows of a parent on `/scale`, in the validating phase.
+fn scale_of(parent: &Value) -> Value {
+    let metadata = &parent["metadata"];
+    let replicas = &parent["spec"]["replicas"];
+    json!({
+        "kind": "Scale", "apiVersion": api_version("Scale"),
+        "metadata": {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]},
+        "spec": if *replicas == json!(0) { json!({}) } else { json!({"replicas": replicas}) },
+        "status": {"replicas": parent["status"]["replicas"], "selector": "app=x"},
+    })
+}
+
+/// The ReplicaSet that the Deployment controller makes: the template's labels and its hash, and never the mark of the
+/// Deployment's own metadata.
+fn replica_set(deployment: &Value, number: u64) -> Value {
+    let spec = &deployment["spec"];
+    let (name, uid) = (&deployment["metadata"]["name"], &deployment["metadata"]["uid"]);
+    let hash = json!({"pod-template-hash": HASH});
+    let labels = with(&spec["template"]["metadata"]["labels"], hash.clone());
+    json!({
+        "apiVersion": "apps/v1", "kind": "ReplicaSet",
+        "metadata": {
+            "name": format!("{}-{HASH}", name.as_str().unwrap_or_default()), "namespace": deployment["metadata"]["namespace"], "labels": labels,
+            "uid": format!("uid-rs-{number}"), "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": uid,
+                "controller": true, "blockOwnerDeletion": true}],
+        },
+        "spec": {
+            "replicas": spec["replicas"], "selector": {"matchLabels": with(&spec["selector"]["matchLabels"], hash)},
+            "template": spec["template"],
+        },
+        "status": {"replicas": spec["replicas"]},
+    })
+}
+
+fn key(object: &Value) -> (String, String) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (text(&object["kind"]), text(&object["metadata"]["name"]))
+}
+
+fn group(kind: &str) -> &'static str {
+    api_version(kind).split_once('/').map_or("", |(group, _)| group)
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+}
+
+const HASH: &str = "6bc4d";
