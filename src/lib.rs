@@ -42,6 +42,17 @@
 //! | no side effects: a review changes nothing but its answer | the architecture test: only `certs` writes to the API server |
 //! | no `unwrap`, indexing or `as` on input | the lints in `Cargo.toml` |
 
+#[cfg(feature = "server")]
+pub mod args;
+pub mod certs;
+#[cfg(feature = "server")]
+pub mod cluster;
 pub mod policy;
 pub mod review;
+#[cfg(feature = "server")]
+pub mod run;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod settings;
+#[cfg(feature = "server")]
+pub mod telemetry;

@@ -9,13 +9,14 @@ use std::borrow::Cow;
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::cel;
 use super::decision::Decision;
+use super::int_or_string::IntOrString;
 use super::kind::{Kind, Resource};
 use super::mark::is_dns_label;
-use super::object::{Object, Strategy};
+use super::object::{Object, RollingUpdate, Strategy};
 use super::request::{Operation, Request, Subresource};
 use crate::settings::Settings;
 
@@ -66,9 +67,7 @@ fn strategy(object: &Object<'_>, old: Option<&Object<'_>>) -> Option<Default> {
         let bounds = wanted.rolling_update.as_ref()?;
         let brought_bounds = recreates(stored?);
         let value = if brought_bounds {
-            json!({"type": ROLLING_UPDATE, "rollingUpdate": {
-                "maxSurge": int_or_string(&bounds.max_surge), "maxUnavailable": int_or_string(&bounds.max_unavailable),
-            }})
+            json!({"type": ROLLING_UPDATE, "rollingUpdate": brought(bounds)})
         } else {
             json!({"type": RECREATE})
         };
@@ -89,14 +88,26 @@ fn is_server_default(strategy: &Strategy<'_>) -> bool {
             .is_none_or(|bounds| bounds.max_surge.is_server_default() && bounds.max_unavailable.is_server_default())
 }
 
-/// The value as it was written; the API server fills in an absent one again.
-fn int_or_string(bound: &super::int_or_string::IntOrString<'_>) -> Value {
-    use super::int_or_string::IntOrString::{Absent, Int, Text, Unreadable};
+/// The bounds that a request brought to a stored `Recreate`. The API server keeps them without defaults, and one that
+/// was left out reads as 0; two zeros are invalid, so a `maxUnavailable` of 0 is left to the server's default.
+fn brought(bounds: &RollingUpdate<'_>) -> Value {
+    let mut brought = Map::new();
+    if let Some(max_surge) = int_or_string(&bounds.max_surge) {
+        brought.insert("maxSurge".to_owned(), max_surge);
+    }
+    if let Some(max_unavailable) = int_or_string(&bounds.max_unavailable).filter(|bound| *bound != json!(0)) {
+        brought.insert("maxUnavailable".to_owned(), max_unavailable);
+    }
+    Value::Object(brought)
+}
+
+/// The value as it was written.
+fn int_or_string(bound: &IntOrString<'_>) -> Option<Value> {
     match bound {
-        Absent => Value::Null,
-        Int(count) => json!(count),
-        Text(text) => json!(text),
-        Unreadable(json) => serde_json::from_str(json).unwrap_or_default(),
+        IntOrString::Absent => None,
+        IntOrString::Int(count) => Some(json!(count)),
+        IntOrString::Text(text) => Some(json!(text)),
+        IntOrString::Unreadable(json) => serde_json::from_str(json).ok(),
     }
 }
 

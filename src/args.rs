@@ -1,0 +1,76 @@
+//! The command line. Process matters only: what the policy does is in the configuration file.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::telemetry::log::Format;
+
+/// Keeps marked workloads at one replica, whichever way the request comes.
+#[derive(Debug, Parser)]
+#[command(name = "singleton-guard", version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serves the admission webhook.
+    Serve(Box<Serve>),
+    /// Prints the version.
+    Version,
+}
+
+/// `singleton-guard serve`.
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// Address to listen on, for both ports.
+    #[arg(long, value_name = "IP", default_value = "0.0.0.0")]
+    pub bind_address: IpAddr,
+    /// Port of the webhook (HTTPS).
+    #[arg(long, default_value_t = 10250)]
+    pub port: u16,
+    /// Port of /livez, /readyz and /metrics (HTTP).
+    #[arg(long, default_value_t = 8080)]
+    pub operations_port: u16,
+    /// File with a `GuardConfiguration` (YAML). Without it the defaults apply.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Namespace of the Secret and of the Service.
+    #[arg(long, env = "POD_NAMESPACE", required_unless_present = "certificate_directory")]
+    pub namespace: Option<String>,
+    /// Service through which the API server calls: the certificate carries its names.
+    #[arg(long, value_name = "NAME", required_unless_present = "certificate_directory")]
+    pub service: Option<String>,
+    /// Secret that holds the certificate. It must exist; it may be empty.
+    #[arg(long, value_name = "NAME", required_unless_present = "certificate_directory")]
+    pub certificate_secret: Option<String>,
+    /// Another DNS name or IP address for the certificate, for webhooks that are called by URL. May be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub certificate_name: Vec<String>,
+    /// `ValidatingWebhookConfiguration` whose caBundle to keep. May be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub validating_configuration: Vec<String>,
+    /// `MutatingWebhookConfiguration` whose caBundle to keep. May be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub mutating_configuration: Vec<String>,
+    /// Directory with tls.crt and tls.key that somebody else keeps. Then no Secret is read and no caBundle written.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub certificate_directory: Option<PathBuf>,
+    /// Kubeconfig file. Without it the Pod's ServiceAccount is used.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub log_format: Format,
+    /// What is logged: error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: String,
+    /// Seconds to go on answering after SIGTERM, until no API server sends anything here any more.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub drain_seconds: u64,
+}

@@ -1,0 +1,108 @@
+//! The trust of the API server: `clientConfig.caBundle` of every entry in our own webhook configurations.
+//!
+//! Only the fields that are ours are applied, under our own field manager, so helm and the process do not undo each
+//! other. Which entries there are is read, never assumed: an older replica serves a newer chart's entries, too.
+
+use std::fmt;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+/// Which of the two kinds of webhook configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigurationKind {
+    /// `ValidatingWebhookConfiguration`.
+    Validating,
+    /// `MutatingWebhookConfiguration`.
+    Mutating,
+}
+
+/// One of our webhook configurations, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configuration {
+    /// Its kind.
+    pub kind: ConfigurationKind,
+    /// Its name.
+    pub name: String,
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {verb} {configuration}: {cause}{hint}")]
+pub(super) struct BundleError {
+    verb: &'static str,
+    configuration: Configuration,
+    #[source]
+    cause: Box<kube::Error>,
+    hint: &'static str,
+}
+
+impl Configuration {
+    /// Makes every entry trust this authority (PEM). Says whether something had to be written.
+    pub(super) async fn trust(&self, client: &Client, authority: &str) -> Result<bool, BundleError> {
+        let api = self.api(client);
+        let object = api.get(&self.name).await.map_err(|cause| self.error("get", cause))?;
+        let bundle = BASE64_STANDARD.encode(authority);
+        let Some(webhooks) = with_bundle(&object.data, &bundle) else { return Ok(false) };
+        let resource = self.resource();
+        let patch = json!({
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            "metadata": { "name": self.name },
+            "webhooks": webhooks,
+        });
+        // By force: a manager that wrote another bundle here is mistaken, it has not got our key.
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        api.patch(&self.name, &parameters, &Patch::Apply(&patch)).await.map_err(|cause| self.error("patch", cause))?;
+        Ok(true)
+    }
+
+    fn api(&self, client: &Client) -> Api<DynamicObject> {
+        Api::all_with(client.clone(), &self.resource())
+    }
+
+    fn resource(&self) -> ApiResource {
+        match self.kind {
+            ConfigurationKind::Validating => ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
+            ConfigurationKind::Mutating => ApiResource::erase::<MutatingWebhookConfiguration>(&()),
+        }
+    }
+
+    fn error(&self, verb: &'static str, cause: kube::Error) -> BundleError {
+        let hint = match &cause {
+            kube::Error::Api(status) if status.is_not_found() => "; the chart creates it, with this name",
+            kube::Error::Api(status) if status.is_forbidden() => {
+                "; the ServiceAccount needs get and patch on it, which the chart's ClusterRole grants"
+            }
+            _ => "",
+        };
+        BundleError { verb, configuration: self.clone(), cause: Box::new(cause), hint }
+    }
+}
+
+impl fmt::Display for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            ConfigurationKind::Validating => "ValidatingWebhookConfiguration",
+            ConfigurationKind::Mutating => "MutatingWebhookConfiguration",
+        };
+        write!(f, "{kind} {}", self.name)
+    }
+}
+
+/// The entries to apply, or none if each has the bundle already. All entries or none: one that is left out of an
+/// apply would lose the field again.
+fn with_bundle(configuration: &Value, bundle: &str) -> Option<Vec<Value>> {
+    let webhooks = configuration.get("webhooks").and_then(Value::as_array)?;
+    let written = |webhook: &Value| webhook.pointer("/clientConfig/caBundle").and_then(Value::as_str) == Some(bundle);
+    if webhooks.iter().all(written) {
+        return None;
+    }
+    let entry = |webhook: &Value| json!({ "name": webhook.get("name"), "clientConfig": { "caBundle": bundle } });
+    Some(webhooks.iter().map(entry).collect())
+}
+
+const FIELD_MANAGER: &str = "singleton-guard";

@@ -1,0 +1,33 @@
+//! The certificate this process serves with, and the trust the API server has in it.
+//!
+//! With nothing given, the process makes its own authority and a leaf, keeps both in one Secret that all replicas
+//! share, and writes the authority into its own webhook configurations. [`plan`] decides, and is pure; the others do.
+//! No private key is ever logged, and no Secret but the one named is ever read.
+
+pub mod plan;
+
+#[cfg(feature = "server")]
+pub mod authority;
+#[cfg(feature = "server")]
+mod bundle;
+#[cfg(feature = "server")]
+mod directory;
+#[cfg(feature = "server")]
+pub mod facts;
+#[cfg(feature = "server")]
+mod provider;
+#[cfg(feature = "server")]
+mod secret;
+#[cfg(feature = "server")]
+pub mod serving;
+#[cfg(feature = "server")]
+pub mod upkeep;
+
+#[cfg(feature = "server")]
+pub use bundle::{Configuration, ConfigurationKind};
+#[cfg(feature = "server")]
+pub use directory::Directory;
+#[cfg(feature = "server")]
+pub use provider::provider;
+#[cfg(feature = "server")]
+pub use secret::SecretRef;

@@ -1,0 +1,95 @@
+//! Answers look-ups with metadata-only quorum GETs: the parent, and its controller owner when it is a ReplicaSet.
+
+use axum::body::Bytes;
+use kube::Client;
+use tokio::time::{Instant, timeout_at};
+
+use super::gate::Gate;
+use super::{Cluster, metadata};
+use crate::policy::kind::Kind;
+use crate::policy::lookup::{Found, Lookup, Metadata, ObjectRef, Owner, Unknown};
+use crate::policy::mark::MarkKey;
+
+/// The API server as the one who knows.
+pub struct ApiServer {
+    client: Client,
+    gate: Gate,
+}
+
+impl ApiServer {
+    /// Asks through this client, which must not repeat requests of its own accord.
+    #[must_use]
+    pub const fn new(client: Client, gate: Gate) -> Self {
+        Self { client, gate }
+    }
+
+    async fn parent(&self, parent: &ObjectRef<'_>, mark: &MarkKey) -> Result<Found, Unknown> {
+        let body = metadata::get(&self.client, parent).await?.ok_or(Unknown::NotFound)?;
+        let metadata = read(&body)?;
+        if metadata.uid() != parent.uid {
+            return Err(Unknown::Replaced);
+        }
+        let owner = match metadata.deployment_owner(&parent.namespace) {
+            Some(owner) if parent.kind == Kind::ReplicaSet => Some(self.owner(&owner, mark).await?),
+            _ => None,
+        };
+        Ok(Found::Parent { marked: metadata.marked(mark), owner })
+    }
+
+    async fn owners(
+        &self,
+        before: Option<&ObjectRef<'_>>,
+        after: Option<&ObjectRef<'_>>,
+        mark: &MarkKey,
+    ) -> Result<Found, Unknown> {
+        if before == after {
+            let owner = self.optional(before, mark).await?;
+            return Ok(Found::Owners { before: owner, after: owner });
+        }
+        let (before, after) = tokio::try_join!(self.optional(before, mark), self.optional(after, mark))?;
+        Ok(Found::Owners { before, after })
+    }
+
+    async fn optional(&self, owner: Option<&ObjectRef<'_>>, mark: &MarkKey) -> Result<Option<Owner>, Unknown> {
+        match owner {
+            Some(owner) => self.owner(owner, mark).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn owner(&self, owner: &ObjectRef<'_>, mark: &MarkKey) -> Result<Owner, Unknown> {
+        let Some(body) = metadata::get(&self.client, owner).await? else { return Ok(Owner::Gone) };
+        let metadata = read(&body)?;
+        Ok(match (metadata.uid() == owner.uid, metadata.marked(mark)) {
+            (false, _) => Owner::Gone,
+            (true, true) => Owner::Marked,
+            (true, false) => Owner::Unmarked,
+        })
+    }
+}
+
+impl Cluster for ApiServer {
+    /// One deadline for the turn in the queue and up to two GETs.
+    async fn answer(&self, lookup: &Lookup<'_>, mark: &MarkKey, deadline: Instant) -> Result<Found, Unknown> {
+        let _pass = self.gate.enter(deadline).await?;
+        let started = Instant::now();
+        let found = async {
+            match lookup {
+                Lookup::Parent(parent) => self.parent(parent, mark).await,
+                Lookup::Owners { before, after } => self.owners(before.as_ref(), after.as_ref(), mark).await,
+            }
+        };
+        timeout_at(deadline, found)
+            .await
+            .unwrap_or_else(|_| Err(Unknown::Slow(deadline.saturating_duration_since(started))))
+    }
+}
+
+/// An object without a uid is not one that an API server sends.
+fn read(body: &Bytes) -> Result<Metadata<'_>, Unknown> {
+    match Metadata::read(body) {
+        Ok(metadata) if metadata.uid().is_empty() => Err(Unknown::Unreadable("metadata.uid is missing".to_owned())),
+        Ok(metadata) => Ok(metadata),
+        Err(error) => Err(Unknown::Unreadable(error.to_string())),
+    }
+}

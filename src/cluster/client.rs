@@ -1,0 +1,57 @@
+//! The connection to the API server.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::{HeaderValue, header};
+use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Client, Config};
+
+/// Why there is no connection to the API server. Nothing is sent before the first request, so this is about files and
+/// the environment only.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Not in a Pod, or in one without a service account token.
+    #[error("no access to the API server: {0}. Run it in a Pod with a ServiceAccount token, or give --kubeconfig")]
+    InCluster(#[source] InClusterError),
+    /// The kubeconfig file cannot be used.
+    #[error("--kubeconfig {path}: {cause}")]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        cause: Box<KubeconfigError>,
+    },
+    /// Certificates or tokens in the configuration cannot be used.
+    #[error("no access to the API server: {0}")]
+    Client(#[source] Box<kube::Error>),
+}
+
+/// Makes the client for everything this process asks the API server: with the Pod's own ServiceAccount, or with a
+/// kubeconfig file. Must be called inside a Tokio runtime.
+///
+/// # Errors
+/// [`ConnectError`] names the file or variable.
+pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> {
+    let mut config = match kubeconfig {
+        Some(path) => from_file(path)
+            .await
+            .map_err(|cause| ConnectError::Kubeconfig { path: path.to_owned(), cause: Box::new(cause) })?,
+        None => Config::incluster().map_err(ConnectError::InCluster)?,
+    };
+    // kube repeats what was answered with 429, 503 or 504 up to fifteen times: an admission request cannot wait, and
+    // a compare-and-swap must not be sent again.
+    config.default_retry = false;
+    config.connect_timeout = Some(CONNECT);
+    config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
+    Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))
+}
+
+async fn from_file(path: &Path) -> Result<Config, KubeconfigError> {
+    Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &KubeConfigOptions::default()).await
+}
+
+/// Every call has a deadline of its own; this bounds what happens in the background after one was missed.
+const CONNECT: Duration = Duration::from_secs(5);
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,78 @@
+//! One metadata-only GET of one object, and what can come of it.
+
+use axum::body::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use kube::Client;
+use kube::client::Body;
+use kube::core::Status;
+
+use crate::policy::lookup::{ObjectRef, Unknown};
+
+/// Gets the object's `PartialObjectMetadata` as bytes; none if there is no object of that name.
+///
+/// Without the parameter `resourceVersion` this is a quorum read: what it shows is not older than the request
+/// (Kubernetes API concepts, "Resource versions").
+///
+/// # Errors
+/// Every way to fail is a different [`Unknown`].
+pub(super) async fn get(client: &Client, object: &ObjectRef<'_>) -> Result<Option<Bytes>, Unknown> {
+    let Some(path) = path(object) else { return Ok(None) };
+    let request = Request::get(path)
+        .header(header::ACCEPT, PARTIAL_OBJECT_METADATA)
+        .body(Body::empty())
+        .map_err(|error| Unknown::Unreachable(error.to_string()))?;
+    let response = client.send(request).await.map_err(|error| Unknown::Unreachable(root_cause(&error)))?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), BODY_MAX)
+        .collect()
+        .await
+        .map_err(|error| Unknown::Unreachable(root_cause(error.as_ref())))?
+        .to_bytes();
+    if status == StatusCode::OK { Ok(Some(body)) } else { failure(status, &body, &object.name) }
+}
+
+/// Not found counts only if the API server says that this very object was not: a 404 of anything in between must not
+/// make an owner disappear.
+fn failure(code: StatusCode, body: &[u8], name: &str) -> Result<Option<Bytes>, Unknown> {
+    let status = serde_json::from_slice::<Status>(body).ok();
+    let says_not_found = status.as_ref().is_some_and(|status| {
+        status.is_not_found() && status.details.as_ref().is_some_and(|details| details.name == name)
+    });
+    if code == StatusCode::NOT_FOUND && says_not_found {
+        return Ok(None);
+    }
+    let message = match status {
+        Some(status) if !status.message.is_empty() => status.message,
+        _ => code.canonical_reason().unwrap_or("no reason given").to_owned(),
+    };
+    Err(Unknown::Refused { code: code.as_u16(), message })
+}
+
+/// None if the namespace or the name is none: it comes from a request, and must not reach another path.
+fn path(object: &ObjectRef<'_>) -> Option<String> {
+    let ObjectRef { kind, namespace, name, .. } = object;
+    let info = kind.info();
+    let root = if info.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", info.group) };
+    (is_name(namespace) && is_name(name))
+        .then(|| format!("{root}/{}/namespaces/{namespace}/{}/{name}", info.version, info.resource))
+}
+
+/// Whether it consists of what DNS subdomains consist of (RFC 1123), which the names of workloads are.
+fn is_name(text: &str) -> bool {
+    let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.starts_with(alphanumeric) && text.chars().all(|c| alphanumeric(c) || c == '-' || c == '.')
+}
+
+/// The innermost error: the outer ones only say that something failed.
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+const PARTIAL_OBJECT_METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+/// Metadata with its managed fields is a few kilobytes; the API server's limit for a whole object is 3 MiB.
+const BODY_MAX: usize = 4 << 20;

@@ -1,0 +1,32 @@
+//! Questions to the cluster: the one thing a request may wait for.
+//!
+//! A decision asks at most once ([`Lookup`]); whoever answers says [`Unknown`] instead of failing. Only metadata is
+//! read, nothing is ever written from here, and nothing is remembered: the answer is as exact as the API server's
+//! own store.
+
+mod api_server;
+mod client;
+mod gate;
+mod metadata;
+
+use std::future::Future;
+
+use tokio::time::Instant;
+
+use crate::policy::lookup::{Found, Lookup, Unknown};
+use crate::policy::mark::MarkKey;
+
+pub use api_server::ApiServer;
+pub use client::{ConnectError, connect};
+pub use gate::Gate;
+
+/// Something that can say what a look-up asks.
+pub trait Cluster: Send + Sync + 'static {
+    /// Answers before the deadline, in the shape of the question. `mark` is the label key to look for.
+    fn answer(
+        &self,
+        lookup: &Lookup<'_>,
+        mark: &MarkKey,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Found, Unknown>> + Send;
+}

@@ -1,0 +1,236 @@
+//! Puts the process together: builds everything once, starts the tasks that must not end, and ends in good order.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::{Id, JoinSet};
+use tokio::time::sleep;
+
+use crate::args::Serve;
+use crate::certs::authority::{canonical, service_names};
+use crate::certs::serving::Serving;
+use crate::certs::upkeep::{Own, Source, Upkeep};
+use crate::certs::{Configuration, ConfigurationKind, Directory, SecretRef, provider};
+use crate::cluster::{ApiServer, ConnectError, Gate, connect};
+use crate::server::{Guard, Limits, Readiness, Server, operations, router, tls_config};
+use crate::settings::{GuardConfiguration, Settings, SettingsError};
+use crate::telemetry::log::{self, LevelError};
+use crate::telemetry::metrics::Metrics;
+
+/// Serves until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// [`RunError`]: something given is wrong, or a task that must not end has ended.
+pub fn serve(arguments: &Serve) -> Result<(), RunError> {
+    log::start(arguments.log_format, &arguments.log_level)?;
+    let settings = arguments.config.as_deref().map_or_else(|| Ok(Settings::default()), read_settings)?;
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| RunError::System { what: "cannot start threads", cause })?;
+    runtime.block_on(run(arguments, settings))
+}
+
+async fn run(arguments: &Serve, settings: Settings) -> Result<(), RunError> {
+    let mut signals = Signals::new()?;
+    let (readiness, metrics, limits) = (Readiness::default(), Metrics::new(), Limits::default());
+    let (provider, serving) = (provider(), Arc::new(Serving::default()));
+    let client = connect(arguments.kubeconfig.as_deref()).await?;
+
+    let source = source(arguments, &client)?;
+    let upkeep = Upkeep::new(source, Arc::clone(&serving), Arc::clone(&provider), metrics.clone(), &readiness);
+    let tls = Arc::new(tls_config(provider, serving)?);
+    let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone());
+    let webhook = router(guard, readiness.clone(), limits);
+    let listener = listen(arguments, "port", arguments.port).await?;
+    let server = Server::new(listener, tls, webhook, readiness.clone(), limits, metrics.clone());
+    let listener = listen(arguments, "operations-port", arguments.operations_port).await?;
+    let probes = operations::router(readiness.clone(), metrics);
+
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut tasks = Tasks::default();
+    tasks.start("operations", async move {
+        let Err(error) = operations::serve(listener, probes).await else { return };
+        tracing::error!(cause = %error, "the operations port is gone");
+    });
+    tasks.start("certificate", upkeep.run());
+    tasks.start(
+        "webhook",
+        server.serve(async move {
+            let _told_or_dropped = stopped.await;
+        }),
+    );
+
+    tokio::select! {
+        ended = tasks.first_to_end() => return Err(RunError::TaskEnded(ended)),
+        () = signals.next() => {}
+    }
+    readiness.drain();
+    tracing::info!(seconds = arguments.drain_seconds, "not ready any more; answering until nothing comes");
+    tokio::select! {
+        ended = tasks.first_to_end() => return Err(RunError::TaskEnded(ended)),
+        () = sleep(Duration::from_secs(arguments.drain_seconds)) => {}
+        () = signals.next() => {}
+    }
+    drop(stop);
+    let ended = tasks.first_to_end().await;
+    tracing::info!("stopped");
+    if ended == "webhook" { Ok(()) } else { Err(RunError::TaskEnded(ended)) }
+}
+
+/// Why the process could not start, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The log level.
+    #[error(transparent)]
+    Level(#[from] LevelError),
+    /// The configuration file cannot be read.
+    #[error("--config {path}: cannot read it: {cause}")]
+    ConfigurationFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The configuration file is not YAML, or has a field that does not exist.
+    #[error("--config {path}: {cause}")]
+    ConfigurationSyntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        cause: String,
+    },
+    /// A field of the configuration has a value that is not possible.
+    #[error("--config {path}: {cause}")]
+    Configuration {
+        /// The file.
+        path: PathBuf,
+        /// Which field, and what would be right.
+        #[source]
+        cause: SettingsError,
+    },
+    /// A flag that is needed is missing.
+    #[error("--{0} is missing: it is needed unless --certificate-directory is given")]
+    Missing(&'static str),
+    /// The API server.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A port is taken, or the address is not one of this machine.
+    #[error("--{flag}: cannot listen on {address}: {cause}")]
+    Listen {
+        /// Which of the two.
+        flag: &'static str,
+        /// Address and port.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The cryptography cannot do what is needed.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The operating system refuses something that every program needs.
+    #[error("{what}: {cause}")]
+    System {
+        /// What was wanted.
+        what: &'static str,
+        /// Why not.
+        #[source]
+        cause: io::Error,
+    },
+    /// A task that the process cannot do without has ended.
+    #[error("the task {0:?} has ended, so the process cannot go on")]
+    TaskEnded(&'static str),
+}
+
+fn read_settings(path: &Path) -> Result<Settings, RunError> {
+    let path = path.to_owned();
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(cause) => return Err(RunError::ConfigurationFile { path, cause }),
+    };
+    let configuration: GuardConfiguration = match serde_saphyr::from_str(&text) {
+        Ok(configuration) => configuration,
+        Err(error) => return Err(RunError::ConfigurationSyntax { path, cause: error.to_string() }),
+    };
+    Settings::try_from(configuration).map_err(|cause| RunError::Configuration { path, cause })
+}
+
+fn source(arguments: &Serve, client: &Client) -> Result<Source, RunError> {
+    if let Some(directory) = &arguments.certificate_directory {
+        return Ok(Source::Given(Directory::new(directory.clone())));
+    }
+    let given = |value: &Option<String>, flag| value.clone().ok_or(RunError::Missing(flag));
+    let namespace = given(&arguments.namespace, "namespace")?;
+    let mut names = service_names(&given(&arguments.service, "service")?, &namespace);
+    names.extend(arguments.certificate_name.iter().map(|name| canonical(name)));
+    let of = |kind| move |name: &String| Configuration { kind, name: name.clone() };
+    let validating = arguments.validating_configuration.iter().map(of(ConfigurationKind::Validating));
+    let mutating = arguments.mutating_configuration.iter().map(of(ConfigurationKind::Mutating));
+    Ok(Source::Own(Own {
+        client: client.clone(),
+        secret: SecretRef { namespace, name: given(&arguments.certificate_secret, "certificate-secret")? },
+        names,
+        configurations: validating.chain(mutating).collect(),
+    }))
+}
+
+async fn listen(arguments: &Serve, flag: &'static str, port: u16) -> Result<TcpListener, RunError> {
+    let address = SocketAddr::new(arguments.bind_address, port);
+    let listener = TcpListener::bind(address).await.map_err(|cause| RunError::Listen { flag, address, cause })?;
+    tracing::info!(%address, flag, "listening");
+    Ok(listener)
+}
+
+/// Tasks by name.
+#[derive(Default)]
+struct Tasks {
+    set: JoinSet<()>,
+    names: Vec<(Id, &'static str)>,
+}
+
+impl Tasks {
+    fn start(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.names.push((self.set.spawn(task).id(), name));
+    }
+
+    /// Also after a panic, which the log has words about.
+    async fn first_to_end(&mut self) -> &'static str {
+        let id = match self.set.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => error.id(),
+            None => return "none",
+        };
+        self.names.iter().find(|(task, _)| *task == id).map_or("unknown", |(_, name)| *name)
+    }
+}
+
+/// What asks a process to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, RunError> {
+        let listen = |kind| signal(kind).map_err(|cause| RunError::System { what: "cannot wait for signals", cause });
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

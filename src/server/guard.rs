@@ -1,0 +1,116 @@
+//! Answers one review: read, evaluate, ask if need be, decide, write. A decision always exists: an unreadable body
+//! and a panic are answered with the uid as well.
+
+use std::any::Any;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::deadline::Deadline;
+use super::unwind::caught;
+use crate::cluster::Cluster;
+use crate::policy::decision::Decision;
+use crate::policy::request::{Phase, Request};
+use crate::policy::{Step, evaluate};
+use crate::review::{self, Review, Unreadable};
+use crate::settings::Settings;
+use crate::telemetry::log::{self, About};
+use crate::telemetry::metrics::Metrics;
+
+/// The policy with what it needs: its settings and somebody who answers its question.
+#[derive(Debug)]
+pub struct Guard<C> {
+    settings: Settings,
+    cluster: C,
+    metrics: Metrics,
+}
+
+impl<C: Cluster> Guard<C> {
+    /// Puts them together.
+    #[must_use]
+    pub const fn new(settings: Settings, cluster: C, metrics: Metrics) -> Self {
+        Self { settings, cluster, metrics }
+    }
+
+    /// The metrics that the answers are counted in.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Answers the bytes of an `AdmissionReview` with the bytes of one.
+    ///
+    /// # Errors
+    /// [`Unreadable`] without a uid: there is nothing that could be answered.
+    pub async fn answer(
+        &self,
+        phase: Phase,
+        body: &[u8],
+        started: Instant,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, Unreadable> {
+        match self.read(body).await {
+            Ok(Review { uid, request }) => {
+                let about = About::new(phase, &request);
+                let decision = match caught(self.decide(phase, request, deadline)).await {
+                    Ok(decision) => decision,
+                    Err(panic) => undecided(phase, &uid, &self.panicked(panic.as_ref())),
+                };
+                Ok(self.conclude(&uid, &about, &decision, started.elapsed()))
+            }
+            Err(Unreadable { uid: Some(uid), cause }) => {
+                let decision = undecided(phase, &uid, &format!("the AdmissionReview could not be read ({cause})"));
+                Ok(self.conclude(&uid, &About::unreadable(phase), &decision, started.elapsed()))
+            }
+            Err(unreadable) => Err(unreadable),
+        }
+    }
+
+    async fn read<'a>(&self, body: &'a [u8]) -> Result<Review<'a>, Unreadable> {
+        match caught(async { review::read(body) }).await {
+            Ok(review) => review,
+            Err(panic) => Err(Unreadable { uid: None, cause: self.panicked(panic.as_ref()) }),
+        }
+    }
+
+    async fn decide(&self, phase: Phase, request: Request<'_>, deadline: Deadline) -> Decision {
+        match evaluate(phase, request, &self.settings) {
+            Step::Decided(decision) => decision,
+            Step::Ask(lookup, pending) => {
+                let deadline = deadline.lookup(Instant::now());
+                let found = self.cluster.answer(&lookup, &self.settings.mark, deadline).await;
+                self.metrics.asked(&found);
+                pending.resume(found)
+            }
+        }
+    }
+
+    /// Counts it. The panic's own words are for the log, where the hook has written them; the user gets others.
+    fn panicked(&self, panic: &(dyn Any + Send)) -> String {
+        self.metrics.panicked();
+        let cause = log::panic_text(panic);
+        tracing::error!(cause, "a review ended in a panic");
+        "because of an internal error of singleton-guard".to_owned()
+    }
+
+    fn conclude(&self, uid: &str, about: &About<'_>, decision: &Decision, latency: Duration) -> Vec<u8> {
+        self.metrics.answered(about, decision, latency);
+        log::decision(uid, about, decision, latency);
+        review::write(uid, decision)
+    }
+}
+
+/// A fault of ours refuses what it cannot judge. While mutating there is nothing to judge: what could not be
+/// completed goes on to the validating phase, which does.
+fn undecided(phase: Phase, uid: &str, cause: &str) -> Decision {
+    match phase {
+        Phase::Validate => Decision::could_not_decide(cause),
+        Phase::Mutate => {
+            tracing::warn!(uid, cause, "could not complete");
+            Decision::allowed_with(vec![NOT_COMPLETED.to_owned()])
+        }
+    }
+}
+
+/// At most 120 characters (`AdmissionResponse.warnings`).
+const NOT_COMPLETED: &str = "singleton-guard could not fill in defaults; the object was left as it is";

@@ -1,0 +1,23 @@
+//! The server: HTTPS for the API server, plain HTTP for the kubelet and Prometheus.
+//!
+//! It carries bytes to the decision and the answer back, within bounds of time and size, whatever the peer does.
+//! What is allowed is not its business.
+
+mod accept;
+mod body;
+mod connection;
+pub mod deadline;
+mod guard;
+mod limits;
+pub mod operations;
+mod readiness;
+mod router;
+mod tls;
+mod unwind;
+
+pub use accept::Server;
+pub use guard::Guard;
+pub use limits::Limits;
+pub use readiness::{Condition, Missing, Readiness};
+pub use router::router;
+pub use tls::tls_config;

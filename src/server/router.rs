@@ -1,0 +1,75 @@
+//! The two paths that the API server calls. A `Router`, so that a test needs no socket.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http::{HeaderValue, Request, StatusCode, header};
+use tokio::time::Instant;
+
+use super::body;
+use super::deadline::Deadline;
+use super::guard::Guard;
+use super::limits::Limits;
+use super::readiness::Readiness;
+use crate::cluster::Cluster;
+use crate::policy::request::Phase;
+
+/// `POST /validate` and `POST /mutate`. Two paths and no more: the API server keeps a pool of connections for each.
+pub fn router<C: Cluster>(guard: Guard<C>, readiness: Readiness, limits: Limits) -> Router {
+    let desk = Arc::new(Desk { guard, readiness, limits });
+    Router::new()
+        .route("/validate", post(async |State(desk): Shared<C>, request| desk.answer(Phase::Validate, request).await))
+        .route("/mutate", post(async |State(desk): Shared<C>, request| desk.answer(Phase::Mutate, request).await))
+        .with_state(desk)
+}
+
+/// What a request meets.
+struct Desk<C> {
+    guard: Guard<C>,
+    readiness: Readiness,
+    limits: Limits,
+}
+
+impl<C: Cluster> Desk<C> {
+    async fn answer(&self, phase: Phase, request: Request<Body>) -> Response {
+        if !self.readiness.is_able() {
+            return unavailable();
+        }
+        let _under_way = self.guard.metrics().review();
+        let started = Instant::now();
+        let deadline = Deadline::new(request.uri().query(), started);
+        let body = match body::read(request, self.limits.body_bytes, deadline.body(self.limits.body)).await {
+            Ok(body) => body,
+            Err(refused) => {
+                tracing::warn!(cause = %refused, "a request without a usable body");
+                return refused.into_response();
+            }
+        };
+        match self.guard.answer(phase, &body, started, deadline).await {
+            Ok(answer) => json(answer),
+            Err(unreadable) => {
+                tracing::warn!(cause = %unreadable, "a request that cannot be answered");
+                (StatusCode::BAD_REQUEST, format!("{unreadable}\n")).into_response()
+            }
+        }
+    }
+}
+
+type Shared<C> = State<Arc<Desk<C>>>;
+
+fn json(answer: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(answer));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The API server repeats a call that is answered with 503 and `Retry-After`, up to ten times within its timeout; a
+/// new connection may lead it to another replica.
+fn unavailable() -> Response {
+    let headers = [(header::RETRY_AFTER, "1"), (header::CONNECTION, "close")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, "not ready: see /readyz on the operations port\n").into_response()
+}

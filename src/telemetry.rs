@@ -1,0 +1,6 @@
+//! What people see of a running process: log lines ([`log`]) and metrics ([`metrics`]). Nothing is decided here, and
+//! nothing is written for a request that is allowed.
+
+pub mod log;
+pub mod metrics;
+mod process;

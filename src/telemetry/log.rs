@@ -1,0 +1,143 @@
+//! The log: one line a denial, a release or a failure of ours; nothing for what is allowed.
+//!
+//! Names and users are values of fields, never part of the text: both formats escape them, so nobody can write a
+//! line of their own.
+
+use std::borrow::Cow;
+use std::io;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+
+use crate::policy::decision::Decision;
+use crate::policy::request::{Phase, Request};
+use crate::policy::violation::Code;
+
+/// How a line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// The level is not one.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "--log-level {level:?}: {cause}; right is error, warn, info, debug or trace, or a list such as \"info,kube=debug\""
+)]
+pub struct LevelError {
+    level: String,
+    #[source]
+    cause: ParseError,
+}
+
+/// What a line says about a request. Borrows from the body, so nothing is copied for a request without a line.
+#[derive(Debug, Clone)]
+pub struct About<'a> {
+    /// Which of the two phases asked.
+    pub phase: Phase,
+    /// `statefulsets`, `statefulsets/scale` and so on; from a bounded set.
+    pub resource: &'static str,
+    /// `CREATE`, `UPDATE` or `OTHER`.
+    pub operation: &'static str,
+    /// Whether nothing would have been stored.
+    pub dry_run: bool,
+    namespace: Cow<'a, str>,
+    name: Cow<'a, str>,
+    user: Cow<'a, str>,
+}
+
+/// Starts logging to standard output. Does nothing if something else logs already.
+///
+/// A panic becomes a line, too, instead of text on standard error.
+///
+/// # Errors
+/// [`LevelError`].
+pub fn start(format: Format, level: &str) -> Result<(), LevelError> {
+    let filter = EnvFilter::builder().parse(level).map_err(|cause| LevelError { level: level.to_owned(), cause })?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stdout).with_target(false);
+    let _already_logging = match format {
+        Format::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+        Format::Text => lines.with_ansi(false).try_init(),
+    };
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(location, cause = %panic_text(panic.payload()), "panic");
+    }));
+    Ok(())
+}
+
+/// The words of a panic, where it has any.
+#[must_use]
+pub fn panic_text(payload: &(dyn std::any::Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no words")
+}
+
+/// Writes the line of a decision, if it is worth one.
+pub fn decision(uid: &str, about: &About<'_>, decision: &Decision, latency: Duration) {
+    if decision.allowed() && !decision.released() {
+        return;
+    }
+    let About { resource, operation, dry_run, namespace, name, user, .. } = about;
+    let (namespace, name, user) = (namespace.as_ref(), name.as_ref(), user.as_ref());
+    let (phase, code, reason) = (about.phase(), decision.code().map(Code::as_str), decision.message());
+    let latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+    // The macro needs the level when it is compiled, hence the three arms.
+    macro_rules! line {
+        ($level:ident, $text:literal) => {
+            tracing::$level!(
+                uid, user, operation, resource, namespace, name, code, reason, dry_run, phase, latency_us, $text
+            )
+        };
+    }
+    if decision.released() {
+        line!(info, "released: a workload is a singleton no longer");
+    } else if decision.is_undecided() {
+        line!(warn, "could not decide");
+    } else {
+        line!(info, "denied");
+    }
+}
+
+impl<'a> About<'a> {
+    /// The part of a request that a line shows.
+    #[must_use]
+    pub fn new(phase: Phase, request: &Request<'a>) -> Self {
+        Self {
+            phase,
+            resource: request.resource(),
+            operation: request.operation(),
+            dry_run: request.dry_run(),
+            namespace: request.namespace.clone(),
+            name: request.name.clone(),
+            user: request.user.clone(),
+        }
+    }
+
+    /// Of a request that could not be read.
+    #[must_use]
+    pub const fn unreadable(phase: Phase) -> Self {
+        Self {
+            phase,
+            resource: "other",
+            operation: "OTHER",
+            dry_run: false,
+            namespace: Cow::Borrowed(""),
+            name: Cow::Borrowed(""),
+            user: Cow::Borrowed(""),
+        }
+    }
+
+    /// `validate` or `mutate`.
+    #[must_use]
+    pub const fn phase(&self) -> &'static str {
+        match self.phase {
+            Phase::Validate => "validate",
+            Phase::Mutate => "mutate",
+        }
+    }
+}

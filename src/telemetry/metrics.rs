@@ -1,0 +1,197 @@
+//! The metrics. Every label has a bounded set of values: no name, no namespace, no text that a user can choose.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Metric, Registry, Unit};
+
+use super::log::About;
+use super::process::Process;
+use crate::policy::decision::{Decision, Verdict};
+use crate::policy::lookup::{Found, Unknown};
+use crate::policy::request::Phase;
+
+/// All metrics of the process. Clones share them.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    requests: Family<RequestLabels, Counter>,
+    validated: Histogram,
+    mutated: Histogram,
+    in_flight: Gauge,
+    lookups: Family<LookupLabels, Counter>,
+    panics: Counter,
+    connections: Gauge,
+    ready: Gauge,
+    certificate_expiry: Gauge<f64, AtomicU64>,
+}
+
+/// Something counted as under way until it is dropped.
+#[derive(Debug)]
+pub struct UnderWay(Gauge);
+
+impl Metrics {
+    /// Registers all of them, at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut root = Registry::default();
+        root.register_collector(Box::new(Process));
+        let own = root.sub_registry_with_prefix("singleton_guard");
+        let duration = Family::<PhaseLabel, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
+        let help = "From the end of a review's headers to its answer";
+        own.register_with_unit("admission_duration", help, Unit::Seconds, duration.clone());
+        own.register("build", "Which build this is", Info::new([("version", env!("CARGO_PKG_VERSION"))].to_vec()));
+        Self {
+            requests: add(own, "admission_requests", "Reviews answered", Family::default()),
+            validated: duration.get_or_create_owned(&PhaseLabel { phase: "validate" }),
+            mutated: duration.get_or_create_owned(&PhaseLabel { phase: "mutate" }),
+            in_flight: add(own, "admission_in_flight", "Reviews under way", Gauge::default()),
+            lookups: add(own, "parent_lookups", "Questions to the API server, by outcome", Family::default()),
+            panics: add(own, "panics", "Reviews that ended in a panic", Counter::default()),
+            connections: add(own, "connections", "Open connections to the webhook port", Gauge::default()),
+            ready: add(own, "ready", "1 if reviews should be sent here, else 0", Gauge::default()),
+            certificate_expiry: add(
+                own,
+                "certificate_expiry_timestamp_seconds",
+                "When the certificate in use ends, in seconds since 1970; 0 without one",
+                Gauge::default(),
+            ),
+            registry: Arc::new(root),
+        }
+    }
+
+    /// Counts an answer.
+    pub fn answered(&self, about: &About<'_>, decision: &Decision, latency: Duration) {
+        let labels = RequestLabels {
+            phase: about.phase(),
+            resource: about.resource,
+            operation: about.operation,
+            decision: match decision.verdict() {
+                Verdict::Allowed => "allowed",
+                Verdict::Completed(_) => "completed",
+                Verdict::Denied(_) => "denied",
+                Verdict::Undecided { .. } => "undecided",
+            },
+            code: decision.code().map_or("", |code| code.as_str()),
+            dry_run: if about.dry_run { "true" } else { "false" },
+        };
+        self.requests.get_or_create(&labels).inc();
+        let duration = match about.phase {
+            Phase::Validate => &self.validated,
+            Phase::Mutate => &self.mutated,
+        };
+        duration.observe(latency.as_secs_f64());
+    }
+
+    /// Counts a question to the API server.
+    pub fn asked(&self, answer: &Result<Found, Unknown>) {
+        let result = match answer {
+            Ok(_) => "found",
+            Err(Unknown::Slow(_)) => "slow",
+            Err(Unknown::Unreachable(_)) => "unreachable",
+            Err(Unknown::Refused { .. }) => "refused",
+            Err(Unknown::NotFound) => "not_found",
+            Err(Unknown::Replaced) => "replaced",
+            Err(Unknown::Unreadable(_)) => "unreadable",
+            Err(Unknown::Busy) => "busy",
+        };
+        self.lookups.get_or_create(&LookupLabels { result }).inc();
+    }
+
+    /// Counts a panic.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// A review is under way.
+    #[must_use]
+    pub fn review(&self) -> UnderWay {
+        UnderWay::new(&self.in_flight)
+    }
+
+    /// A connection is open.
+    #[must_use]
+    pub fn connection(&self) -> UnderWay {
+        UnderWay::new(&self.connections)
+    }
+
+    /// Another certificate is in use.
+    pub fn certificate(&self, ends: SystemTime) {
+        let ends = ends.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.certificate_expiry.set(ends.as_secs_f64());
+    }
+
+    /// Everything in the `OpenMetrics` text format.
+    ///
+    /// # Errors
+    /// Only if a metric cannot be written, which none of ours can.
+    pub fn encode(&self, ready: bool) -> Result<String, fmt::Error> {
+        self.ready.set(i64::from(ready));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl UnderWay {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    phase: &'static str,
+    resource: &'static str,
+    operation: &'static str,
+    decision: &'static str,
+    code: &'static str,
+    dry_run: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PhaseLabel {
+    phase: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LookupLabels {
+    result: &'static str,
+}
+
+/// Seconds. A decision without a question takes tens of microseconds, which the API server's own histogram (from
+/// 5 ms) cannot show; the last bucket is beyond what a user accepts.
+const BUCKETS: [f64; 14] =
+    [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1.0];
