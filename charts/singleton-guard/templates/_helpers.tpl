@@ -1,0 +1,76 @@
+{{- /*
+Names, labels and the image: what every template of the chart shares.
+*/ -}}
+
+{{- /* Longest name that, with the longest suffix we add ("-certificate", "-break-glass"), is still a DNS label of 63 characters. */ -}}
+{{- define "singleton-guard.nameMax" -}}51{{- end -}}
+
+{{- define "singleton-guard.name" -}}
+{{- regexReplaceAll "[-.]+$" (default .Chart.Name .Values.nameOverride | trunc (int (include "singleton-guard.nameMax" .))) "" -}}
+{{- end -}}
+
+{{- /* The name of most objects. One rule for all of them: it has to suit a Service (DNS label, RFC 1035). */ -}}
+{{- define "singleton-guard.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- $full := .Values.fullnameOverride -}}
+{{- if not $full -}}
+  {{- $full = ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- end -}}
+{{- regexReplaceAll "[-.]+$" ($full | trunc (int (include "singleton-guard.nameMax" .))) "" -}}
+{{- end -}}
+
+{{- define "singleton-guard.serviceAccountName" -}}
+{{- default (include "singleton-guard.fullname" .) .Values.serviceAccount.name -}}
+{{- end -}}
+
+{{- /* The Secret in which the process keeps its certificates. */ -}}
+{{- define "singleton-guard.certificateSecretName" -}}
+{{- printf "%s-certificate" (include "singleton-guard.fullname" .) -}}
+{{- end -}}
+
+{{- define "singleton-guard.breakGlass.name" -}}
+{{- printf "%s-break-glass" (include "singleton-guard.fullname" .) -}}
+{{- end -}}
+
+{{- /* The group that the webhooks let pass. Part of the product: the program knows it by the same name. */ -}}
+{{- define "singleton-guard.breakGlass.group" -}}singleton-guard:break-glass{{- end -}}
+
+{{- /* Labels that never change in the life of a release: a Deployment's selector is immutable. */ -}}
+{{- define "singleton-guard.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "singleton-guard.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/component: webhook
+{{- end -}}
+
+{{- /* The recommended labels of every object; commonLabels cannot replace one of them (_validate.tpl). */ -}}
+{{- define "singleton-guard.labels" -}}
+{{ include "singleton-guard.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: singleton-guard
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" | quote }}
+{{- with .Values.global.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "singleton-guard.image" -}}
+{{- $image := .Values.image -}}
+{{- $reference := printf "%s:%s" $image.repository (default .Chart.AppVersion $image.tag) -}}
+{{- with .Values.global.imageRegistry -}}
+  {{- $reference = printf "%s/%s" (trimSuffix "/" .) $reference -}}
+{{- end -}}
+{{- with $image.digest -}}
+  {{- $reference = printf "%s@%s" $reference . -}}
+{{- end -}}
+{{- $reference -}}
+{{- end -}}
+
+{{- /* The file that the process reads. Its checksum is on the Pods, so that a change of it rolls them. */ -}}
+{{- define "singleton-guard.configuration" -}}
+apiVersion: singleton-guard.io/v1
+kind: GuardConfiguration
+mark:
+  key: {{ include "singleton-guard.markKey" . | quote }}
+exemptNamespaces: {{ include "singleton-guard.exemptNamespaces" . }}
+{{- end -}}

@@ -1,0 +1,15 @@
+{{- /* Generated from the registries in src/policy: `UPDATE=1 cargo test` rewrites it. */ -}}
+
+{{- /* The kinds that can be singletons: per API group the plural names. */ -}}
+{{- define "singleton-guard.guardedResources" -}}
+- group: apps
+  resources: [statefulsets, replicasets, deployments]
+- group: ""
+  resources: [replicationcontrollers]
+{{- end -}}
+
+{{- /* The rows: one webhook configuration object each, by phase. */ -}}
+{{- define "singleton-guard.webhook.rows" -}}
+validating: [workload, scale, owned, status]
+mutating: [defaults, released]
+{{- end -}}

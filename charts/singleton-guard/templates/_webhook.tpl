@@ -1,0 +1,74 @@
+{{- /*
+What the webhook configurations share. They are generated, one file a row, and call these templates.
+None of them renders a caBundle or a namespaceSelector: the process owns both fields.
+*/ -}}
+
+{{- /* The label key of the mark: the one source for selectors, conditions and the process. */ -}}
+{{- define "singleton-guard.markKey" -}}
+{{- $key := .Values.mark.key -}}
+{{- include "singleton-guard.validate.markKey" $key -}}
+{{- $key -}}
+{{- end -}}
+
+{{- /* The exempt namespaces as a JSON list, sorted, each once. */ -}}
+{{- define "singleton-guard.exemptNamespaces" -}}
+{{- $namespaces := default list .Values.exemptNamespaces -}}
+{{- range $namespaces -}}
+  {{- include "singleton-guard.validate.namespace" . -}}
+{{- end -}}
+{{- $namespaces | uniq | sortAlpha | toJson -}}
+{{- end -}}
+
+{{- /* Name of a row's configuration object. Takes root and row; where the whole is too long, the row's name stays. */ -}}
+{{- define "singleton-guard.webhook.name" -}}
+{{- $room := int (sub 62 (len .row)) -}}
+{{- printf "%s-%s" (include "singleton-guard.fullname" .root | trunc $room | trimSuffix "-") .row -}}
+{{- end -}}
+
+{{- /* Empty where there are none. */ -}}
+{{- define "singleton-guard.webhook.annotations" -}}
+{{- with .Values.webhook.annotations -}}
+{{ toYaml . }}
+{{- end -}}
+{{- end -}}
+
+{{- /* Where the API server finds us. Takes root and path, which begins with "/". */ -}}
+{{- define "singleton-guard.webhook.clientConfig" -}}
+{{- $root := .root -}}
+{{- if $root.Values.webhook.url -}}
+url: {{ printf "%s%s" (trimSuffix "/" $root.Values.webhook.url) .path | quote }}
+{{- else -}}
+service:
+  name: {{ include "singleton-guard.fullname" $root }}
+  namespace: {{ $root.Release.Namespace | quote }}
+  path: {{ .path }}
+  port: 443
+{{- end -}}
+{{- end -}}
+
+{{- /* For the validating rows. The mutating ones are always Ignore: what they fill in, the validating ones judge. */ -}}
+{{- define "singleton-guard.webhook.failurePolicy" -}}
+{{- .Values.webhook.failurePolicy -}}
+{{- end -}}
+
+{{- define "singleton-guard.webhook.timeoutSeconds" -}}
+{{- .Values.webhook.timeoutSeconds -}}
+{{- end -}}
+
+{{- /*
+The matchConditions that every row has: who and what is never judged. The API server decides them, so they hold while
+we are down. The last one is for our own start: the namespace we live in stays guarded. A ReplicaSet's name is its
+Deployment's and a hash of at most ten characters (pod-template-hash).
+*/ -}}
+{{- define "singleton-guard.webhook.exemptions" -}}
+{{- $fullname := include "singleton-guard.fullname" . -}}
+{{- $namespaces := include "singleton-guard.exemptNamespaces" . | replace "\"" "'" | replace "," ", " -}}
+{{- $ours := printf "(request.resource.resource == 'deployments' && request.name == '%s')" $fullname -}}
+{{- $theirs := printf "(request.resource.resource == 'replicasets' && request.name.matches('^%s-[a-z0-9]{1,10}$'))" $fullname -}}
+- name: not-exempt-namespace
+  expression: {{ printf "!(request.namespace in %s)" $namespaces | quote }}
+- name: not-break-glass
+  expression: {{ printf "!('%s' in request.userInfo.?groups.orValue([]))" (include "singleton-guard.breakGlass.group" .) | quote }}
+- name: not-singleton-guard
+  expression: {{ printf "!(request.namespace == '%s' && (%s || %s))" .Release.Namespace $ours $theirs | quote }}
+{{- end -}}
