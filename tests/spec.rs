@@ -1,27 +1,81 @@
 //! The specification, run: every case at every boundary, the properties, and what the code makes.
+//!
+//! `cargo test` is the whole of it. The live part boots one real control plane for the run; where that cannot be had
+//! it is left out with the reason, and with `CI=true` that is a failure. `WITHOUT_GUARD=1` boots it without the guard,
+//! and then every live case that expects a refusal must fail: a check that cannot fail checks nothing.
 
 #![allow(unreachable_pub, missing_docs, reason = "one program; its rooms are described at their heads")]
 
+#[path = "lab/mod.rs"]
+mod lab;
 mod spec {
+    pub mod api;
     pub mod case;
     pub mod generated;
+    pub mod installed;
+    pub mod live;
     pub mod model;
     pub mod properties;
     pub mod pure;
+    pub mod router;
     pub mod snapshot;
 }
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Trial};
-use spec::{case, generated, properties, pure};
+use lab::progress::Progress;
+use lab::stage::{self, Reach};
+use libtest_mimic::{Arguments, Failed, Trial};
+use spec::case::{self, Case};
+use spec::installed::Installed;
+use spec::{generated, live, properties, pure, router};
 
 type Check = fn(&Path) -> Result<(), String>;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let cases = case::load(&root.join("tests/cases"));
+    // A live case waits more than it works.
+    arguments.test_threads.get_or_insert(8);
+    if arguments.list || !wants_live(&arguments) {
+        let mut trials = local(root, &cases);
+        trials.extend(cases.iter().map(|case| Trial::test(live_name(case), || Ok(()))));
+        return libtest_mimic::run(&arguments, trials).exit_code();
+    }
+    let progress = Progress::to_stderr();
+    let entered = match stage::enter(Reach::Inside, &progress) {
+        Ok(entered) => entered,
+        Err(reason) => {
+            let mut trials = local(root, &cases);
+            trials.push(left_out(&reason.to_string()));
+            return libtest_mimic::run(&arguments, trials).exit_code();
+        }
+    };
+    let installed = match Installed::boot(entered, progress) {
+        Ok(installed) => Arc::new(installed),
+        Err(error) => {
+            let error = format!("{error:#}");
+            let trial = Trial::test("live: the lab boots and the chart installs", move || Err(error.into()));
+            return libtest_mimic::run(&arguments, vec![trial]).exit_code();
+        }
+    };
+    let mut trials = local(root, &cases);
+    trials.extend(cases.into_iter().map(|case| live_trial(&installed, case)));
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    match Arc::into_inner(installed).map(Installed::shutdown) {
+        Some(Err(error)) => {
+            eprintln!("the lab did not end well: {error:#}");
+            ExitCode::FAILURE
+        }
+        _ => conclusion.exit_code(),
+    }
+}
+
+/// What needs no cluster.
+fn local(root: &'static Path, cases: &[Case]) -> Vec<Trial> {
     let mut trials = Vec::new();
     for (name, check) in CHECKS {
         trials.push(Trial::test(name, move || Ok(check(root)?)));
@@ -29,10 +83,44 @@ fn main() -> ExitCode {
     for (name, property) in PROPERTIES {
         trials.push(Trial::test(format!("property::{name}"), move || Ok(property()?)));
     }
-    for case in case::load(&root.join("tests/cases")) {
-        trials.push(Trial::test(format!("pure::{}", case.name), move || Ok(pure::run(&case)?)));
+    for case in cases {
+        let (at_core, at_router) = (case.clone(), case.clone());
+        trials.push(Trial::test(format!("pure::{}", case.name), move || Ok(pure::run(&at_core)?)));
+        trials.push(Trial::test(format!("router::{}", case.name), move || Ok(router::run(&at_router)?)));
     }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    trials
+}
+
+fn live_trial(installed: &Arc<Installed>, case: Case) -> Trial {
+    let installed = Arc::clone(installed);
+    Trial::test(live_name(&case), move || {
+        let refuses = case.steps.iter().any(|step| step.decision == Some(case::Verdict::Deny));
+        match installed.block_on(live::run(installed.lab(), &case)) {
+            Ok(()) if installed.is_guarded() || !refuses => Ok(()),
+            Ok(()) => Err(Failed::from("it passes without the guard: it cannot fail")),
+            Err(error) if installed.is_guarded() => Err(format!("{error:#}").into()),
+            Err(_) => Ok(()),
+        }
+    })
+}
+
+fn live_name(case: &Case) -> String {
+    format!("live::{}", case.name)
+}
+
+/// Whether the filters leave anything that needs the lab.
+fn wants_live(arguments: &Arguments) -> bool {
+    arguments.filter.as_ref().is_none_or(|filter| filter.starts_with("live"))
+        && !arguments.skip.iter().any(|skip| skip == "live")
+}
+
+fn left_out(reason: &str) -> Trial {
+    let reason = format!("the live part is left out: {reason}");
+    if std::env::var("CI").is_ok_and(|value| value == "true") {
+        return Trial::test("live", move || Err(reason.into()));
+    }
+    eprintln!("{reason}");
+    Trial::test(reason, || Ok(())).with_ignored_flag(true)
 }
 
 /// What holds for every request.
@@ -46,7 +134,8 @@ const PROPERTIES: [(&str, fn() -> Result<(), String>); 6] = [
 ];
 
 /// Checks of single files.
-const CHECKS: [(&str, Check); 4] = [
+const CHECKS: [(&str, Check); 5] = [
+    ("generated::the chart's kinds and rows are those of the registries", generated::chart_registry),
     ("generated::the chart's webhook configurations are those of the registries", generated::webhook_templates),
     ("generated::the README's rules are those of the registry", generated::rule_table),
     ("generated::the README's webhooks are those of the registry", generated::webhook_table),

@@ -21,6 +21,28 @@ pub fn webhook_templates(root: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// The chart's list of kinds and rows, which its RBAC and the program's arguments are made from.
+pub fn chart_registry(root: &Path) -> Result<(), String> {
+    let mut text = "{{- /* Generated from the registries in src/policy: `UPDATE=1 cargo test` rewrites it. */ -}}
+
+{{- /* The kinds that can be singletons: per API group the plural names. */ -}}
+{{- define \"singleton-guard.guardedResources\" -}}
+"
+    .to_owned();
+    for watched in Row::Defaults.watched() {
+        let group = if watched.group.is_empty() { "\"\"" } else { watched.group };
+        let _ = writeln!(text, "- group: {group}\n  resources: [{}]", watched.resources.join(", "));
+    }
+    text.push_str("{{- end -}}\n\n{{- /* The rows: one webhook configuration object each, by phase. */ -}}\n");
+    text.push_str("{{- define \"singleton-guard.webhook.rows\" -}}\n");
+    for (name, phase) in [("validating", Phase::Validate), ("mutating", Phase::Mutate)] {
+        let rows: Vec<_> = ROWS.iter().filter(|row| row.phase() == phase).map(|row| row.name()).collect();
+        let _ = writeln!(text, "{name}: [{}]", rows.join(", "));
+    }
+    text.push_str("{{- end -}}\n");
+    snapshot::file(root, "charts/singleton-guard/templates/_registry.tpl", &text)
+}
+
 /// The table of rules in the README.
 pub fn rule_table(root: &Path) -> Result<(), String> {
     let mut rules: Vec<_> = RULES.iter().collect();
@@ -50,7 +72,7 @@ pub fn catalogue(root: &Path) -> Result<(), String> {
     let denial = |first: Violation| Denial {
         subject: Subject {
             group: "apps",
-            kind: "StatefulSet",
+            kind: typical_kind(&first),
             namespace: "pay".to_owned(),
             name: "ledger".to_owned(),
             uid: String::new(),
@@ -88,6 +110,17 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::SelectedLabel { key: text("app"), requested: None },
         Violation::Disowned { requested: Some(text("Deployment other")) },
     ]
+}
+
+/// A kind that the violation is found on.
+fn typical_kind(violation: &Violation) -> &'static str {
+    match violation {
+        Violation::Surges { .. } | Violation::MarkedWhileRunning { .. } => "Deployment",
+        Violation::SelectorReplaced { .. } => "ReplicationController",
+        Violation::UnmarkableKind { .. } => "DaemonSet",
+        Violation::UnmarkedBehindOwner | Violation::SelectedLabel { .. } | Violation::Disowned { .. } => "ReplicaSet",
+        _ => "StatefulSet",
+    }
 }
 
 fn template(row: Row) -> String {

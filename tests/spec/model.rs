@@ -223,6 +223,11 @@ impl Model {
         if patch.type_ == PatchType::Json {
             let patch: json_patch::Patch = serde_json::from_value(body).map_err(|error| error.to_string())?;
             json_patch::patch(&mut object, &patch).map_err(|error| error.to_string())?;
+        } else if patch.type_ == PatchType::Apply && body["spec"].get("template").is_some() {
+            json_patch::merge(
+                &mut object,
+                &complete(&with(&body, json!({"kind": patch.kind, "metadata": {"name": name}})), &self.namespace),
+            );
         } else {
             json_patch::merge(&mut object, &body);
         }
@@ -350,6 +355,10 @@ fn defaulted(object: &Value, name: &str) -> Value {
         if strategy["type"] == "RollingUpdate" {
             fill(&mut strategy["rollingUpdate"], "maxSurge", json!("25%"));
             fill(&mut strategy["rollingUpdate"], "maxUnavailable", json!("25%"));
+        } else if strategy.get("rollingUpdate").is_some() {
+            // The internal type holds no absent bound: what the request left out is 0 by the time of admission.
+            fill(&mut strategy["rollingUpdate"], "maxSurge", json!(0));
+            fill(&mut strategy["rollingUpdate"], "maxUnavailable", json!(0));
         }
     }
     // A ReplicationController without labels takes its template's.

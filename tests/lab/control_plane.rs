@@ -1,0 +1,204 @@
+//! etcd, the API server, the controllers and the scheduler: started in order, waited for, stopped in order.
+//!
+//! The flags are those of a kubeadm cluster where they decide who may do what (authorizers, admission, one identity per
+//! controller), and those of a fast test where they only decide how long it takes.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use kube::Client;
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+
+use super::component::Component;
+use super::pki::{ADMIN, Pki};
+use super::progress::Progress;
+use super::stage::{API_ADDRESS, API_PORT};
+
+/// The running programs. Whatever of them is left is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct ControlPlane {
+    files: Files,
+    etcd: Component,
+    /// More than one when a test has asked for it; all on one etcd.
+    api_servers: Vec<Component>,
+    controllers: Vec<Component>,
+}
+
+/// Where the parts of the control plane find what they need.
+#[derive(Debug)]
+struct Files {
+    binaries: PathBuf,
+    work: PathBuf,
+    logs: PathBuf,
+}
+
+impl ControlPlane {
+    /// Boots all of it; when this returns, the API server is ready and the controllers have been started.
+    ///
+    /// # Errors
+    /// If a part ends, or is not ready within a minute: with the end of its log.
+    pub(crate) async fn boot(binaries: &Path, work: &Path, pki: &Pki, progress: &Progress) -> Result<Self> {
+        let files = Files { binaries: binaries.to_owned(), work: work.to_owned(), logs: work.join("logs") };
+        std::fs::create_dir(&files.logs).with_context(|| format!("making {}", files.logs.display()))?;
+        std::fs::write(files.audit_policy(), AUDIT_POLICY)?;
+
+        let mut etcd = files.start("etcd", "etcd", &files.etcd_flags())?;
+        // It waits for etcd by itself.
+        let flags = files.api_server_flags(pki, API_ADDRESS);
+        let mut api_server = files.start("kube-apiserver", "kube-apiserver", &flags)?;
+        let client = client(&pki.kubeconfig(ADMIN)).await?;
+        until_ready(&client, &mut [&mut etcd, &mut api_server]).await?;
+        progress.step("etcd and the API server are ready");
+
+        let controllers = vec![
+            files.start("kube-controller-manager", "kube-controller-manager", &controller_manager_flags(pki))?,
+            files.start("kube-scheduler", "kube-scheduler", &scheduler_flags(pki))?,
+        ];
+        Ok(Self { files, etcd, api_servers: vec![api_server], controllers })
+    }
+
+    /// Where the components' logs and the API server's audit log (`audit.log`) are.
+    pub(crate) fn logs(&self) -> &Path {
+        &self.files.logs
+    }
+
+    /// # Errors
+    /// If one of the programs has ended on its own: with the end of its log.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        self.components().try_for_each(Component::check)
+    }
+
+    /// Ends everything: the clients first, then the API server, then etcd, without which an API server hangs.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
+        for component in self.controllers.iter_mut().chain(&mut self.api_servers) {
+            component.stop(Duration::from_secs(2)).await?;
+        }
+        self.etcd.stop(Duration::from_secs(2)).await
+    }
+
+    fn components(&mut self) -> impl Iterator<Item = &mut Component> {
+        [&mut self.etcd].into_iter().chain(&mut self.api_servers).chain(&mut self.controllers)
+    }
+}
+
+impl Files {
+    fn start(&self, name: &str, program: &str, flags: &[String]) -> Result<Component> {
+        Component::start(name, &self.binaries.join(program), flags, &self.logs)
+    }
+
+    fn audit_policy(&self) -> PathBuf {
+        self.work.join("audit-policy.yaml")
+    }
+
+    fn etcd_flags(&self) -> Vec<String> {
+        vec![
+            flag("data-dir", self.work.join("etcd").display()),
+            flag("listen-client-urls", ETCD_CLIENTS),
+            flag("advertise-client-urls", ETCD_CLIENTS),
+            flag("listen-peer-urls", ETCD_PEERS),
+            // Nothing has to survive the machine.
+            flag("unsafe-no-fsync", true),
+            flag("log-level", "warn"),
+        ]
+    }
+
+    /// The flags of an API server that listens on `address` only: Pods are free to use its port on their own addresses.
+    fn api_server_flags(&self, pki: &Pki, address: &str) -> Vec<String> {
+        vec![
+            flag("etcd-servers", ETCD_CLIENTS),
+            flag("bind-address", address),
+            flag("advertise-address", address),
+            flag("secure-port", API_PORT),
+            flag("tls-cert-file", pki.file("apiserver.crt").display()),
+            flag("tls-private-key-file", pki.file("apiserver.key").display()),
+            flag("client-ca-file", pki.authority_file().display()),
+            flag("service-account-key-file", pki.file("service-accounts.pub").display()),
+            flag("service-account-signing-key-file", pki.file("service-accounts.key").display()),
+            flag("service-account-issuer", "https://kubernetes.default.svc"),
+            flag("service-cluster-ip-range", "10.0.0.0/24"),
+            flag("authorization-mode", "Node,RBAC"),
+            flag("enable-admission-plugins", "NodeRestriction"),
+            flag("allow-privileged", true),
+            // A webhook's Service is resolved to its Endpoints, so there need be no kube-proxy.
+            flag("enable-aggregator-routing", true),
+            flag("profiling", false),
+            flag("audit-policy-file", self.audit_policy().display()),
+            flag("audit-log-path", self.logs.join("audit.log").display()),
+        ]
+    }
+}
+
+fn controller_manager_flags(pki: &Pki) -> Vec<String> {
+    let kubeconfig = pki.kubeconfig("controller-manager");
+    vec![
+        flag("kubeconfig", kubeconfig.display()),
+        flag("service-account-private-key-file", pki.file("service-accounts.key").display()),
+        flag("root-ca-file", pki.authority_file().display()),
+        // Every controller acts as its own ServiceAccount, as on kubeadm clusters.
+        flag("use-service-account-credentials", true),
+        flag("leader-elect", false),
+        flag("secure-port", 0),
+        flag("kube-api-qps", 1000),
+        flag("kube-api-burst", 2000),
+        // A refused autoscaler shows within seconds (the default is 15 s).
+        flag("horizontal-pod-autoscaler-sync-period", "3s"),
+    ]
+}
+
+fn scheduler_flags(pki: &Pki) -> Vec<String> {
+    let kubeconfig = pki.kubeconfig("scheduler");
+    vec![
+        flag("kubeconfig", kubeconfig.display()),
+        flag("leader-elect", false),
+        flag("secure-port", 0),
+        flag("kube-api-qps", 1000),
+        flag("kube-api-burst", 2000),
+    ]
+}
+
+/// A client for the user of a kubeconfig. It repeats nothing by itself: a test must see the server's first answer.
+pub(crate) async fn client(kubeconfig: &Path) -> Result<Client> {
+    let read = Kubeconfig::read_from(kubeconfig).with_context(|| format!("reading {}", kubeconfig.display()))?;
+    let mut config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await?;
+    config.default_retry = false;
+    Ok(Client::try_from(config)?)
+}
+
+/// Waits until `/readyz` says ok.
+async fn until_ready(client: &Client, components: &mut [&mut Component]) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        let answer = client.request_text(http::Request::get("/readyz").body(Vec::new())?).await;
+        let Err(said) = answer else { return Ok(()) };
+        for component in &mut *components {
+            component.check()?;
+        }
+        if started.elapsed() > READY_WITHIN {
+            let logs: Vec<String> = components.iter().map(|component| component.end_of_log()).collect();
+            bail!("the API server is not ready after {} s ({said})\n{}", READY_WITHIN.as_secs(), logs.join("\n"));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn flag(name: &str, value: impl Display) -> String {
+    format!("--{name}={value}")
+}
+
+/// The API server starts in 3 to 5 s on two idle cores.
+const READY_WITHIN: Duration = Duration::from_mins(1);
+const ETCD_CLIENTS: &str = "http://127.0.0.1:2379";
+const ETCD_PEERS: &str = "http://127.0.0.1:2380";
+/// Who wrote what, with the annotations that webhooks add; not the reads.
+const AUDIT_POLICY: &str = r#"apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: None
+  verbs: [get, list, watch]
+- level: None
+  resources: [{group: coordination.k8s.io, resources: [leases]}, {group: "", resources: [events]}, {group: events.k8s.io, resources: [events]}]
+- level: Metadata
+"#;

@@ -1,0 +1,75 @@
+//! Everybody else's Pods: there is no image and no process, but the API server sees a Pod that runs.
+//!
+//! At once Running and Ready with an address of its own; when deleted, Terminating until the end of its grace period,
+//! like a program that uses all the time it is given.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod};
+use k8s_openapi::jiff::Timestamp;
+use kube::Resource as _;
+use tokio::sync::watch;
+use tokio::time::{Duration, Instant, sleep_until};
+
+use super::kubelet::Kubelet;
+use super::stage::NODE_ADDRESS;
+use super::status::{self, Existence, Phase, Report};
+
+/// Plays one Pod from when it is bound to the Node until it is gone.
+pub(super) async fn run(kubelet: Arc<Kubelet>, pod: Arc<Pod>, mut versions: watch::Receiver<Arc<Pod>>) {
+    let mut report = Report::new(Arc::clone(&kubelet), &pod, address(&kubelet, &pod));
+    let spec = pod.spec.clone().unwrap_or_default();
+    report.init = spec.init_containers.iter().flatten().map(initialized).collect();
+    report.main = spec.containers.iter().map(running).collect();
+    report.phase = Phase::Running;
+    if report.publish().await == Existence::There && until_end_of_grace(&mut versions).await == Existence::There {
+        report.delete().await;
+    }
+}
+
+/// A container that runs and is ready, though there is nothing behind it.
+pub(super) fn running(container: &Container) -> ContainerStatus {
+    let mut status = status::status(container, status::running(Timestamp::now()));
+    status.ready = true;
+    status.started = Some(true);
+    status
+}
+
+/// An init container that has done its work; one that restarts always is a sidecar and runs on.
+pub(super) fn initialized(container: &Container) -> ContainerStatus {
+    if container.restart_policy.as_deref() == Some("Always") {
+        return running(container);
+    }
+    let mut status = status::status(container, status::terminated(Timestamp::now(), 0));
+    status.ready = true;
+    status
+}
+
+/// The Pod IP: the Node's own address for a Pod on the host's network.
+pub(super) fn address(kubelet: &Kubelet, pod: &Pod) -> String {
+    let on_host = pod.spec.as_ref().and_then(|spec| spec.host_network).unwrap_or(false);
+    if on_host { NODE_ADDRESS.to_owned() } else { kubelet.address() }
+}
+
+/// When a Pod that is being deleted must have ended: its grace period from now on. `None` while it is not deleted.
+pub(super) fn end_of_grace(pod: &Pod) -> Option<Instant> {
+    pod.meta().deletion_timestamp.as_ref()?;
+    let seconds = pod.meta().deletion_grace_period_seconds.unwrap_or(0);
+    Some(Instant::now() + Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+/// Waits until the Pod has been deleted and its grace period has passed. A second deletion may shorten the period.
+async fn until_end_of_grace(versions: &mut watch::Receiver<Arc<Pod>>) -> Existence {
+    let mut end: Option<Instant> = None;
+    loop {
+        if let Some(fresh) = end_of_grace(&versions.borrow_and_update()) {
+            end = Some(end.map_or(fresh, |end| end.min(fresh)));
+        }
+        tokio::select! {
+            changed = versions.changed() => if changed.is_err() { return Existence::Gone },
+            () = async { sleep_until(end.unwrap_or_else(Instant::now)).await }, if end.is_some() => {
+                return Existence::There;
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Raw calls to the API server, as the cases make them: any path, any patch, any user, and all that comes back.
+
+use anyhow::{Context as _, Result};
+use http::{Method, Request, header};
+use http_body_util::BodyExt as _;
+use kube::Client;
+use kube::client::Body;
+use serde_json::Value;
+
+use super::case::{User, api_version, plural};
+
+/// What the API server answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status code.
+    pub code: u16,
+    /// The object, or the `Status` of a refusal.
+    pub body: Value,
+    /// Its warnings.
+    pub warnings: Vec<String>,
+}
+
+impl Answer {
+    /// Whether the request was carried out.
+    pub fn succeeded(&self) -> bool {
+        (200..300).contains(&self.code)
+    }
+
+    /// The object.
+    ///
+    /// # Errors
+    /// The request was refused.
+    pub fn success(self) -> Result<Value> {
+        anyhow::ensure!(self.succeeded(), "the API server answered {}: {}", self.code, self.body);
+        Ok(self.body)
+    }
+
+    /// The message of a refusal, without what the API server puts before the webhook's own.
+    pub fn message(&self) -> String {
+        refusal(self.body["message"].as_str().unwrap_or_default()).to_owned()
+    }
+}
+
+/// Makes one call.
+pub async fn call(
+    client: &Client,
+    method: Method,
+    path: &str,
+    content: Option<(&str, String)>,
+    user: Option<&User>,
+) -> Result<Answer> {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(user) = user {
+        request = request.header("Impersonate-User", &user.name);
+        for group in &user.groups {
+            request = request.header("Impersonate-Group", group);
+        }
+    }
+    let body = match content {
+        Some((type_, body)) => {
+            request = request.header(header::CONTENT_TYPE, type_);
+            body.into_bytes()
+        }
+        None => Vec::new(),
+    };
+    let response = client.send(request.body(Body::from(body))?).await.with_context(|| format!("calling {path}"))?;
+    let warnings =
+        response.headers().get_all(header::WARNING).iter().filter_map(|value| warning(value.to_str().ok()?)).collect();
+    let code = response.status().as_u16();
+    let bytes = response.into_body().collect().await?.to_bytes();
+    Ok(Answer { code, body: serde_json::from_slice(&bytes).unwrap_or_default(), warnings })
+}
+
+/// GET of one object; `None` where it does not exist.
+pub async fn get(client: &Client, kind: &str, namespace: &str, name: &str) -> Result<Option<Value>> {
+    let answer = call(client, Method::GET, &path(kind, namespace, Some(name)), None, None).await?;
+    if answer.code == 404 { Ok(None) } else { answer.success().map(Some) }
+}
+
+/// The path of a kind's collection, or of one object.
+pub fn path(kind: &str, namespace: &str, name: Option<&str>) -> String {
+    let version = api_version(kind);
+    let root = if version.contains('/') { "apis" } else { "api" };
+    let collection = format!("/{root}/{version}/namespaces/{namespace}/{}", plural(kind));
+    name.map_or(collection.clone(), |name| format!("{collection}/{name}"))
+}
+
+/// What follows `denied the request: `.
+pub fn refusal(message: &str) -> &str {
+    message.split_once("denied the request: ").map_or(message, |(_, own)| own)
+}
+
+/// The text of a `Warning` header: `299 - "text"` (RFC 7234).
+fn warning(header: &str) -> Option<String> {
+    serde_json::from_str(header.strip_prefix("299 - ")?).ok()
+}
