@@ -5,34 +5,53 @@
 //! and then every live case that expects a refusal must fail: a check that cannot fail checks nothing.
 
 #![allow(unreachable_pub, missing_docs, reason = "one program; its rooms are described at their heads")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "a test that meets the unexpected has failed"
+)]
 
 #[path = "lab/mod.rs"]
 mod lab;
 mod spec {
     pub mod api;
+    pub mod architecture;
     pub mod case;
+    pub mod chart;
     pub mod generated;
+    pub mod https;
     pub mod installed;
     pub mod live;
     pub mod model;
+    pub mod outage;
     pub mod properties;
     pub mod pure;
+    pub mod recorded;
     pub mod router;
+    pub mod shapes;
     pub mod snapshot;
+    pub mod stories;
 }
 
 use std::path::Path;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use lab::Lab;
 use lab::progress::Progress;
 use lab::stage::{self, Reach};
 use libtest_mimic::{Arguments, Failed, Trial};
 use spec::case::{self, Case};
 use spec::installed::Installed;
-use spec::{generated, live, properties, pure, router};
+use spec::{architecture, chart, generated, live, outage, properties, pure, recorded, router, stories};
 
 type Check = fn(&Path) -> Result<(), String>;
+type Property = fn() -> Result<(), String>;
+type LiveTest = for<'a> fn(&'a Lab) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -54,7 +73,7 @@ fn main() -> ExitCode {
             return libtest_mimic::run(&arguments, trials).exit_code();
         }
     };
-    let installed = match Installed::boot(entered, progress) {
+    let installed = match Installed::boot(entered, &progress) {
         Ok(installed) => Arc::new(installed),
         Err(error) => {
             let error = format!("{error:#}");
@@ -64,7 +83,16 @@ fn main() -> ExitCode {
     };
     let mut trials = local(root, &cases);
     trials.extend(cases.into_iter().map(|case| live_trial(&installed, case)));
-    let conclusion = libtest_mimic::run(&arguments, trials);
+    let mut alone = Vec::new();
+    if installed.is_guarded() {
+        trials.extend(STORIES.into_iter().map(|(name, test)| story(&installed, name, test)));
+        alone.extend(ALONE.into_iter().map(|(name, test)| story(&installed, name, test)));
+    }
+    let mut conclusion = libtest_mimic::run(&arguments, trials);
+    if !conclusion.has_failed() {
+        arguments.test_threads = Some(1);
+        conclusion = libtest_mimic::run(&arguments, alone);
+    }
     match Arc::into_inner(installed).map(Installed::shutdown) {
         Some(Err(error)) => {
             eprintln!("the lab did not end well: {error:#}");
@@ -104,6 +132,13 @@ fn live_trial(installed: &Arc<Installed>, case: Case) -> Trial {
     })
 }
 
+fn story(installed: &Arc<Installed>, name: &str, test: LiveTest) -> Trial {
+    let installed = Arc::clone(installed);
+    Trial::test(format!("live::{name}"), move || {
+        installed.block_on(test(installed.lab())).map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}
+
 fn live_name(case: &Case) -> String {
     format!("live::{}", case.name)
 }
@@ -124,7 +159,7 @@ fn left_out(reason: &str) -> Trial {
 }
 
 /// What holds for every request.
-const PROPERTIES: [(&str, fn() -> Result<(), String>); 6] = [
+const PROPERTIES: [(&str, Property); 6] = [
     ("any bytes are answered", properties::any_bytes_are_answered),
     ("any type at any field is answered", properties::any_type_at_any_field_is_answered),
     ("no sequence of requests takes a singleton past one", properties::no_sequence_passes_one),
@@ -133,8 +168,50 @@ const PROPERTIES: [(&str, fn() -> Result<(), String>); 6] = [
     ("texts keep their limits", properties::texts_keep_their_limits),
 ];
 
+/// Controllers and tools at work around singletons; side by side with the cases.
+const STORIES: [(&str, LiveTest); 9] = [
+    ("recorded::the stored reviews are what the API server sends", |lab| {
+        Box::pin(recorded::are_what_the_api_server_sends(lab))
+    }),
+    ("story::an autoscaler is told why not", |lab| Box::pin(stories::an_autoscaler_is_told_why_not(lab))),
+    ("story::marking does not restart the Pod", |lab| Box::pin(stories::marking_does_not_restart_the_pod(lab))),
+    ("story::a namespace of singletons can be deleted", |lab| {
+        Box::pin(stories::a_namespace_of_singletons_can_be_deleted(lab))
+    }),
+    ("story::a Deployment can be deleted in every mode", |lab| {
+        Box::pin(stories::a_deployment_can_be_deleted_in_every_mode(lab))
+    }),
+    ("story::kubectl shows one line and what to do", |lab| {
+        Box::pin(stories::kubectl_shows_one_line_and_what_to_do(lab))
+    }),
+    ("chart::every values file renders and is accepted", |lab| {
+        Box::pin(chart::every_values_file_renders_and_is_accepted(lab))
+    }),
+    ("chart::unknown values are refused", |lab| Box::pin(chart::unknown_values_are_refused(lab))),
+    ("chart::rights are the least", |lab| Box::pin(chart::rights_are_the_least(lab))),
+];
+
+/// Tests that need the guard for themselves, one after the other.
+const ALONE: [(&str, LiveTest); 5] = [
+    ("outage::unmarked work never reaches us", |lab| Box::pin(outage::unmarked_work_never_reaches_us(lab))),
+    ("outage::killing one replica lets nothing through", |lab| {
+        Box::pin(outage::killing_one_replica_lets_nothing_through(lab))
+    }),
+    ("outage::a rolling restart loses no call", |lab| Box::pin(outage::a_rolling_restart_loses_no_call(lab))),
+    ("outage::with every replica dead only what could break a rule waits", |lab| {
+        Box::pin(outage::with_every_replica_dead_only_what_could_break_a_rule_waits(lab))
+    }),
+    ("chart::an upgrade keeps the certificate", |lab| Box::pin(chart::an_upgrade_keeps_the_certificate(lab))),
+];
+
 /// Checks of single files.
-const CHECKS: [(&str, Check); 5] = [
+const CHECKS: [(&str, Check); 11] = [
+    ("recorded::reviews are decided as they say", recorded::are_decided_as_they_say),
+    ("recorded::the model's Scales are like the real ones", recorded::the_model_is_honest),
+    ("architecture::pure rooms stay pure", architecture::pure_rooms_stay_pure),
+    ("architecture::reviews have no side effects", architecture::reviews_have_no_side_effects),
+    ("architecture::files are introduced and short", architecture::files_are_introduced_and_short),
+    ("architecture::the versions of crate and chart are one number", architecture::versions_agree),
     ("generated::the chart's kinds and rows are those of the registries", generated::chart_registry),
     ("generated::the chart's webhook configurations are those of the registries", generated::webhook_templates),
     ("generated::the README's rules are those of the registry", generated::rule_table),

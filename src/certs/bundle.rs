@@ -11,6 +11,8 @@ use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use crate::cluster::words;
+
 /// Which of the two kinds of webhook configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfigurationKind {
@@ -31,8 +33,8 @@ pub struct Configuration {
 
 /// The configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {verb} {configuration}: {cause}{hint}")]
-pub(super) struct BundleError {
+#[error("cannot {verb} {configuration}: {}{hint}", words(cause))]
+pub struct BundleError {
     verb: &'static str,
     configuration: Configuration,
     #[source]

@@ -16,18 +16,22 @@ pub struct Directory(PathBuf);
 
 /// The files cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DirectoryError {
+pub enum DirectoryError {
     /// One of them cannot be read.
     #[error("--certificate-directory: cannot read {path}: {cause}")]
     Read {
+        /// The file.
         path: PathBuf,
+        /// Why.
         #[source]
         cause: io::Error,
     },
     /// They are not a pair.
     #[error("--certificate-directory {directory}: {cause}")]
     Pair {
+        /// Where they are.
         directory: PathBuf,
+        /// What is wrong with them.
         #[source]
         cause: PairError,
     },

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::authority::Material;
 use super::facts;
 use super::plan::Stored;
+use crate::cluster::words;
 
 /// Which Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +44,8 @@ pub(super) enum Written {
 
 /// The Secret cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {verb} Secret {secret}: {cause}{hint}")]
-pub(super) struct SecretError {
+#[error("cannot {verb} Secret {secret}: {}{hint}", words(cause))]
+pub struct SecretError {
     verb: &'static str,
     secret: SecretRef,
     #[source]

@@ -24,7 +24,7 @@ pub enum ConnectError {
         cause: Box<KubeconfigError>,
     },
     /// Certificates or tokens in the configuration cannot be used.
-    #[error("no access to the API server: {0}")]
+    #[error("no access to the API server: {}", words(.0))]
     Client(#[source] Box<kube::Error>),
 }
 
@@ -46,6 +46,24 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> 
     config.connect_timeout = Some(CONNECT);
     config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
     Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))
+}
+
+/// What a person needs to know of an error: the API server's own sentence, or the innermost cause.
+#[must_use]
+pub fn words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => format!("{} ({})", status.message, status.code),
+        error => root_cause(error),
+    }
+}
+
+/// The innermost error: the outer ones only say that something failed.
+pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 async fn from_file(path: &Path) -> Result<Config, KubeconfigError> {

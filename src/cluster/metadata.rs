@@ -7,6 +7,7 @@ use kube::Client;
 use kube::client::Body;
 use kube::core::Status;
 
+use super::client::{root_cause, words};
 use crate::policy::lookup::{ObjectRef, Unknown};
 
 /// Gets the object's `PartialObjectMetadata` as bytes; none if there is no object of that name.
@@ -22,7 +23,7 @@ pub(super) async fn get(client: &Client, object: &ObjectRef<'_>) -> Result<Optio
         .header(header::ACCEPT, PARTIAL_OBJECT_METADATA)
         .body(Body::empty())
         .map_err(|error| Unknown::Unreachable(error.to_string()))?;
-    let response = client.send(request).await.map_err(|error| Unknown::Unreachable(root_cause(&error)))?;
+    let response = client.send(request).await.map_err(|error| Unknown::Unreachable(words(&error)))?;
     let status = response.status();
     let body = Limited::new(response.into_body(), BODY_MAX)
         .collect()
@@ -62,15 +63,6 @@ fn path(object: &ObjectRef<'_>) -> Option<String> {
 fn is_name(text: &str) -> bool {
     let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     text.starts_with(alphanumeric) && text.chars().all(|c| alphanumeric(c) || c == '-' || c == '.')
-}
-
-/// The innermost error: the outer ones only say that something failed.
-fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 const PARTIAL_OBJECT_METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";

@@ -17,7 +17,7 @@ use crate::policy::lookup::{Found, Lookup, Unknown};
 use crate::policy::mark::MarkKey;
 
 pub use api_server::ApiServer;
-pub use client::{ConnectError, connect};
+pub use client::{ConnectError, connect, words};
 pub use gate::Gate;
 
 /// Something that can say what a look-up asks.

@@ -65,7 +65,7 @@ pub(crate) fn find(namespaces: Namespaces, progress: &Progress) -> Result<PathBu
         return Ok(directory);
     }
     std::fs::create_dir_all(&cache).map_err(at(&cache))?;
-    let _building = lock(&directory.with_extension("lock"), progress)?;
+    let _building = lock(&directory, progress)?;
     // The one who had the lock before us may have built it.
     if lacking(&directory).is_some() {
         build(namespaces, &directory, &flags, progress)?;
@@ -83,12 +83,12 @@ fn build(namespaces: Namespaces, directory: &Path, flags: &str, progress: &Progr
             std::fs::remove_dir_all(stale).map_err(at(stale))?;
         }
     }
-    let module = unfinished.join("module");
+    let module = module_directory(directory);
     std::fs::create_dir_all(&module).map_err(at(&module))?;
     for (name, text) in [("go.mod", GO_MOD), ("go.sum", GO_SUM)] {
         std::fs::write(module.join(name), text).map_err(at(&module))?;
     }
-    let log = module.join("build.log");
+    let log = log_file(directory);
     let output = File::create(&log).map_err(at(&log))?;
     let mut out = OsString::from(&unfinished);
     out.push("/");
@@ -106,17 +106,12 @@ fn build(namespaces: Namespaces, directory: &Path, flags: &str, progress: &Progr
         .spawn()
         .map_err(NoBinaries::Go)?;
     progress.step("building the control plane from its Go modules, once (about 7 minutes on 2 cores)");
-    let started = Instant::now();
-    let mut told = Instant::now();
+    let mut clock = Clock::new(progress);
     let status = loop {
-        if let Some(status) = go.try_wait().map_err(at(&log))? {
-            break status;
+        match go.try_wait().map_err(at(&log))? {
+            Some(status) => break status,
+            None => clock.tick("building", &log),
         }
-        if told.elapsed() >= Duration::from_secs(5) {
-            told = Instant::now();
-            progress.step(&format!("  {} s: {}", started.elapsed().as_secs(), last_package(&log)));
-        }
-        std::thread::sleep(Duration::from_millis(100));
     };
     if !status.success() {
         return Err(NoBinaries::Build(tail(&log, 15)));
@@ -131,17 +126,48 @@ fn build(namespaces: Namespaces, directory: &Path, flags: &str, progress: &Progr
 }
 
 /// Waits until this process is the only one to build `directory`.
-fn lock(path: &Path, progress: &Progress) -> Result<File, NoBinaries> {
-    let file = File::create(path).map_err(at(path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            progress.step("another lab is building the control plane: waiting for it");
-            file.lock().map_err(at(path))?;
+fn lock(directory: &Path, progress: &Progress) -> Result<File, NoBinaries> {
+    let path = directory.with_extension("lock");
+    let file = File::create(&path).map_err(at(&path))?;
+    let mut clock = Clock::new(progress);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => clock.tick("another lab builds the control plane", &log_file(directory)),
+            Err(TryLockError::Error(error)) => return Err(at(&path)(error)),
         }
-        Err(TryLockError::Error(error)) => return Err(at(path)(error)),
     }
-    Ok(file)
+}
+
+/// Passes the time while something is built, and says every few seconds how far it is.
+struct Clock<'a> {
+    progress: &'a Progress,
+    started: Instant,
+    said: Option<Instant>,
+}
+
+impl<'a> Clock<'a> {
+    fn new(progress: &'a Progress) -> Self {
+        Self { progress, started: Instant::now(), said: None }
+    }
+
+    fn tick(&mut self, what: &str, log: &Path) {
+        if self.said.is_none_or(|said| said.elapsed() >= Duration::from_secs(5)) {
+            self.said = Some(Instant::now());
+            let elapsed = self.started.elapsed().as_secs();
+            self.progress.step(&format!("{what}, {elapsed} s so far{}", last_package(log)));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Where a build in progress is, and what Go says meanwhile.
+fn module_directory(directory: &Path) -> PathBuf {
+    directory.with_extension("unfinished").join("module")
+}
+
+fn log_file(directory: &Path) -> PathBuf {
+    module_directory(directory).join("build.log")
 }
 
 /// The first of [`NAMES`] that is not in `directory`.
@@ -159,10 +185,8 @@ fn cache_directory() -> Option<PathBuf> {
 /// What `go build -v` said last: the package it compiled, and how many there were.
 fn last_package(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    match text.lines().last() {
-        Some(package) => format!("{} packages, now {package}", text.lines().count()),
-        None => "starting".to_owned(),
-    }
+    let count = text.lines().count();
+    text.lines().last().map(|package| format!(": {count} of about 3000 packages, now {package}")).unwrap_or_default()
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> NoBinaries + use<> {

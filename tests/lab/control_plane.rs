@@ -188,7 +188,7 @@ fn flag(name: &str, value: impl Display) -> String {
 }
 
 /// The API server starts in 3 to 5 s on two idle cores.
-const READY_WITHIN: Duration = Duration::from_mins(1);
+const READY_WITHIN: Duration = Duration::from_secs(60);
 const ETCD_CLIENTS: &str = "http://127.0.0.1:2379";
 const ETCD_PEERS: &str = "http://127.0.0.1:2380";
 /// Who wrote what, with the annotations that webhooks add; not the reads.

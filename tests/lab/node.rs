@@ -198,4 +198,4 @@ pub(super) fn whole_seconds(time: Timestamp) -> String {
 
 /// As a kubelet does by default, for a lease of 40 s.
 const BEAT: Duration = Duration::from_secs(10);
-const SCHEDULABLE_WITHIN: Duration = Duration::from_mins(1);
+const SCHEDULABLE_WITHIN: Duration = Duration::from_secs(60);

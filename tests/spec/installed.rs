@@ -19,7 +19,7 @@ pub struct Installed {
 
 impl Installed {
     /// Boots the lab and, unless `WITHOUT_GUARD=1`, installs the chart.
-    pub fn boot(entered: Entered, progress: Progress) -> Result<Self> {
+    pub fn boot(entered: Entered, progress: &Progress) -> Result<Self> {
         let runtime = Runtime::new().context("starting a runtime")?;
         let guarded = std::env::var("WITHOUT_GUARD").map_or(true, |value| value != "1");
         let options = Options {

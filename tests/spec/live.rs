@@ -184,9 +184,9 @@ impl Run<'_> {
             }
         };
         let object = api::path(kind, &self.namespace, Some(&name));
-        let path = subresource.as_ref().map_or(object.clone(), |subresource| format!("{object}/{subresource}"));
-        let path = format!("{path}?{extra}{dry_run}");
-        self.write(Method::PATCH, kind, &name, &path, (content_type, body.to_string()), user).await
+        let target = subresource.as_ref().map_or(object.clone(), |subresource| format!("{object}/{subresource}"));
+        let target = format!("{target}?{extra}{dry_run}");
+        self.write(Method::PATCH, kind, &name, &target, (content_type, body.to_string()), user).await
     }
 
     async fn scale(&self, scale: &Scale, dry_run: &str, user: Option<&User>) -> Result<Outcome> {

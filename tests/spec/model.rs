@@ -15,6 +15,8 @@ use super::case::{
     placeholders, plural, with,
 };
 
+use super::shapes::{HASH, defaulted, replica_set, scale_of};
+
 /// What answers a review: the bytes of the answer, given a way to look things up.
 pub trait Webhook {
     fn call(&self, phase: Phase, body: Vec<u8>, cluster: &Model) -> Value;
@@ -334,75 +336,6 @@ impl Watching<'_> {
     }
 }
 
-/// The API server's own defaults, as far as the rules read them.
-fn defaulted(object: &Value, name: &str) -> Value {
-    // A member that is null is absent.
-    let mut stripped = json!({});
-    json_patch::merge(&mut stripped, object);
-    let mut object = stripped;
-    let kind = object["kind"].as_str().unwrap_or_default().to_owned();
-    let fill = |target: &mut Value, field: &str, default: Value| {
-        if target.get(field).is_none() {
-            target[field] = default;
-        }
-    };
-    if matches!(kind.as_str(), "StatefulSet" | "ReplicaSet" | "Deployment" | "ReplicationController") {
-        fill(&mut object["spec"], "replicas", json!(1));
-    }
-    if kind == "Deployment" {
-        let strategy = &mut object["spec"]["strategy"];
-        fill(strategy, "type", json!("RollingUpdate"));
-        if strategy["type"] == "RollingUpdate" {
-            fill(&mut strategy["rollingUpdate"], "maxSurge", json!("25%"));
-            fill(&mut strategy["rollingUpdate"], "maxUnavailable", json!("25%"));
-        } else if strategy.get("rollingUpdate").is_some() {
-            // The internal type holds no absent bound: what the request left out is 0 by the time of admission.
-            fill(&mut strategy["rollingUpdate"], "maxSurge", json!(0));
-            fill(&mut strategy["rollingUpdate"], "maxUnavailable", json!(0));
-        }
-    }
-    // A ReplicationController without labels takes its template's.
-    if kind == "ReplicationController" && object["metadata"].get("labels").is_none() {
-        object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
-    }
-    object["metadata"]["name"] = json!(name);
-    object
-}
-
-/// What the API server shows of a parent on `/scale`, in the validating phase.
-fn scale_of(parent: &Value) -> Value {
-    let metadata = &parent["metadata"];
-    let replicas = &parent["spec"]["replicas"];
-    json!({
-        "kind": "Scale", "apiVersion": api_version("Scale"),
-        "metadata": {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]},
-        "spec": if *replicas == json!(0) { json!({}) } else { json!({"replicas": replicas}) },
-        "status": {"replicas": parent["status"]["replicas"], "selector": "app=x"},
-    })
-}
-
-/// The ReplicaSet that the Deployment controller makes: the template's labels and its hash, and never the mark of the
-/// Deployment's own metadata.
-fn replica_set(deployment: &Value, number: u64) -> Value {
-    let spec = &deployment["spec"];
-    let (name, uid) = (&deployment["metadata"]["name"], &deployment["metadata"]["uid"]);
-    let hash = json!({"pod-template-hash": HASH});
-    let labels = with(&spec["template"]["metadata"]["labels"], hash.clone());
-    json!({
-        "apiVersion": "apps/v1", "kind": "ReplicaSet",
-        "metadata": {
-            "name": format!("{}-{HASH}", name.as_str().unwrap_or_default()), "namespace": deployment["metadata"]["namespace"], "labels": labels,
-            "uid": format!("uid-rs-{number}"), "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": uid,
-                "controller": true, "blockOwnerDeletion": true}],
-        },
-        "spec": {
-            "replicas": spec["replicas"], "selector": {"matchLabels": with(&spec["selector"]["matchLabels"], hash)},
-            "template": spec["template"],
-        },
-        "status": {"replicas": spec["replicas"]},
-    })
-}
-
 fn key(object: &Value) -> (String, String) {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     (text(&object["kind"]), text(&object["metadata"]["name"]))
@@ -415,5 +348,3 @@ fn group(kind: &str) -> &'static str {
 fn texts(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
 }
-
-const HASH: &str = "6bc4d";

@@ -20,7 +20,8 @@ use super::pure;
 
 /// Runs a case.
 pub fn run(case: &Case) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     pure::run_with(case, &Served(runtime))
 }
 
@@ -34,7 +35,8 @@ impl Webhook for Served {
             Phase::Mutate => "/mutate?timeout=1s",
             Phase::Validate => "/validate?timeout=3s",
         };
-        let request = Request::post(path).header("content-type", "application/json").body(Body::from(body)).expect("a request");
+        let request =
+            Request::post(path).header("content-type", "application/json").body(Body::from(body)).expect("a request");
         self.0.block_on(async {
             let response = router.oneshot(request).await.expect("the router never fails");
             assert_eq!(response.status(), StatusCode::OK);

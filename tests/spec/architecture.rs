@@ -1,0 +1,106 @@
+//! Rules about the code itself that neither the compiler nor a lint can hold.
+
+use std::path::{Path, PathBuf};
+
+/// The pure rooms name no crate that does IO, and no clock.
+pub fn pure_rooms_stay_pure(root: &Path) -> Result<(), String> {
+    let mut faults = Vec::new();
+    for file in rust_files(&root.join("src")) {
+        let name = relative(root, &file);
+        let pure = PURE.iter().any(|room| name.starts_with(room));
+        let text = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            if let Some(word) = IMPURE.iter().find(|word| pure && line.contains(**word)) {
+                faults.push(format!("{name}:{}: {word} in a pure room", number + 1));
+            }
+        }
+    }
+    report(&faults)
+}
+
+/// Only the certificate room writes to the API server: a review has no side effects.
+pub fn reviews_have_no_side_effects(root: &Path) -> Result<(), String> {
+    let mut faults = Vec::new();
+    for file in rust_files(&root.join("src")) {
+        let name = relative(root, &file);
+        let text = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
+        if WRITES.iter().any(|word| text.contains(word)) && !name.starts_with("src/certs/") {
+            faults.push(format!("{name} writes to the API server"));
+        }
+    }
+    report(&faults)
+}
+
+/// Every file says what it is for, and has one concern's length.
+pub fn files_are_introduced_and_short(root: &Path) -> Result<(), String> {
+    let mut faults = Vec::new();
+    for file in ["src", "tests"].iter().flat_map(|directory| rust_files(&root.join(directory))) {
+        let name = relative(root, &file);
+        let text = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
+        if !text.starts_with("//! ") {
+            faults.push(format!("{name} does not open with what it is for"));
+        }
+        let lines = text.lines().count();
+        if lines > LINES_MAX {
+            faults.push(format!("{name} has {lines} lines, more than {LINES_MAX}"));
+        }
+    }
+    report(&faults)
+}
+
+/// The versions of the crate and of the chart are one number.
+pub fn versions_agree(root: &Path) -> Result<(), String> {
+    let chart =
+        std::fs::read_to_string(root.join("charts/singleton-guard/Chart.yaml")).map_err(|error| error.to_string())?;
+    let expected = env!("CARGO_PKG_VERSION");
+    let found = |key: &str| {
+        let line = chart.lines().find_map(|line| line.strip_prefix(&format!("{key}: ")));
+        line.map(|value| value.trim_matches('"').to_owned())
+    };
+    match (found("version").as_deref(), found("appVersion").as_deref()) {
+        (Some(version), Some(app)) if version == expected && app == expected => Ok(()),
+        other => Err(format!("Cargo.toml has {expected}, Chart.yaml {other:?}")),
+    }
+}
+
+fn report(faults: &[String]) -> Result<(), String> {
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
+fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+fn relative(root: &Path, file: &Path) -> String {
+    file.strip_prefix(root).unwrap_or(file).display().to_string()
+}
+
+const PURE: [&str; 4] = ["src/policy/", "src/review/", "src/settings.rs", "src/certs/plan.rs"];
+const IMPURE: [&str; 12] = [
+    "kube::",
+    "k8s_openapi",
+    "axum",
+    "tokio",
+    "rustls",
+    "hyper",
+    "tracing",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "Instant::now",
+    "SystemTime::now",
+];
+const WRITES: [&str; 7] =
+    [".patch(", ".replace(&", ".create(", ".delete(", "Method::PUT", "Method::POST", "Method::PATCH"];
+/// Above this a file has more than one concern.
+const LINES_MAX: usize = 400;

@@ -1,0 +1,181 @@
+//! The chart, with the real helm: what it refuses, that it is deterministic, and that the API server takes every
+//! object of every values file.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use http::Method;
+use serde_json::{Value, json};
+use singleton_guard::policy::kind::KINDS;
+
+use super::api;
+use super::installed::{NAMESPACE, RELEASE, chart};
+use crate::lab::Lab;
+
+/// `helm lint --strict`, two equal renders, and a server-side dry run of every object, for every values file.
+pub async fn every_values_file_renders_and_is_accepted(lab: &Lab) -> Result<()> {
+    for file in values_files()? {
+        let file = path(&file);
+        lab.helm(&["lint", "--strict", &path(&chart()), "--values", &file]).await?.success()?;
+        let render = [
+            "template",
+            "candidate",
+            &path(&chart()),
+            "--namespace",
+            NAMESPACE,
+            "--values",
+            &file,
+            "--kube-version",
+            "1.37.1",
+        ];
+        let first = lab.helm(&render).await?.success()?;
+        ensure!(first == lab.helm(&render).await?.success()?, "{file}: two renders differ");
+        let done = lab
+            .kubectl_with_input(&["apply", "--dry-run=server", "--server-side", "--force-conflicts", "-f", "-"], &first)
+            .await?;
+        done.success().with_context(|| format!("{file}: the API server refuses the render"))?;
+    }
+    Ok(())
+}
+
+/// A key that does not exist, at any level, is refused with its name.
+pub async fn unknown_values_are_refused(lab: &Lab) -> Result<()> {
+    for key in [
+        "replicaCont",
+        "mark.kye",
+        "webhook.timeoutSecond",
+        "image.tagg",
+        "breakGlass.on",
+        "log.levle",
+        "global.registry",
+    ] {
+        let done = lab.helm(&["template", &path(&chart()), "--set", &format!("{key}=1")]).await?;
+        let leaf = key.rsplit('.').next().unwrap_or(key);
+        ensure!(
+            !done.succeeded() && done.stderr.contains(leaf),
+            "--set {key}=1 exited with {}: {}",
+            done.code,
+            done.stderr
+        );
+    }
+    for (set, says) in [
+        ("mark.key=Not A Key", "mark"),
+        ("exemptNamespaces={Kube_System}", "exemptNamespaces"),
+        ("replicaCount=0", "replicaCount"),
+        ("webhook.failurePolicy=Maybe", "failurePolicy"),
+    ] {
+        let done = lab.helm(&["template", &path(&chart()), "--set", set]).await?;
+        ensure!(
+            !done.succeeded() && done.stderr.contains(says),
+            "--set {set} exited with {}: {}",
+            done.code,
+            done.stderr
+        );
+    }
+    Ok(())
+}
+
+/// The rights are those that the registry's kinds need, and no Secret but our own.
+pub async fn rights_are_the_least(lab: &Lab) -> Result<()> {
+    let account = format!("system:serviceaccount:{NAMESPACE}:{RELEASE}");
+    let list = lab
+        .kubectl(&["auth", "can-i", "--list", "--as", &account, "-n", "default", "--no-headers"])
+        .await?
+        .success()?;
+    let granted: BTreeSet<String> = list
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        // What every authenticated user may.
+        .filter(|line| {
+            !line.contains("selfsubject") && !line.starts_with("[/") && !line.contains("clustertrustbundles")
+        })
+        .collect();
+    let mut expected: BTreeSet<String> = KINDS
+        .iter()
+        .map(|info| {
+            let group = if info.group.is_empty() { String::new() } else { format!(".{}", info.group) };
+            format!("{}{group} [] [] [get]", info.resource)
+        })
+        .collect();
+    for (kind, rows) in
+        [("validating", &["workload", "scale", "owned", "status"][..]), ("mutating", &["defaults", "released"][..])]
+    {
+        for row in rows {
+            expected.insert(format!(
+                "{kind}webhookconfigurations.admissionregistration.k8s.io [] [{RELEASE}-{row}] [get patch]"
+            ));
+        }
+    }
+    ensure!(
+        granted == expected,
+        "granted but not needed: {:#?}\nneeded but not granted: {:#?}",
+        granted.difference(&expected).collect::<Vec<_>>(),
+        expected.difference(&granted).collect::<Vec<_>>()
+    );
+    let secrets = lab.kubectl(&["auth", "can-i", "get", "secret/other", "--as", &account, "-n", NAMESPACE]).await?;
+    ensure!(secrets.stdout.trim() == "no", "it may read another Secret of its namespace");
+    Ok(())
+}
+
+/// An upgrade and a rollback keep the certificate and its trust.
+pub async fn an_upgrade_keeps_the_certificate(lab: &Lab) -> Result<()> {
+    let before = trust(lab).await?;
+    for arguments in [
+        &[
+            "upgrade",
+            RELEASE,
+            "",
+            "-n",
+            NAMESPACE,
+            "--reuse-values",
+            "--set",
+            "log.level=debug",
+            "--wait",
+            "--timeout",
+            "2m",
+        ][..],
+        &["rollback", RELEASE, "-n", NAMESPACE, "--wait", "--timeout", "2m"][..],
+    ] {
+        let chart = path(&chart());
+        let arguments: Vec<&str> =
+            arguments.iter().map(|word| if word.is_empty() { chart.as_str() } else { word }).collect();
+        lab.helm(&arguments).await?.success()?;
+        ensure!(before == trust(lab).await?, "helm {arguments:?} changed the certificate or its trust");
+    }
+    Ok(())
+}
+
+/// The Secret's data and every caBundle.
+async fn trust(lab: &Lab) -> Result<Vec<Value>> {
+    let client = lab.client();
+    let secret = format!("/api/v1/namespaces/{NAMESPACE}/secrets/{RELEASE}-certificate");
+    let mut trust = vec![api::call(&client, Method::GET, &secret, None, None).await?.success()?["data"].clone()];
+    for kind in ["validating", "mutating"] {
+        let path = format!("/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations");
+        let list = api::call(&client, Method::GET, &path, None, None).await?.success()?;
+        for configuration in list["items"].as_array().into_iter().flatten() {
+            let bundle = &configuration["webhooks"][0]["clientConfig"]["caBundle"];
+            ensure!(
+                bundle.as_str().is_some_and(|bundle| !bundle.is_empty()),
+                "no caBundle in {}",
+                configuration["metadata"]["name"]
+            );
+            trust.push(json!([configuration["metadata"]["name"], bundle]));
+        }
+    }
+    Ok(trust)
+}
+
+fn values_files() -> Result<Vec<PathBuf>> {
+    let entries: Result<Vec<_>, _> =
+        std::fs::read_dir(chart().join("ci"))?.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut files = entries?;
+    files.sort();
+    ensure!(files.len() >= 3, "the chart's values files are gone: {files:?}");
+    Ok(files)
+}
+
+fn path(path: &std::path::Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,160 @@
+//! What needs more than requests and answers: controllers at work around a singleton, and the words of real tools.
+
+use anyhow::{Result, ensure};
+use http::Method;
+use kube::Client;
+use serde_json::{Value, json};
+
+use super::api;
+use super::case::{self, complete};
+use super::live::{eventually, new_namespace};
+use crate::lab::Lab;
+
+/// A real HorizontalPodAutoscaler that wants two is told why not, and nothing is scaled.
+pub async fn an_autoscaler_is_told_why_not(lab: &Lab) -> Result<()> {
+    let namespace = new_namespace(lab).await?;
+    let client = lab.client();
+    create(&client, &namespace, "Deployment", true).await?;
+    let path = format!("/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers");
+    let autoscaler = json!({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "ledger"},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "ledger"}, "minReplicas": 2, "maxReplicas": 4},
+    });
+    api::call(&client, Method::POST, &path, Some((JSON, autoscaler.to_string())), None).await?.success()?;
+    let expected = format!(
+        "SG001 Deployment {namespace}/ledger is a singleton: spec.replicas must be less than or equal to 1, requested 2"
+    );
+    eventually("the autoscaler to report our words", || async {
+        let autoscaler = api::call(&client, Method::GET, &format!("{path}/ledger"), None, None).await?.success()?;
+        let conditions = autoscaler["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let told = |condition: &Value| {
+            condition["reason"] == "FailedUpdateScale"
+                && condition["message"].as_str().is_some_and(|text| text.contains(&expected))
+        };
+        Ok(conditions.iter().any(told).then_some(()))
+    })
+    .await?;
+    // It would try again every few seconds, and be counted by the tests that count calls.
+    api::call(&client, Method::DELETE, &format!("{path}/ledger"), None, None).await?.success()?;
+    let deployment = api::get(&client, "Deployment", &namespace, "ledger").await?.unwrap_or_default();
+    ensure!(deployment["spec"]["replicas"] == 1, "it was scaled: {}", deployment["spec"]);
+    Ok(())
+}
+
+/// Marking a workload that runs does not touch its Pod.
+pub async fn marking_does_not_restart_the_pod(lab: &Lab) -> Result<()> {
+    for kind in KINDS {
+        let namespace = new_namespace(lab).await?;
+        let client = lab.client();
+        create(&client, &namespace, kind, false).await?;
+        let before = pod(&client, &namespace).await?;
+        let body = json!({"metadata": {"labels": {case::MARK: "true"}}}).to_string();
+        let path = api::path(kind, &namespace, Some("ledger"));
+        api::call(&client, Method::PATCH, &path, Some((MERGE, body)), None).await?.success()?;
+        eventually("the controller to have seen the mark", || async {
+            let object = api::get(&client, kind, &namespace, "ledger").await?.unwrap_or_default();
+            Ok((object["status"]["observedGeneration"] == object["metadata"]["generation"]).then_some(()))
+        })
+        .await?;
+        let after = pod(&client, &namespace).await?;
+        ensure!(before == after, "{kind}: Pod {before} became {after}");
+    }
+    Ok(())
+}
+
+/// A namespace full of singletons can be deleted.
+pub async fn a_namespace_of_singletons_can_be_deleted(lab: &Lab) -> Result<()> {
+    let namespace = new_namespace(lab).await?;
+    let client = lab.client();
+    create(&client, &namespace, "Deployment", true).await?;
+    for kind in ["StatefulSet", "ReplicationController", "ReplicaSet"] {
+        let object = complete(
+            &json!({"kind": kind, "metadata": {"name": format!("b-{}", kind.to_lowercase()), "labels": {case::MARK: "true"}}}),
+            &namespace,
+        );
+        api::call(&client, Method::POST, &api::path(kind, &namespace, None), Some((JSON, object.to_string())), None)
+            .await?
+            .success()?;
+    }
+    let path = format!("/api/v1/namespaces/{namespace}");
+    api::call(&client, Method::DELETE, &path, None, None).await?.success()?;
+    eventually("the namespace to be gone", || async {
+        Ok((api::call(&client, Method::GET, &path, None, None).await?.code == 404).then_some(()))
+    })
+    .await
+}
+
+/// Deleting a Deployment works in every mode: what is orphaned runs on, what is collected goes.
+pub async fn a_deployment_can_be_deleted_in_every_mode(lab: &Lab) -> Result<()> {
+    for mode in ["Orphan", "Foreground", "Background"] {
+        let namespace = new_namespace(lab).await?;
+        let client = lab.client();
+        create(&client, &namespace, "Deployment", true).await?;
+        let before = pod(&client, &namespace).await?;
+        let path = api::path("Deployment", &namespace, Some("ledger"));
+        let options = json!({"propagationPolicy": mode}).to_string();
+        api::call(&client, Method::DELETE, &path, Some((JSON, options)), None).await?.success()?;
+        eventually(&format!("{mode}: the Deployment to be gone"), || async {
+            let gone = api::get(&client, "Deployment", &namespace, "ledger").await?.is_none();
+            let sets = items(&client, &api::path("ReplicaSet", &namespace, None)).await?;
+            let as_it_should = match mode {
+                "Orphan" => sets.len() == 1 && sets[0]["metadata"].get("ownerReferences").is_none(),
+                _ => sets.is_empty(),
+            };
+            Ok((gone && as_it_should).then_some(()))
+        })
+        .await?;
+        if mode == "Orphan" {
+            ensure!(before == pod(&client, &namespace).await?, "the orphaned Pod was replaced");
+        }
+    }
+    Ok(())
+}
+
+/// What a person reads in front of a real kubectl.
+pub async fn kubectl_shows_one_line_and_what_to_do(lab: &Lab) -> Result<()> {
+    let namespace = new_namespace(lab).await?;
+    create(&lab.client(), &namespace, "StatefulSet", true).await?;
+    for extra in [&[][..], &["--current-replicas=1"][..], &["--dry-run=server"][..]] {
+        let mut arguments = vec!["-n", &namespace, "scale", "statefulset/ledger", "--replicas=3"];
+        arguments.extend(extra);
+        let done = lab.kubectl(&arguments).await?;
+        ensure!(done.code == 1, "kubectl {arguments:?} exited with {}", done.code);
+        let expected = format!(
+            "Warning: SG001: to run more than one copy take the singleton label off first, in a request of its own, then scale\n\
+             Error from server (Forbidden): admission webhook \"scale.singleton-guard.io\" denied the request: SG001 StatefulSet {namespace}/ledger \
+             is a singleton: spec.replicas must be less than or equal to 1, requested 3\n"
+        );
+        ensure!(done.stderr == expected, "kubectl {arguments:?} printed\n{}", done.stderr);
+    }
+    Ok(())
+}
+
+/// Creates `ledger` with one replica, and waits for its Pod to run.
+async fn create(client: &Client, namespace: &str, kind: &str, marked: bool) -> Result<()> {
+    let labels = if marked { json!({case::MARK: "true"}) } else { json!({}) };
+    let object = complete(&json!({"kind": kind, "metadata": {"name": "ledger", "labels": labels}}), namespace);
+    let path = api::path(kind, namespace, None);
+    api::call(client, Method::POST, &path, Some((JSON, object.to_string())), None).await?.success()?;
+    eventually(&format!("the Pod of {kind} ledger to run"), || async {
+        let pods = items(client, &format!("/api/v1/namespaces/{namespace}/pods")).await?;
+        Ok((pods.len() == 1 && pods[0]["status"]["phase"] == "Running").then_some(()))
+    })
+    .await
+}
+
+/// The uid of the only Pod.
+async fn pod(client: &Client, namespace: &str) -> Result<String> {
+    let pods = items(client, &format!("/api/v1/namespaces/{namespace}/pods")).await?;
+    ensure!(pods.len() == 1, "expected one Pod, found {}", pods.len());
+    Ok(pods[0]["metadata"]["uid"].as_str().unwrap_or_default().to_owned())
+}
+
+async fn items(client: &Client, path: &str) -> Result<Vec<Value>> {
+    let list = api::call(client, Method::GET, path, None, None).await?.success()?;
+    Ok(list["items"].as_array().cloned().unwrap_or_default())
+}
+
+const JSON: &str = "application/json";
+const MERGE: &str = "application/merge-patch+json";
+const KINDS: [&str; 4] = ["StatefulSet", "ReplicaSet", "Deployment", "ReplicationController"];
