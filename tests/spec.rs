@@ -169,7 +169,9 @@ const PROPERTIES: [(&str, Property); 6] = [
 ];
 
 /// Controllers and tools at work around singletons; side by side with the cases.
-const STORIES: [(&str, LiveTest); 9] = [
+const STORIES: [(&str, LiveTest); 11] = [
+    ("story::the quickstart ends in a refusal", |lab| Box::pin(stories::the_quickstart_ends_in_a_refusal(lab))),
+    ("chart::the mark's key has one source", |lab| Box::pin(chart::the_marks_key_has_one_source(lab))),
     ("recorded::the stored reviews are what the API server sends", |lab| {
         Box::pin(recorded::are_what_the_api_server_sends(lab))
     }),
@@ -192,7 +194,8 @@ const STORIES: [(&str, LiveTest); 9] = [
 ];
 
 /// Tests that need the guard for themselves, one after the other.
-const ALONE: [(&str, LiveTest); 5] = [
+const ALONE: [(&str, LiveTest); 6] = [
+    ("outage::without its rights it says so", |lab| Box::pin(outage::without_its_rights_it_says_so(lab))),
     ("outage::unmarked work never reaches us", |lab| Box::pin(outage::unmarked_work_never_reaches_us(lab))),
     ("outage::killing one replica lets nothing through", |lab| {
         Box::pin(outage::killing_one_replica_lets_nothing_through(lab))

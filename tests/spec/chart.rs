@@ -76,6 +76,18 @@ pub async fn unknown_values_are_refused(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
+/// One value reaches the selectors, the conditions and the process: with another key nothing of the default one is left.
+pub async fn the_marks_key_has_one_source(lab: &Lab) -> Result<()> {
+    let key = "example.com/only-one";
+    let render = lab.helm(&["template", &path(&chart()), "--set", &format!("mark.key={key}")]).await?.success()?;
+    ensure!(!render.contains(super::case::MARK), "the default key is still in the render");
+    // The process's configuration and the three rows that select marked objects.
+    let named = render.matches(&format!("key: \"{key}\"\n")).count();
+    ensure!(named == 4, "expected the key in one configuration and three selectors, found it {named} times");
+    ensure!(render.contains(&format!("labels[?'{key}']")), "the conditions do not name the key");
+    Ok(())
+}
+
 /// The rights are those that the registry's kinds need, and no Secret but our own.
 pub async fn rights_are_the_least(lab: &Lab) -> Result<()> {
     let account = format!("system:serviceaccount:{NAMESPACE}:{RELEASE}");

@@ -26,6 +26,8 @@ pub trait Webhook {
 pub struct Model {
     namespace: String,
     objects: BTreeMap<(String, String), Value>,
+    /// What client-side apply last brought of an object.
+    applied: BTreeMap<(String, String), Value>,
     next: u64,
 }
 
@@ -188,8 +190,13 @@ impl Model {
             Request::Apply(partial) => {
                 let object = complete(&self.resolved(partial), &self.namespace);
                 let (kind, name) = key(&object);
-                let stored = self.objects.get(&(kind.clone(), name.clone()));
-                Ok((kind, name, "", Some(stored.map_or(object.clone(), |stored| with(stored, object)))))
+                let key = (kind, name);
+                let Some(mut target) = self.objects.get(&key).cloned() else {
+                    return Ok((key.0, key.1, "", Some(object)));
+                };
+                let last = self.applied.get(&key).cloned().unwrap_or_default();
+                json_patch::merge(&mut target, &with(&taken_out(&last, &object), object));
+                Ok((key.0, key.1, "", Some(target)))
             }
             Request::Patch(patch) => self.patched(patch),
             Request::Scale(Scale { kind, name, replicas, .. }) => {
@@ -258,6 +265,9 @@ impl Model {
                 changed
             }
             (_, Some(object), old) => {
+                if let Request::Apply(partial) = request {
+                    self.applied.insert(key(&object), complete(&self.resolved(partial), &self.namespace));
+                }
                 let changed = old.as_ref() != Some(&object);
                 let running = object["spec"]["replicas"].clone();
                 let created = json!({"status": {"replicas": running}});
@@ -313,6 +323,17 @@ impl Model {
             uid(name).ok().and_then(|uid| uid.as_str().map(str::to_owned)).unwrap_or_default()
         })
     }
+}
+
+/// A merge patch that takes out what the last manifest had and the new one has not.
+fn taken_out(last: &Value, new: &Value) -> Value {
+    let Some(members) = last.as_object() else { return json!({}) };
+    let gone = members.iter().filter_map(|(key, last)| match new.get(key) {
+        None => Some((key.clone(), Value::Null)),
+        Some(new) if last.is_object() => Some((key.clone(), taken_out(last, new))),
+        Some(_) => None,
+    });
+    Value::Object(gone.collect())
 }
 
 /// The patch of an answer.

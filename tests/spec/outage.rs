@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::api::{self, Answer};
 use super::case::{self, User};
-use super::installed::NAMESPACE;
+use super::installed::{NAMESPACE, RELEASE};
 use super::live::{eventually, new_namespace, unguarded};
 use crate::lab::Lab;
 use crate::lab::component::Signal;
@@ -145,6 +145,44 @@ async fn while_dead(client: &Client, namespace: &str) -> Result<()> {
     let answer = patch(client, namespace, "Deployment", "web", &three, None).await?;
     ensure!(answer.message().contains("failed calling webhook"), "patching a singleton up must wait: {answer:?}");
     Ok(())
+}
+
+/// Without the right to look things up every increase above one is refused, in words that are not a rule's.
+pub async fn without_its_rights_it_says_so(lab: &Lab) -> Result<()> {
+    let namespace = new_namespace(lab).await?;
+    let client = lab.client();
+    create(&client, &namespace, "StatefulSet", "ledger", true, 1).await?;
+    create(&client, &namespace, "Deployment", "plain", false, 1).await?;
+    let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+    let one = format!("{bindings}/{RELEASE}");
+    let mut binding = api::call(&client, Method::GET, &one, None, None).await?.success()?;
+    api::call(&client, Method::DELETE, &one, None, None).await?.success()?;
+    let said = eventually("a refusal of the look-up", || async {
+        let marked = scale(&client, &namespace, "StatefulSet", "ledger", 3, None).await?;
+        let unmarked = scale(&client, &namespace, "Deployment", "plain", 3, None).await?;
+        ensure!(!marked.succeeded(), "a scale above one was let through: {marked:?}");
+        Ok(unmarked.message().starts_with("could not decide").then_some((marked, unmarked)))
+    })
+    .await;
+    if let Some(metadata) = binding["metadata"].as_object_mut() {
+        metadata.retain(|key, _| matches!(key.as_str(), "name" | "labels" | "annotations"));
+    }
+    let content = Some(("application/json", binding.to_string()));
+    api::call(&client, Method::POST, bindings, content, None).await?.success()?;
+    let (marked, unmarked) = said?;
+    for (kind, answer) in [("StatefulSet", marked), ("Deployment", unmarked)] {
+        let message = answer.message();
+        let whole = message.starts_with(&format!("could not decide whether {kind} {namespace}/"))
+            && message.contains("403")
+            && message.ends_with("nothing was changed")
+            && message.chars().count() <= 250;
+        ensure!(whole && answer.code == 500, "{answer:?}");
+    }
+    eventually("the verdict to come back", || async {
+        let answer = scale(&client, &namespace, "StatefulSet", "ledger", 3, None).await?;
+        Ok(answer.message().starts_with("SG001").then_some(()))
+    })
+    .await
 }
 
 /// Writes and rollouts of unmarked workloads never reach us, by the API server's own count.
