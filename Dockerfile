@@ -1,0 +1,25 @@
+# The image: one static binary, nothing else. No shell, no libraries, no certificates: the API server's authority comes
+# with the Pod's ServiceAccount.
+#
+#   docker build -t singleton-guard:dev .
+
+# The compiler is the image's own, in the version of rust-toolchain.toml. For a build that can be repeated bit by bit
+# give the image by digest: --build-arg RUST=docker.io/library/rust@sha256:...
+ARG RUST=docker.io/library/rust:1.95.0-alpine
+FROM ${RUST} AS build
+# For the C parts: the cryptography and the allocator.
+RUN apk add --no-cache gcc musl-dev linux-headers
+WORKDIR /build
+COPY Cargo.toml Cargo.lock ./
+COPY src ./src
+# Paths of this machine would end up in panic messages.
+ENV RUSTFLAGS="--remap-path-prefix=/usr/local/cargo=cargo --remap-path-prefix=/build=."
+RUN cargo build --release --locked --bin singleton-guard \
+    # It must run where nothing else is: no interpreter, no shared library.
+    && ! readelf -ld target/release/singleton-guard | grep -E 'INTERP|NEEDED'
+
+FROM scratch
+COPY --from=build /build/target/release/singleton-guard /singleton-guard
+# nobody, as in distroless' "nonroot"
+USER 65532:65532
+ENTRYPOINT ["/singleton-guard"]
