@@ -1,0 +1,186 @@
+//! What an admission review costs: singleton-guard beside the least that this stack can do (`floor`) and the obvious
+//! way to write it (`naive`).
+//!
+//! ```text
+//! cargo bench --bench bench -- --short         under 90 seconds after building
+//! cargo bench --bench bench                    the figures for the README
+//! cargo bench --bench bench -- --binary FILE   of a binary that was built elsewhere, such as the static one
+//! ```
+//!
+//! All servers run at the same time, each a process of its own, all on core 0; the client and the stand-in for the API
+//! server are on core 1. Each review goes to each server in turn, in an order that rotates with the rounds. The figure
+//! that counts is the CPU time of the server, from the kernel's own books: it includes what the kernel does for it, and
+//! is not disturbed by the client, which needs more CPU than the server.
+//!
+//! The servers answer on loopback only. Nothing is measured in a debug build but that the bench works.
+#![allow(clippy::print_stdout, reason = "its output is what it is for")]
+
+mod arguments;
+mod client;
+mod contender;
+mod fixture;
+mod floor;
+mod naive;
+mod process;
+mod report;
+mod reviews;
+mod serve;
+mod stand_in;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Parser as _;
+
+use arguments::{Arguments, Role};
+use contender::{Contender, NAMES, Start};
+use fixture::Fixture;
+use process::Memory;
+use report::{Footprint, Row};
+use reviews::Review;
+
+fn main() -> Result<ExitCode> {
+    let _installed = singleton_guard::certs::provider().as_ref().clone().install_default();
+    let arguments = Arguments::parse();
+    match &arguments.role {
+        Some(Role::Floor(place)) => serve::run(place.address, &place.directory, async { Ok(floor::router()) })?,
+        Some(Role::Naive(place)) => {
+            serve::run(place.address, &place.directory, naive::router(&place.directory.join("kubeconfig")))?;
+        }
+        Some(Role::StandIn(place)) => serve::run(place.address, &place.directory, async { stand_in::router() })?,
+        None => return run(&arguments),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let (rounds, effort) = if arguments.short { (9, 1) } else { (15, 4) };
+    introduce(&arguments.binary, rounds)?;
+    let api_server = process::free_address()?;
+    let fixture = Fixture::create(api_server)?;
+    let _api_server = contender::role("stand-in", api_server, &fixture)?.start_on(CLIENT_CORE)?;
+
+    // Before this program is pinned: what it starts would be, too.
+    let starts = time_starts(&arguments.binary, &fixture, rounds)?;
+    process::pin_self(CLIENT_CORE)?;
+
+    let (mut contenders, idle) = start(&arguments.binary, &fixture)?;
+    let reviews: Vec<Review> =
+        reviews::all()?.into_iter().filter(|review| review.name.contains(&arguments.only)).collect();
+    let rows = measure(&mut contenders, &reviews, rounds, effort)?;
+
+    println!("{}\n{}", report::cpu(&rows), report::latency(&rows));
+    let mut footprints = Vec::new();
+    for ((contender, starts), idle) in contenders.iter().zip(starts).zip(idle) {
+        let loaded = contender.process().memory()?;
+        footprints.push(Footprint { name: contender.name(), starts, idle, loaded });
+    }
+    println!("{}", report::footprint(&footprints));
+    let gross: Vec<&Row> = rows.iter().filter(|row| row.is_gross()).collect();
+    for row in &gross {
+        println!("FAILED: {} over {} connections is far below its target", row.review, row.connections);
+    }
+    Ok(if gross.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the figures belong to.
+fn introduce(binary: &Path, rounds: usize) -> Result<()> {
+    let cpus = fs::read_to_string("/proc/cpuinfo")?;
+    let models: Vec<&str> = cpus
+        .lines()
+        .filter_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map(|(_, name)| name)
+        .collect();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let load = fs::read_to_string("/proc/loadavg")?;
+    println!(
+        "machine   {} x {}, Linux {}, load {}",
+        models.len(),
+        models.first().unwrap_or(&"unknown"),
+        kernel.trim(),
+        load.split_whitespace().next().unwrap_or("unknown"),
+    );
+    println!("commit    {}", commit());
+    println!("binary    {}, {} bytes", binary.display(), process::size(binary)?);
+    println!("rounds    {rounds}");
+    if cfg!(debug_assertions) {
+        println!("This is a debug build: the figures mean nothing.");
+    }
+    println!();
+    Ok(())
+}
+
+/// Of the checkout this was built in.
+fn commit() -> String {
+    let described = Command::new("git")
+        .args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--exclude", "*"])
+        .output();
+    match described {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        _ => "unknown".to_owned(),
+    }
+}
+
+/// For each server in the order of [`NAMES`].
+fn time_starts(binary: &Path, fixture: &Fixture, rounds: usize) -> Result<Vec<Vec<Start>>> {
+    let mut starts = vec![Vec::new(); NAMES.len()];
+    for _ in 0..rounds {
+        for (name, starts) in NAMES.iter().zip(&mut starts) {
+            starts.push(name.plan(binary, fixture)?.time_start()?);
+        }
+    }
+    Ok(starts)
+}
+
+/// Starts all of them, and says how much memory each had before anybody connected.
+fn start(binary: &Path, fixture: &Fixture) -> Result<(Vec<Contender>, Vec<Memory>)> {
+    let mut started = Vec::new();
+    for name in NAMES {
+        started.push(Contender::start(name, SERVER_CORE, binary, fixture)?);
+    }
+    sleep(SETTLING);
+    let (mut contenders, mut idle) = (Vec::new(), Vec::new());
+    for (mut contender, client) in started {
+        idle.push(contender.process().memory()?);
+        contender.connect(&client, IDLE_CONNECTIONS)?;
+        contenders.push(contender);
+    }
+    Ok((contenders, idle))
+}
+
+fn measure(contenders: &mut [Contender], reviews: &[Review], rounds: usize, effort: usize) -> Result<Vec<Row>> {
+    let mut rows: Vec<(&Review, Row)> = reviews
+        .iter()
+        .flat_map(|review| [1, IDLE_CONNECTIONS].map(|connections| (review, connections)))
+        .map(|(review, connections)| (review, Row::new(review.name, review.body.len(), connections, review.target)))
+        .collect();
+    for contender in contenders.iter_mut() {
+        for review in reviews {
+            contender.measure(&review.body, IDLE_CONNECTIONS, WARM_UP)?;
+        }
+    }
+    for round in 0..rounds {
+        for (review, row) in &mut rows {
+            for turn in 0..contenders.len() {
+                let index = (turn + round) % contenders.len();
+                let Some(contender) = contenders.get_mut(index) else { continue };
+                let slice = contender.measure(&review.body, row.connections, review.weight * effort)?;
+                row.add(contender.name(), slice);
+            }
+        }
+    }
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+const SERVER_CORE: usize = 0;
+const CLIENT_CORE: usize = 1;
+/// client-go's `idleConnsPerHost`: the API server keeps no more.
+const IDLE_CONNECTIONS: usize = 25;
+/// Reviews before the first round: each connection and each path through the servers is used.
+const WARM_UP: usize = 100;
+/// Until a server that says it is ready has done all it does at its start.
+const SETTLING: Duration = Duration::from_millis(500);
