@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     match run(arguments, screen) {
         Ok(code) => code,
         Err(error) => {
-            screen.wrong(&format!("{error:#}"));
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -130,7 +130,8 @@ fn sum_up(told: Result<Told>, world: World, screen: Screen, took: Duration) -> E
         World::Guarded => {
             screen.heading("The cluster did what the story says.");
             screen.good(&format!(
-                "{steps} steps, {refusals} refusals, never more than {most} Pod of a singleton in {revisions} revisions, {took} s"
+                "{steps} steps, {refusals} refusals, never more than {most} Pod of a singleton in {revisions} \
+                 revisions, {took} s"
             ));
             screen.note(LIMITS);
         }
@@ -168,5 +169,5 @@ const RELEASE: &str = "singleton-guard";
 const REPOSITORY: &str = "registry.example/singleton-guard";
 const TAG: &str = "demo";
 /// What the figure does not say.
-const LIMITS: &str = "Terminating Pods are not counted. A Recreate rollout waits until the old Pod is gone; a Pod that is \
-     deleted or evicted is replaced while it still terminates (see the README on what is promised).";
+const LIMITS: &str = "Terminating Pods do not count as copies. A Recreate rollout waits until the old Pod is gone; a \
+     Pod that is deleted or evicted is replaced while it still terminates (see the README on what is promised).";

@@ -129,8 +129,8 @@ impl Census {
             if started.elapsed() > PATIENCE {
                 let states: Vec<String> = self.states(workload).map(|state| state.to_string()).collect();
                 bail!(
-                    "expected {wanted} ready Pods of {workload} and at least {born} created; after {} s there are {} ({}) \
-                     and {births} were created",
+                    "expected {wanted} ready Pods of {workload} and at least {born} created; after {} s there are {} \
+                     ({}) and {births} were created",
                     PATIENCE.as_secs(),
                     states.len(),
                     states.join(", "),
@@ -220,4 +220,4 @@ const NAMESPACE: &str = "default";
 /// No event for that long, and the API server is asked whether there are more.
 const QUIET: Duration = Duration::from_millis(25);
 /// How long a controller may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -103,7 +103,7 @@ impl Screen {
 }
 
 fn print(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    let _ = writeln!(std::io::stdout(), "{}", line.trim_end());
 }
 
 /// A long line in lines of at most [`WIDTH`] characters, broken at spaces.

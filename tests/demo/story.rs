@@ -62,7 +62,7 @@ pub(crate) const DEPLOYMENT: &str = "billing";
 /// All of it.
 pub(crate) const STORY: [Scene; 6] = [
     Scene {
-        title: "A StatefulSet, a ReplicaSet and a Deployment with the label singleton-guard.io/singleton=true",
+        title: "A StatefulSet, a ReplicaSet and a Deployment with one label (tests/demo/workloads.yaml)",
         only_in: None,
         singletons: &["ledger", "poller", "billing"],
         steps: &[
@@ -71,7 +71,11 @@ pub(crate) const STORY: [Scene; 6] = [
                 warning: Some("spec.strategy is set to Recreate"),
                 pods: &[("ledger", 1), ("poller", 1), ("billing", 1)],
             },
-            Step::Free { command: "kubectl get pods", warning: None, pods: &[] },
+            Step::Free {
+                command: "kubectl get statefulset,replicaset,deployment -L singleton-guard.io/singleton",
+                warning: None,
+                pods: &[],
+            },
         ],
     },
     Scene {
@@ -103,7 +107,7 @@ pub(crate) const STORY: [Scene; 6] = [
         ],
     },
     Scene {
-        title: "The side door: the ReplicaSet behind the Deployment, which carries no mark of its own",
+        title: "The side door: the ReplicaSet behind the Deployment, which has no label of its own",
         only_in: None,
         singletons: &["ledger", "poller", "billing"],
         steps: &[
@@ -179,7 +183,7 @@ pub(crate) const STORY: [Scene; 6] = [
                 pods: &[("poller", 3)],
             },
             Step::Free {
-                command: "kubectl --as=alice --as-group=singleton-guard:break-glass scale deployment billing --replicas=2",
+                command: "kubectl --as=alice --as-group=singleton-guard:break-glass scale deploy billing --replicas=2",
                 warning: None,
                 pods: &[("billing", 2)],
             },
