@@ -58,10 +58,7 @@ async fn run(arguments: &Serve, settings: Settings) -> Result<(), RunError> {
 
     let (stop, stopped) = oneshot::channel::<()>();
     let mut tasks = Tasks::default();
-    tasks.start("operations", async move {
-        let Err(error) = operations::serve(listener, probes).await else { return };
-        tracing::error!(cause = %error, "the operations port is gone");
-    });
+    tasks.start("operations", operations::serve(listener, probes));
     tasks.start("certificate", upkeep.run());
     tasks.start(
         "webhook",

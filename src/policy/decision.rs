@@ -96,7 +96,7 @@ impl Decision {
     /// Refused because the cluster could not be asked whether the workload is a singleton.
     #[must_use]
     pub fn unknown(subject: &Subject, cause: &Unknown) -> Self {
-        let after = format!(" is a singleton is unknown: {}; nothing was changed", clip(&cause.to_string(), CAUSE_MAX));
+        let after = format!(" is a singleton: {}; nothing was changed", clip(&cause.to_string(), CAUSE_MAX));
         Self::undecided(line(&format!("{COULD_NOT_DECIDE} whether "), &subject.id(), &after, LINE_MAX))
     }
 

@@ -68,7 +68,7 @@ pub enum Owner {
     Gone,
 }
 
-/// Why the cluster could not be asked. The texts complete "whether ... is a singleton is unknown: ...".
+/// Why the cluster could not be asked. The texts complete "could not decide whether ... is a singleton: ...".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unknown {
     /// No answer within the deadline.

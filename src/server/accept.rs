@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::server::graceful::GracefulShutdown;
 use rustls::ServerConfig;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -41,28 +41,37 @@ impl Server {
     /// Runs until `stop` is ready, and then until the open connections have ended or [`Limits::finish`] is over.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let Self { listener, connections } = self;
+        let Limits { connections: limit, finish, .. } = connections.limits;
         let graceful = GracefulShutdown::new();
+        let each = |stream| {
+            let (connections, watcher) = (Arc::clone(&connections), graceful.watcher());
+            async move { connections.serve(stream, watcher).await }
+        };
         tokio::select! {
-            () = accept(listener, &connections, &graceful) => {}
+            () = accept(listener, limit, each) => {}
             () = stop => {}
         }
         let open = graceful.count();
-        if timeout(connections.limits.finish, graceful.shutdown()).await.is_err() {
+        if timeout(finish, graceful.shutdown()).await.is_err() {
             tracing::warn!(open, "connections were cut off: they did not end in time");
         }
     }
 }
 
-/// Never ends. A connection waits in the kernel's queue while as many are open as allowed.
-async fn accept(listener: TcpListener, connections: &Arc<Connections>, graceful: &GracefulShutdown) {
-    let slots = Arc::new(Semaphore::new(connections.limits.connections.min(Semaphore::MAX_PERMITS)));
+/// Serves each connection in a task of its own, for ever. While as many as the limit are open, the next ones wait in
+/// the kernel's queue.
+pub(super) async fn accept<F>(listener: TcpListener, limit: usize, each: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let slots = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
     // A semaphore that nobody closes always gives its permit.
     while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (connections, watcher) = (Arc::clone(connections), graceful.watcher());
+                let connection = each(stream);
                 tokio::spawn(async move {
-                    connections.serve(stream, watcher).await;
+                    connection.await;
                     drop(slot);
                 });
             }

@@ -56,12 +56,13 @@ impl Connections {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.idle)
+            .max_header_size(self.limits.header_bytes)
             .serve_connection(TokioIo::new(stream), service);
         let connection = watcher.watch(connection);
         tokio::pin!(connection);
         let ended = tokio::select! {
             ended = &mut connection => ended,
-            () = sleep_until(first_request), if !asked.load(Ordering::Relaxed) => {
+            () = sleep_until(first_request) => {
                 if !asked.load(Ordering::Relaxed) {
                     tracing::debug!("no request came in time");
                     return;

@@ -59,7 +59,8 @@ impl<C: Cluster> Guard<C> {
                 Ok(self.conclude(&uid, &about, &decision, started.elapsed()))
             }
             Err(Unreadable { uid: Some(uid), cause }) => {
-                let decision = undecided(phase, &uid, &format!("the AdmissionReview could not be read ({cause})"));
+                let decision =
+                    undecided(phase, &uid, &format!("because the AdmissionReview could not be read ({cause})"));
                 Ok(self.conclude(&uid, &About::unreadable(phase), &decision, started.elapsed()))
             }
             Err(unreadable) => Err(unreadable),

@@ -14,6 +14,8 @@ pub struct Limits {
     pub idle: Duration,
     /// From the end of the headers to the end of the body.
     pub body: Duration,
+    /// Size of the request line and the headers in bytes.
+    pub header_bytes: usize,
     /// Size of a body in bytes.
     pub body_bytes: usize,
     /// Open connections.
@@ -31,6 +33,8 @@ impl Default for Limits {
             // closes first must be the client: it does not repeat a POST that met a closing connection.
             idle: Duration::from_secs(150),
             body: Duration::from_secs(5),
+            // The API server's are about 500 bytes; hyper would keep 400 KiB for each connection.
+            header_bytes: 16 << 10,
             // An update carries the object twice, and the API server accepts objects of up to 3 MiB
             // (`MaxRequestBodyBytes`). controller-runtime takes 7 MiB.
             body_bytes: 8 << 20,

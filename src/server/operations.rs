@@ -1,15 +1,18 @@
 //! The second, plain port: for the kubelet's probes and for Prometheus. It says nothing that a Pod of the cluster may
 //! not know.
 
-use std::io;
-use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 
+use super::accept::accept;
 use super::readiness::Readiness;
 use crate::telemetry::metrics::Metrics;
 
@@ -23,14 +26,20 @@ pub fn router(readiness: Readiness, metrics: Metrics) -> Router {
         .route("/metrics", get(async move || metrics_text(&metrics, gauge.is_ready())))
 }
 
-/// Serves it. Ends only with an error.
-///
-/// # Errors
-/// The listener is broken.
-pub async fn serve(listener: TcpListener, router: Router) -> io::Result<SocketAddr> {
-    let address = listener.local_addr()?;
-    axum::serve(listener, router).await?;
-    Ok(address)
+/// Serves it, for ever: few connections, each with little time, so that they cannot use up the file descriptors of
+/// the webhook.
+pub async fn serve(listener: TcpListener, router: Router) {
+    let each = |stream| {
+        let service = TowerToHyperService::new(router.clone());
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(IDLE);
+        async move {
+            if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
+                tracing::debug!(cause = %error, "connection to the operations port ended");
+            }
+        }
+    };
+    accept(listener, CONNECTIONS, each).await;
 }
 
 /// One line for each condition that is not met.
@@ -51,3 +60,7 @@ fn metrics_text(metrics: &Metrics, ready: bool) -> Response {
 
 /// The `OpenMetrics` specification, section "Content type".
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+const CONNECTIONS: usize = 512;
+/// The kubelet opens a connection for each probe, and Prometheus repeats a GET that met a closed one.
+const IDLE: Duration = Duration::from_secs(10);

@@ -50,6 +50,16 @@ async fn a_peer_that_asks_nothing_is_cut_off_in_the_middle_of_its_headers_too() 
 }
 
 #[tokio::test]
+async fn headers_that_do_not_end_are_not_kept() {
+    let server = Running::start(Answers::Marked, Limits::default()).await;
+    let mut client = server.connect().await;
+    client.send(b"POST /validate HTTP/1.1\r\nx: ").await;
+    client.send(&vec![b'x'; Limits::default().header_bytes]).await;
+    assert_eq!(client.answer().await.status, 431);
+    assert!(client.ends().await);
+}
+
+#[tokio::test]
 async fn an_idle_connection_outlives_every_other_limit_and_ends_at_its_own() {
     let limits = Limits { handshake: SHORT, first_request: SHORT, body: SHORT, idle: 8 * SHORT, ..Limits::default() };
     let server = Running::start(Answers::Marked, limits).await;
