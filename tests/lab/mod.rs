@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! stage         walls and a certain end: namespaces, and the program running itself again inside them
-//!   namespaces  work  binaries  progress  forward
+//!   namespaces  work  binaries  go  progress  forward
 //! Lab::boot
 //!   pki            who is who
 //!   control_plane  etcd, the API server, the controllers, the scheduler    component
@@ -11,11 +11,13 @@
 //!     played       everybody else's Pods: Running, with nothing behind it
 //!     pod  container  launch  environment  volumes  probes      our Pods: our program, as the chart says
 //!   tools          the real kubectl and helm
+//!   dns            CoreDNS, from the first question on    resolver
 //! ```
 //!
 //! What is real: every component of the control plane, helm, kubectl, RBAC, the ServiceAccount tokens, the Service and
-//! its EndpointSlice, TLS from the API server to the webhook. What is played: the node, without a container runtime.
-//! There is no DNS and no kube-proxy, so a Service other than `kubernetes` is reached by its Endpoints only.
+//! its EndpointSlice, DNS, TLS from the API server to the webhook. What is played: the node, without a container runtime.
+//! There is no kube-proxy, so a Service other than `kubernetes` is reached by its Endpoints only; and a Pod has no
+//! resolv.conf, so names are for whoever asks [`Lab::resolve`].
 //!
 //! The lab knows nothing of the guard but the path of its binary and the name of its image.
 #![allow(dead_code, reason = "two programs share it, and each uses its own part")]
@@ -30,8 +32,10 @@ pub(crate) mod watch;
 mod binaries;
 mod container;
 mod control_plane;
+mod dns;
 mod environment;
 mod forward;
+mod go;
 mod kubelet;
 mod launch;
 mod namespaces;
@@ -39,10 +43,12 @@ mod pki;
 mod played;
 mod pod;
 mod probes;
+mod resolver;
 mod status;
 mod volumes;
 mod work;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -53,6 +59,7 @@ use kube::api::Api;
 use serde_json::Value;
 
 use control_plane::ControlPlane;
+use dns::Dns;
 use node::{Node, OurImage};
 use pki::Pki;
 use progress::Progress;
@@ -63,6 +70,7 @@ use tools::{Outcome, Tools};
 pub(crate) struct Lab {
     control_plane: ControlPlane,
     node: Node,
+    dns: Dns,
     tools: Tools,
     client: Client,
     outside: Option<PathBuf>,
@@ -92,7 +100,7 @@ impl Lab {
         }
         let server = format!("https://{API_ADDRESS}:{API_PORT}");
         let pki = Pki::create(work.join("pki"), server).context("making certificates")?;
-        let control_plane = ControlPlane::boot(&binaries, &work, &pki, &progress).await?;
+        let control_plane = ControlPlane::boot(&binaries.control_plane, &work, &pki, &progress).await?;
 
         let client = control_plane::client(&pki.kubeconfig(pki::ADMIN)).await?;
         let as_node = control_plane::client(&pki.kubeconfig(pki::NODE)).await?;
@@ -101,7 +109,8 @@ impl Lab {
         Node::until_schedulable(&client).await?;
         progress.step("the Node is ready for Pods");
 
-        let tools = Tools::new(&binaries, pki.kubeconfig(pki::ADMIN), work.join("home"))?;
+        let dns = Dns::new(&binaries.dns, &work, control_plane.logs(), pki.kubeconfig(pki::DNS));
+        let tools = Tools::new(&binaries.control_plane, pki.kubeconfig(pki::ADMIN), work.join("home"))?;
         let outside = match port {
             Some(port) => {
                 let server = format!("{API_ADDRESS}:{API_PORT}").parse()?;
@@ -110,7 +119,7 @@ impl Lab {
             }
             None => None,
         };
-        let lab = Self { control_plane, node, tools, client, outside };
+        let lab = Self { control_plane, node, dns, tools, client, outside };
         lab.service_account("default").await?;
         progress.step("the controllers are at work");
         Ok(lab)
@@ -175,6 +184,17 @@ impl Lab {
         self.tools.run("helm", &arguments, &values.to_string()).await?.success()
     }
 
+    /// The A records of a name, such as `ledger.default.svc.cluster.local`, sorted, as CoreDNS knows them now.
+    ///
+    /// Empty if there is no such name, or no address for it. The first call starts CoreDNS, which takes half a second.
+    ///
+    /// # Errors
+    /// If CoreDNS does not start, refuses the question (it answers for `cluster.local` only) or does not answer.
+    pub(crate) async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>> {
+        self.dns.start(&self.client).await?;
+        self.dns.resolve(name).await
+    }
+
     /// The Node, and what a test may do to it.
     pub(crate) fn node(&self) -> &Node {
         &self.node
@@ -200,8 +220,9 @@ impl Lab {
     /// # Errors
     /// If a component had ended before on its own, so that the tests have seen a broken cluster.
     pub(crate) async fn shutdown(mut self) -> Result<()> {
-        let healthy = self.control_plane.check();
+        let healthy = self.control_plane.check().and_then(|()| self.dns.check());
         drop(self.node);
+        self.dns.stop().await?;
         self.control_plane.stop().await?;
         healthy
     }

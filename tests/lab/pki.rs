@@ -55,6 +55,7 @@ impl Pki {
             (ADMIN, "lab-admin", Some("system:masters")),
             ("controller-manager", "system:kube-controller-manager", None),
             ("scheduler", "system:kube-scheduler", None),
+            (DNS, DNS_USER, None),
             (NODE, node.as_str(), Some("system:nodes")),
         ] {
             let (certificate, key) = pki.issue(user, group, &[], ExtendedKeyUsagePurpose::ClientAuth)?;
@@ -147,6 +148,10 @@ fn write(path: &Path, text: &str) -> Result<()> {
 pub(crate) const ADMIN: &str = "admin";
 /// The Node, in group `system:nodes`.
 pub(crate) const NODE: &str = "node";
+/// CoreDNS.
+pub(crate) const DNS: &str = "coredns";
+/// The user that CoreDNS is. It may do nothing until `dns` gives it its role.
+pub(crate) const DNS_USER: &str = "system:coredns";
 /// What clients may call the API server: by the Service in a Pod, by loopback through the forwarder.
 const SERVER_NAMES: [&str; 6] =
     [API_ADDRESS, "127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];

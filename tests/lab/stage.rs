@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::binaries::{self, NoBinaries};
+use super::binaries::{self, Binaries, NoBinaries};
 use super::forward;
 use super::namespaces::{Namespaces, Network, NoNamespaces};
 use super::progress::Progress;
@@ -31,8 +31,8 @@ use super::work::WorkDirectory;
 pub(crate) struct Entered {
     /// A private directory that the outer program removes at the end.
     pub(crate) work: PathBuf,
-    /// The directory with [`binaries::NAMES`].
-    pub(crate) binaries: PathBuf,
+    /// Where etcd, the API server and the other programs are.
+    pub(crate) binaries: Binaries,
     /// The loopback port outside that leads to the API server, with [`Reach::Outside`].
     pub(crate) port: Option<u16>,
 }
@@ -88,7 +88,7 @@ fn inside(given: &str) -> Result<Entered, NotHere> {
     let entered = serde_json::from_str(given).map_err(io::Error::other).map_err(doing("read SINGLETON_GUARD_LAB"))?;
     run("ip", &["link", "set", "lo", "up"])?;
     // A Service IP and a node's address are addresses like any other when there is only one machine.
-    for address in [API_ADDRESS, NODE_ADDRESS] {
+    for address in [API_ADDRESS, DNS_ADDRESS, NODE_ADDRESS] {
         run("ip", &["address", "add", &format!("{address}/32"), "dev", "lo"])?;
     }
     Ok(entered)
@@ -118,7 +118,7 @@ async fn wait_for_the_inside(
     namespaces: Namespaces,
     reach: Reach,
     work: &WorkDirectory,
-    binaries: PathBuf,
+    binaries: Binaries,
 ) -> Result<i32, NotHere> {
     let door = match reach {
         Reach::Inside => None,
@@ -182,6 +182,9 @@ fn doing(doing: &'static str) -> impl Fn(io::Error) -> NotHere {
 pub(crate) const API_ADDRESS: &str = "10.0.0.1";
 /// The port of that Service. Free for us, because nothing else lives on this loopback device.
 pub(crate) const API_PORT: u16 = 443;
+/// Where CoreDNS listens: the tenth address of the Service range, which kubeadm gives to the Service `kube-dns`.
+/// No other Service gets it: the first 16 addresses are handed out last (KEP-3070).
+pub(crate) const DNS_ADDRESS: &str = "10.0.0.10";
 /// The address of the Node, from a range that is reserved for documentation (RFC 5737).
 pub(crate) const NODE_ADDRESS: &str = "192.0.2.10";
 /// Marks the inside, and carries what [`Entered`] holds.
