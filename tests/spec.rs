@@ -29,6 +29,7 @@ mod spec {
     pub mod outage;
     pub mod properties;
     pub mod pure;
+    pub mod readings;
     pub mod recorded;
     pub mod router;
     pub mod shapes;
@@ -47,7 +48,7 @@ use lab::stage::{self, Reach};
 use libtest_mimic::{Arguments, Failed, Trial};
 use spec::case::{self, Case};
 use spec::installed::Installed;
-use spec::{architecture, chart, generated, live, outage, properties, pure, recorded, router, stories};
+use spec::{architecture, chart, generated, live, outage, properties, pure, readings, recorded, router, stories};
 
 type Check = fn(&Path) -> Result<(), String>;
 type Property = fn() -> Result<(), String>;
@@ -159,7 +160,14 @@ fn left_out(reason: &str) -> Trial {
 }
 
 /// What holds for every request.
-const PROPERTIES: [(&str, Property); 6] = [
+const PROPERTIES: [(&str, Property); 13] = [
+    ("maxSurge is rounded up", readings::max_surge_is_rounded_up),
+    ("the numbering moves only without a Pod", readings::the_numbering_moves_only_without_a_pod),
+    ("reviews are read strictly", readings::reviews_are_read_strictly),
+    ("only the guarded groups are judged", readings::only_the_guarded_groups_are_judged),
+    ("no answer is no consent", readings::no_answer_is_no_consent),
+    ("a refusal is a whole Status", readings::a_refusal_is_a_whole_status),
+    ("settings name the wrong field", readings::settings_name_the_wrong_field),
     ("any bytes are answered", properties::any_bytes_are_answered),
     ("any type at any field is answered", properties::any_type_at_any_field_is_answered),
     ("no sequence of requests takes a singleton past one", properties::no_sequence_passes_one),

@@ -1,8 +1,8 @@
 //! The pieces of CEL that the rules' triggers are made of. `MARK` stands for the label key of the mark.
 //!
-//! Optional syntax throughout: a condition that fails to evaluate makes the API server refuse the request
-//! (`failurePolicy: Fail`), so a missing field must never be an error. `oldObject` is null on CREATE; every use of it
-//! stands behind a test of the operation.
+//! A condition that fails to evaluate makes the API server refuse the request (`failurePolicy: Fail`), so what may be
+//! absent is read with optional syntax, or asked for with `has`. `oldObject` is null on CREATE; every use of it stands
+//! behind a test of the operation.
 
 /// The object is new.
 pub(crate) const CREATE: &str = "request.operation == 'CREATE'";
@@ -18,10 +18,10 @@ pub(crate) const RUNNING: &str = "object.?status.?replicas.orValue(0)";
 /// Pods that the controller counted before it.
 pub(crate) const OLD_RUNNING: &str = "oldObject.?status.?replicas.orValue(0)";
 
-/// The mark after the request, empty where there is none.
-pub(crate) const MARK_VALUE: &str = "object.metadata.?labels[?'MARK'].orValue('')";
+/// The mark after the request, as an optional: an empty value is a value.
+pub(crate) const MARK: &str = "object.metadata.?labels[?'MARK']";
 /// The mark before it.
-pub(crate) const OLD_MARK_VALUE: &str = "oldObject.metadata.?labels[?'MARK'].orValue('')";
+pub(crate) const OLD_MARK: &str = "oldObject.metadata.?labels[?'MARK']";
 /// Whether there is a mark after the request.
 pub(crate) const IS_MARKED: &str = "object.metadata.?labels[?'MARK'].hasValue()";
 /// Whether there was one before it.

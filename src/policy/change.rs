@@ -1,6 +1,6 @@
 //! A request, whatever its form, reduced to one change: of which workload, from what, to what, by which way.
 //!
-//! The rules see nothing else, so they are free of branches about verbs, kinds and subresources.
+//! The rules see nothing else: create, apply, patch, replace and scale are one thing to them.
 
 use std::borrow::Cow;
 
@@ -54,6 +54,8 @@ pub struct Standing {
     pub before: bool,
     /// It will be one.
     pub after: bool,
+    /// It is a ReplicaSet, and the Deployment that controls it so far exists and is marked.
+    pub behind_singleton: bool,
 }
 
 impl Standing {

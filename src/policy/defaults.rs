@@ -190,7 +190,7 @@ const ROLLING_UPDATE: &str = "RollingUpdate";
 const RECREATED: &str =
     "spec.strategy is set to Recreate: a rolling update would run a second copy of a singleton (SG002)";
 const SERVICE_NAME_KEPT: &str =
-    "spec.serviceName is kept: it was filled in while this was a singleton, and it is immutable";
+    "spec.serviceName is kept as it is stored: the request leaves it out, and it is immutable";
 /// RFC 1035.
 const LABEL_MAX: usize = 63;
 const HASH_LENGTH: usize = 8;

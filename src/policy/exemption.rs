@@ -1,5 +1,6 @@
-//! Who and what is never judged. Each exemption stands beside the CEL condition that keeps such a request from being
-//! sent to us at all, so it holds while we are down too; the process applies the same ones to what it is sent.
+//! Who and what is never judged. The webhook configurations keep such requests from being sent to us at all, by
+//! conditions that hold while we are down too (those on the namespace, the group and our own Deployment are in the
+//! chart's `_webhook.tpl`); the process applies the first three to what it is sent all the same.
 //!
 //! Nothing here can be set by a tenant: namespaces are named in the settings, users and groups come from the API
 //! server's own authentication.

@@ -19,7 +19,7 @@ pub enum Kind {
 /// What the API server calls a kind.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KindInfo {
-    /// The kind, where it is one of ours to guard.
+    /// The kind.
     pub kind: Kind,
     /// `kind` of the object, as in `StatefulSet`.
     pub name: &'static str,

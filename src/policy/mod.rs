@@ -28,7 +28,7 @@ use decision::{Decision, Denial, Subject};
 use kind::{Kind, Resource};
 use lookup::{Found, Lookup, ObjectRef, Owner, Unknown};
 use object::Object;
-use request::{Operation, Phase, Request, Subresource};
+use request::{Operation, Phase, Request};
 
 use crate::settings::Settings;
 
@@ -59,12 +59,17 @@ pub fn evaluate<'a>(phase: Phase, request: Request<'a>, settings: &Settings) -> 
 }
 
 impl Pending<'_> {
-    /// Decides the request with what the cluster said. An answer that does not fit the question counts as none.
+    /// Decides the request with what the cluster said. An answer to another question counts as none.
     #[must_use]
     pub fn resume(self, found: Result<Found, Unknown>) -> Decision {
         let Self(change) = self;
         match found {
-            Ok(found) => decide(&change, standing(&change, found)),
+            Ok(found) if matches!(found, Found::Parent { .. }) == (change.via == Via::Scale) => {
+                decide(&change, standing(&change, found))
+            }
+            Ok(_) => {
+                Decision::unknown(&subject(&change), &Unknown::Unreadable("it answers another question".to_owned()))
+            }
             Err(unknown) => Decision::unknown(&subject(&change), &unknown),
         }
     }
@@ -127,6 +132,7 @@ fn own_standing(change: &Change<'_>) -> Standing {
     Standing {
         before: guarded && change.mark_before().is_present(),
         after: guarded && change.mark_after().is_present(),
+        behind_singleton: false,
     }
 }
 
@@ -141,11 +147,15 @@ fn standing(change: &Change<'_>, found: Found) -> Standing {
     match found {
         Found::Parent { marked, owner } => {
             let singleton = judged_by(owner, marked);
-            Standing { before: singleton, after: singleton }
+            Standing { before: singleton, after: singleton, behind_singleton: owner == Some(Owner::Marked) }
         }
         Found::Owners { before, after } => {
             let own = own_standing(change);
-            Standing { before: judged_by(before, own.before), after: judged_by(after, own.after) }
+            Standing {
+                before: judged_by(before, own.before),
+                after: judged_by(after, own.after),
+                behind_singleton: before == Some(Owner::Marked),
+            }
         }
     }
 }
@@ -170,18 +180,5 @@ fn subject(change: &Change<'_>) -> Subject {
         namespace: Cow::clone(namespace).into_owned(),
         name: name.clone().into_owned(),
         uid: change.to.metadata.uid.clone().into_owned(),
-    }
-}
-
-impl Subresource {
-    /// How the API server names it.
-    #[must_use]
-    pub fn parse(name: &str) -> Self {
-        match name {
-            "" => Self::Main,
-            "scale" => Self::Scale,
-            "status" => Self::Status,
-            _ => Self::Other,
-        }
     }
 }

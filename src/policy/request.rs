@@ -63,6 +63,19 @@ pub struct Request<'a> {
     pub old_object: Option<Object<'a>>,
 }
 
+impl Subresource {
+    /// How the API server names it.
+    #[must_use]
+    pub fn parse(name: &str) -> Self {
+        match name {
+            "" => Self::Main,
+            "scale" => Self::Scale,
+            "status" => Self::Status,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl Request<'_> {
     /// `statefulsets`, `statefulsets/scale` and so on, from a bounded set: fit for a metric's label.
     #[must_use]
@@ -89,29 +102,5 @@ impl Request<'_> {
             Operation::Update => "UPDATE",
             Operation::Other => "OTHER",
         }
-    }
-
-    /// Namespace of the object.
-    #[must_use]
-    pub fn namespace(&self) -> &str {
-        &self.namespace
-    }
-
-    /// Name of the object.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Name of the user who asks.
-    #[must_use]
-    pub fn user(&self) -> &str {
-        &self.user
-    }
-
-    /// Whether nothing will be stored.
-    #[must_use]
-    pub const fn dry_run(&self) -> bool {
-        self.dry_run
     }
 }

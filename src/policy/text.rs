@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-/// The text with control characters made visible, and its middle left out where it is longer than `max` characters.
+/// The text with control characters, and those that reorder what is around them, made visible, and its middle left out where it is longer than `max` characters.
 pub(crate) fn clip(text: &str, max: usize) -> String {
     let mut printable = String::with_capacity(text.len().min(max * 4));
     for c in text.chars() {
-        if c.is_control() {
+        if c.is_control() || DISGUISING.iter().any(|range| range.contains(&c)) {
             printable.push('\u{fffd}');
         } else {
             printable.push(c);
@@ -34,5 +34,8 @@ pub(crate) fn line(before: &str, subject: &str, after: &str, max: usize) -> Stri
 }
 
 const ELLIPSIS: &str = "...";
+/// Line and paragraph separators, and the marks of bidirectional text (Unicode TR 36, 3.1).
+const DISGUISING: [std::ops::RangeInclusive<char>; 3] =
+    ['\u{200e}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
 /// Below this a name says nothing any more.
 const SUBJECT_MIN: usize = 16;

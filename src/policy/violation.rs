@@ -33,6 +33,11 @@ pub enum Violation {
         /// What is asked for.
         requested: String,
     },
+    /// SG001: the same of a ReplicaSet that is a singleton by its Deployment.
+    TooManyBehind {
+        /// What is asked for.
+        requested: String,
+    },
     /// SG001: the mark is put on a workload that wants more than one replica.
     MarkedAboveOne {
         /// What it wants.
@@ -105,7 +110,10 @@ impl Violation {
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {
-            Self::TooMany { .. } | Self::MarkedAboveOne { .. } | Self::MarkedWhileRunning { .. } => Code::Sg001,
+            Self::TooMany { .. }
+            | Self::TooManyBehind { .. }
+            | Self::MarkedAboveOne { .. }
+            | Self::MarkedWhileRunning { .. } => Code::Sg001,
             Self::Surges { .. } => Code::Sg002,
             Self::OrdinalsMoved { .. } | Self::SelectorReplaced { .. } => Code::Sg004,
             Self::ReleasedWhileScaling { .. } | Self::MarkedThroughStatus { .. } | Self::UnmarkedBehindOwner => {
@@ -120,7 +128,9 @@ impl Violation {
     #[must_use]
     pub fn field(&self, key: &MarkKey) -> String {
         match self {
-            Self::TooMany { .. } | Self::MarkedAboveOne { .. } => "spec.replicas".to_owned(),
+            Self::TooMany { .. } | Self::TooManyBehind { .. } | Self::MarkedAboveOne { .. } => {
+                "spec.replicas".to_owned()
+            }
             Self::MarkedWhileRunning { .. } => "status.replicas".to_owned(),
             Self::Surges { .. } => "spec.strategy".to_owned(),
             Self::OrdinalsMoved { .. } => "spec.ordinals.start".to_owned(),
@@ -144,6 +154,9 @@ impl Violation {
             Self::TooMany { requested } => {
                 format!("is a singleton: spec.replicas must be less than or equal to 1, requested {requested}")
             }
+            Self::TooManyBehind { requested } => {
+                format!("belongs to a singleton: spec.replicas must be less than or equal to 1, requested {requested}")
+            }
             Self::MarkedAboveOne { requested } => {
                 format!(
                     "cannot become a singleton: spec.replicas must be less than or equal to 1, requested {requested}"
@@ -165,7 +178,7 @@ impl Violation {
                 clip(requested, VALUE_MAX)
             ),
             Self::ReleasedWhileScaling { from, requested } => format!(
-                "is a singleton: label {label} must not be taken off in the request that scales, requested {requested} instead of {from} replicas"
+                "is a singleton: it must not be released in the request that scales, requested {requested} instead of {from} replicas"
             ),
             Self::MarkedThroughStatus { requested } => {
                 format!(
@@ -179,10 +192,10 @@ impl Violation {
                 )
             }
             Self::MalformedMark { requested } => {
-                format!("label {label} must be one of \"true\", requested \"{}\"", clip(requested, VALUE_MAX))
+                format!("label {label} must be \"true\", requested \"{}\"", clip(requested, VALUE_MAX))
             }
             Self::StrictMark => {
-                format!("label {label} must be one of \"true\", requested \"strict\", which is not available yet")
+                format!("label {label} must be \"true\", requested \"strict\", which is not available yet")
             }
             Self::UnmarkableKind { requested } => format!(
                 "cannot be a singleton, only StatefulSet, ReplicaSet, Deployment and ReplicationController can: requested {}=\"{}\"",
@@ -208,6 +221,9 @@ impl Violation {
             Self::TooMany { .. } => {
                 "to run more than one copy take the singleton label off first, in a request of its own, then scale"
             }
+            Self::TooManyBehind { .. } => {
+                "its Deployment scales it; to run more than one copy take the singleton label off the Deployment first"
+            }
             Self::MarkedAboveOne { .. } => "set spec.replicas to 1 (or 0) first, then add the singleton label",
             Self::MarkedWhileRunning { .. } => {
                 "wait until status.replicas is 1 (a paused rollout keeps two: resume it), then add the singleton label"
@@ -221,7 +237,9 @@ impl Violation {
             Self::SelectorReplaced { .. } => {
                 "scale to 0, wait until status.replicas is 0, then change the selector, then scale to 1"
             }
-            Self::ReleasedWhileScaling { .. } => "take the singleton label off first, then scale in a second request",
+            Self::ReleasedWhileScaling { .. } => {
+                "release it first (take the singleton label off), then scale in a request of its own"
+            }
             Self::MarkedThroughStatus { .. } => {
                 "change the label on the object itself (kubectl label, apply or patch), not through its status"
             }

@@ -111,7 +111,7 @@ impl<'a> About<'a> {
             phase,
             resource: request.resource(),
             operation: request.operation(),
-            dry_run: request.dry_run(),
+            dry_run: request.dry_run,
             namespace: request.namespace.clone(),
             name: request.name.clone(),
             user: request.user.clone(),

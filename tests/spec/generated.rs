@@ -96,6 +96,7 @@ pub fn every_violation() -> Vec<Violation> {
     let text = |text: &str| text.to_owned();
     vec![
         Violation::TooMany { requested: text("3") },
+        Violation::TooManyBehind { requested: text("3") },
         Violation::MarkedAboveOne { requested: text("2") },
         Violation::MarkedWhileRunning { running: text("2") },
         Violation::Surges { requested: text("RollingUpdate with maxSurge 25%") },
@@ -118,7 +119,10 @@ fn typical_kind(violation: &Violation) -> &'static str {
         Violation::Surges { .. } | Violation::MarkedWhileRunning { .. } => "Deployment",
         Violation::SelectorReplaced { .. } => "ReplicationController",
         Violation::UnmarkableKind { .. } => "DaemonSet",
-        Violation::UnmarkedBehindOwner | Violation::SelectedLabel { .. } | Violation::Disowned { .. } => "ReplicaSet",
+        Violation::TooManyBehind { .. }
+        | Violation::UnmarkedBehindOwner
+        | Violation::SelectedLabel { .. }
+        | Violation::Disowned { .. } => "ReplicaSet",
         _ => "StatefulSet",
     }
 }

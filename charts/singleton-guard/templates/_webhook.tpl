@@ -63,8 +63,8 @@ Deployment's and a hash of at most ten characters (pod-template-hash).
 {{- define "singleton-guard.webhook.exemptions" -}}
 {{- $fullname := include "singleton-guard.fullname" . -}}
 {{- $namespaces := include "singleton-guard.exemptNamespaces" . | replace "\"" "'" | replace "," ", " -}}
-{{- $ours := printf "(request.resource.resource == 'deployments' && request.name == '%s')" $fullname -}}
-{{- $theirs := printf "(request.resource.resource == 'replicasets' && request.name.matches('^%s-[a-z0-9]{1,10}$'))" $fullname -}}
+{{- $ours := printf "(request.resource.resource == 'deployments' && request.?name.orValue('') == '%s')" $fullname -}}
+{{- $theirs := printf "(request.resource.resource == 'replicasets' && request.?name.orValue('').matches('^%s-[a-z0-9]{1,10}$'))" $fullname -}}
 - name: not-exempt-namespace
   expression: {{ printf "!(request.namespace in %s)" $namespaces | quote }}
 - name: not-break-glass

@@ -5,7 +5,7 @@
 //! cannot become a singleton: a Deployment paused in the middle of a rollout wants one Pod and has two.
 
 use super::super::cel;
-use super::super::change::{Change, Standing, Via};
+use super::super::change::{Change, Standing};
 use super::super::replicas::Replicas;
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
@@ -19,30 +19,28 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
-    if change.via == Via::Status {
-        return Vec::new();
-    }
     let requested = change.replicas_after();
     let becomes = change.from.is_some() && !standing.before && standing.after;
     if becomes {
         return becoming(change, requested);
     }
-    if standing.ever() && requested.exceeds(LIMIT) && change.scales_up() {
-        return vec![Violation::TooMany { requested: requested.to_string() }];
+    if !standing.ever() || !requested.exceeds(LIMIT) || !change.scales_up() {
+        return Vec::new();
     }
-    Vec::new()
+    let requested = requested.to_string();
+    vec![if standing.behind_singleton {
+        Violation::TooManyBehind { requested }
+    } else {
+        Violation::TooMany { requested }
+    }]
 }
 
 fn becoming(change: &Change<'_>, requested: Replicas<'_>) -> Vec<Violation> {
     if requested.exceeds(LIMIT) {
         return vec![Violation::MarkedAboveOne { requested: requested.to_string() }];
     }
-    let running = [change.from.as_ref(), Some(&change.to)]
-        .into_iter()
-        .flatten()
-        .map(|object| object.status.replicas)
-        .find(|running| running.exceeds(LIMIT));
-    running.map(|running| Violation::MarkedWhileRunning { running: running.to_string() }).into_iter().collect()
+    let running = change.to.status.replicas;
+    running.exceeds(LIMIT).then(|| Violation::MarkedWhileRunning { running: running.to_string() }).into_iter().collect()
 }
 
 fn trigger(row: Row) -> Option<String> {
@@ -63,11 +61,13 @@ fn trigger(row: Row) -> Option<String> {
              && (!has(oldObject.spec.replicas) || object.spec.replicas > oldObject.spec.replicas)"
                 .to_owned(),
         ),
+        // Or one that is above one takes a singleton as its owner.
         Row::Owned => Some(format!(
-            "{after} > 1 && ({create} || {after} > {before})",
+            "{after} > 1 && ({create} || {after} > {before} || {controller_differs})",
             after = cel::REPLICAS,
             before = cel::OLD_REPLICAS,
             create = cel::CREATE,
+            controller_differs = cel::CONTROLLER_DIFFERS,
         )),
         Row::Status | Row::Defaults | Row::Released => None,
     }

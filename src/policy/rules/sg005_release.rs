@@ -55,7 +55,7 @@ fn value(mark: &Mark<'_>) -> Option<String> {
 fn trigger(row: Row) -> Option<String> {
     match row {
         Row::Workload => Some(format!("{} && {} && !{}", cel::UPDATE, cel::WAS_MARKED, cel::IS_MARKED)),
-        Row::Status => Some(format!("{} != {}", cel::MARK_VALUE, cel::OLD_MARK_VALUE)),
+        Row::Status => Some(format!("{} != {}", cel::MARK, cel::OLD_MARK)),
         Row::Owned => Some(format!("{} && {}", cel::UPDATE, cel::CONTROLLER_DIFFERS)),
         Row::Scale | Row::Defaults | Row::Released => None,
     }

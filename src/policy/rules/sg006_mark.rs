@@ -2,11 +2,12 @@
 //!
 //! Judged when the value is written. A bad value that is stored already (the guard was installed later) counts as
 //! `"true"`, and the object stays editable. `"strict"` is reserved: it is refused until it can be kept, because a
-//! promise that is accepted and not kept is worse than none.
+//! promise that is accepted and not kept is worse than none. A Job that a CronJob makes takes the labels of its template:
+//! what a controller makes is not judged, refusing it would help nobody.
 
 use super::super::cel;
 use super::super::change::{Change, Standing, Via};
-use super::super::kind::Resource;
+use super::super::kind::{Resource, UNMARKABLE};
 use super::super::mark::{Mark, SINGLETON};
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
@@ -25,6 +26,9 @@ fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
         return Vec::new();
     }
     let unmarkable = matches!(change.workload.resource, Resource::Unmarkable(_));
+    if unmarkable && change.to.metadata.controller().is_some() {
+        return Vec::new();
+    }
     match mark {
         Mark::Absent => Vec::new(),
         _ if unmarkable => {
@@ -40,12 +44,14 @@ fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
 fn trigger(row: Row) -> Option<String> {
     (row == Row::Workload).then(|| {
         format!(
-            "{is_marked} && ({create} || {value} != {old_value})\n\
-             && ({value} != '{SINGLETON}' || request.resource.resource in ['daemonsets', 'jobs', 'cronjobs'])",
+            "{is_marked} && ({create} || {mark} != {old_mark})\n\
+             && (request.resource.resource in [{unmarkable}] ? !{controlled} : {mark}.orValue('') != '{SINGLETON}')",
             is_marked = cel::IS_MARKED,
             create = cel::CREATE,
-            value = cel::MARK_VALUE,
-            old_value = cel::OLD_MARK_VALUE,
+            mark = cel::MARK,
+            old_mark = cel::OLD_MARK,
+            unmarkable = UNMARKABLE.map(|kind| format!("'{}'", kind.resource)).join(", "),
+            controlled = cel::CONTROLLED,
         )
     })
 }

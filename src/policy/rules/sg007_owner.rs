@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 
 use super::super::cel;
 use super::super::change::{Change, Standing, Via};
-use super::super::kind::Kind;
 use super::super::object::{Labels, Object};
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
@@ -24,8 +23,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     let Some(from) = change.from.as_ref() else { return Vec::new() };
-    let behind_deployment = from.metadata.deployment(&change.workload.namespace).is_some();
-    if !change.is(Kind::ReplicaSet) || change.via == Via::Scale || !standing.before || !behind_deployment {
+    if change.via == Via::Scale || !standing.behind_singleton {
         return Vec::new();
     }
     let mut violations = Vec::new();

@@ -1,0 +1,213 @@
+//! What the core makes of what is written: single values, whole reviews, settings. Tables, data in and data out.
+
+use serde_json::{Value, json};
+use singleton_guard::policy::kind::{Kind, Resource};
+use singleton_guard::policy::lookup::{Found, Owner, Unknown};
+use singleton_guard::policy::request::Phase;
+use singleton_guard::policy::{Step, evaluate};
+use singleton_guard::review;
+use singleton_guard::settings::{GuardConfiguration, Settings};
+
+use super::case::MARK;
+
+/// `maxSurge` is rounded up, as the Deployment controller does at one replica.
+pub fn max_surge_is_rounded_up() -> Result<(), String> {
+    let surging =
+        [Value::Null, json!(1), json!(-1), json!("1%"), json!("10%"), json!("%"), json!(""), json!({}), json!(0.5)];
+    let still = [json!(0), json!("0%"), json!("00%")];
+    for (values, allowed) in [(&surging[..], false), (&still[..], true)] {
+        for value in values {
+            let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": value}});
+            expect(
+                &edit("Deployment", json!({"spec": {"strategy": strategy}})),
+                allowed,
+                &format!("maxSurge {value}"),
+            )?;
+        }
+    }
+    for strategy in [json!({}), json!({"type": "RollingUpdate"}), json!({"rollingUpdate": {}}), Value::Null] {
+        expect(&edit("Deployment", json!({"spec": {"strategy": strategy}})), false, &format!("strategy {strategy}"))?;
+    }
+    Ok(())
+}
+
+/// There may be a Pod if one is desired or one is still counted.
+pub fn the_numbering_moves_only_without_a_pod() -> Result<(), String> {
+    for (desired, counted) in [(0, None), (0, Some(0)), (0, Some(1)), (1, Some(0)), (1, None), (1, Some(1))] {
+        let mut review = edit("StatefulSet", json!({"spec": {"replicas": desired, "ordinals": {"start": 5}}}));
+        review["request"]["oldObject"]["spec"]["replicas"] = json!(desired);
+        for side in ["object", "oldObject"] {
+            review["request"][side]["status"] = json!({"replicas": counted});
+        }
+        let pod = desired > 0 || counted.is_some_and(|counted| counted > 0);
+        expect(&review, !pod, &format!("{desired} desired, {counted:?} counted"))?;
+    }
+    Ok(())
+}
+
+/// A review that lacks what it must have is unreadable, with its uid; what the API server never trusts is not read.
+pub fn reviews_are_read_strictly() -> Result<(), String> {
+    for (change, uid) in [
+        (json!({"request": {"object": null}}), Some("u-1")),
+        (json!({"request": {"oldObject": null}}), Some("u-1")),
+        (json!({"kind": "Something"}), Some("u-1")),
+        (json!({"request": {"uid": ""}, "kind": 1}), None),
+        (json!({"request": null}), None),
+        (json!({"request": {"object": {"metadata": {"labels": {"a": 1}}}}}), Some("u-1")),
+    ] {
+        let mut review = edit("StatefulSet", json!({}));
+        json_patch::merge(&mut review, &change);
+        let body = review.to_string();
+        let unreadable = review::read(body.as_bytes()).err().ok_or_else(|| format!("{change} was read"))?;
+        if unreadable.uid.as_deref() != uid {
+            return Err(format!("{change}: uid {:?}", unreadable.uid));
+        }
+    }
+    // A CREATE has no old object, whatever it carries: this one would look like an edit of what is above one.
+    let mut forged = edit("StatefulSet", json!({"spec": {"replicas": 3}}));
+    forged["request"]["operation"] = json!("CREATE");
+    forged["request"]["oldObject"]["spec"]["replicas"] = json!(3);
+    expect(&forged, false, "a CREATE with an old object")?;
+    // A subresource that we do not know is judged as the object itself.
+    let mut unknown = edit("StatefulSet", json!({"spec": {"replicas": 3}}));
+    unknown["request"]["subResource"] = json!("later");
+    expect(&unknown, false, "an unknown subresource")?;
+    expect(&edit("StatefulSet", json!({"spec": {"replicas": null}})), true, "replicas null")?;
+    // The name comes from the object where the API server leaves it out.
+    let mut generated = edit("StatefulSet", json!({"spec": {"replicas": 3}}));
+    generated["request"]["name"] = json!("");
+    let message = answer(&generated)["response"]["status"]["message"].as_str().unwrap_or_default().to_owned();
+    if message.contains("pay/ledger ") { Ok(()) } else { Err(message) }
+}
+
+/// A resource is known by its group too; about others no rule speaks.
+pub fn only_the_guarded_groups_are_judged() -> Result<(), String> {
+    let found = [
+        (Resource::find("apps", "deployments"), Resource::Guarded(Kind::Deployment)),
+        (Resource::find("", "replicationcontrollers"), Resource::Guarded(Kind::ReplicationController)),
+        (Resource::find("example.com", "deployments"), Resource::Unknown),
+        (Resource::find("", "statefulsets"), Resource::Unknown),
+        (Resource::find("apps", "jobs"), Resource::Unknown),
+    ];
+    if let Some((found, expected)) = found.iter().find(|(found, expected)| found != expected) {
+        return Err(format!("{found:?} instead of {expected:?}"));
+    }
+    let mut review = edit("StatefulSet", json!({"metadata": {"labels": {MARK: "yes"}}, "spec": {"replicas": 5}}));
+    review["request"]["resource"]["group"] = json!("example.com");
+    expect(&review, true, "a StatefulSet of another group")
+}
+
+/// An answer that is none, or answers another question, never lets an increase through.
+pub fn no_answer_is_no_consent() -> Result<(), String> {
+    let mut scale = edit("ReplicaSet", json!({"spec": {"replicas": 3}}));
+    scale["request"]["subResource"] = json!("scale");
+    let mut owned = edit("ReplicaSet", json!({"spec": {"replicas": 3}}));
+    for side in ["object", "oldObject"] {
+        owned["request"][side]["metadata"]["ownerReferences"] =
+            json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "d-1", "controller": true}]);
+    }
+    let unmarked = Found::Owners { before: Some(Owner::Unmarked), after: Some(Owner::Unmarked) };
+    for (review, other) in [(&scale, unmarked), (&owned, Found::Parent { marked: false, owner: None })] {
+        for found in [Err(Unknown::NotFound), Err(Unknown::Replaced), Err(Unknown::Busy), Ok(other)] {
+            let body = review.to_string();
+            let read = review::read(body.as_bytes()).map_err(|error| error.to_string())?;
+            let Step::Ask(_, pending) = evaluate(Phase::Validate, read.request, &Settings::default()) else {
+                return Err("it is decided without asking".to_owned());
+            };
+            let decision = pending.resume(found.clone());
+            if !decision.is_undecided() {
+                return Err(format!("{found:?} led to {decision:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The answer carries what `Status` of `metav1` has room for.
+pub fn a_refusal_is_a_whole_status() -> Result<(), String> {
+    let review = edit("StatefulSet", json!({"metadata": {"labels": {MARK: null}}, "spec": {"replicas": 3}}));
+    let status = &answer(&review)["response"]["status"];
+    let causes: Vec<_> = status["details"]["causes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|cause| (&cause["reason"], &cause["field"]))
+        .collect();
+    let expected = [("SG005", format!("metadata.labels[{MARK}]")), ("SG001", "spec.replicas".to_owned())];
+    let whole = status["code"] == 403
+        && status["reason"] == "Forbidden"
+        && status["status"] == "Failure"
+        && status["details"]["kind"] == "StatefulSet"
+        && status["details"]["group"] == "apps"
+        && status["details"]["name"] == "ledger"
+        && status["details"]["uid"] == "o-1"
+        && status["details"]["causes"][0]["message"] == status["message"]
+        && causes.len() == expected.len()
+        && causes.iter().zip(&expected).all(|((reason, field), (code, path))| **reason == *code && **field == *path);
+    if whole { Ok(()) } else { Err(status.to_string()) }
+}
+
+/// A configuration that is wrong says in which field, and what would be right.
+pub fn settings_name_the_wrong_field() -> Result<(), String> {
+    let right = json!({"apiVersion": "singleton-guard.io/v1", "kind": "GuardConfiguration"});
+    for (change, says) in [
+        (json!({"apiVersion": "v1"}), "apiVersion"),
+        (json!({"kind": "Configuration"}), "kind"),
+        (json!({"mark": {"key": "Not/A/Key"}}), "mark.key"),
+        (json!({"mark": {"key": ""}}), "mark.key"),
+        (json!({"exemptNamespaces": ["kube-system", "Team_A"]}), "exemptNamespaces[1]"),
+        (json!({"exemptNamespaces": ["team-*"]}), "exemptNamespaces[0]"),
+        (json!({"exemptNamespace": []}), "exemptNamespace"),
+        (json!({"mark": {"label": "a"}}), "label"),
+    ] {
+        let mut text = right.clone();
+        json_patch::merge(&mut text, &change);
+        let error = match serde_json::from_value::<GuardConfiguration>(text).map(Settings::try_from) {
+            Ok(Ok(_)) => return Err(format!("{change} was accepted")),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        if !error.contains(says) {
+            return Err(format!("{change}: {error}"));
+        }
+    }
+    let settings = serde_json::from_value::<GuardConfiguration>(right).map_err(|error| error.to_string())?;
+    (Settings::try_from(settings) == Ok(Settings::default()))
+        .then_some(())
+        .ok_or_else(|| "the defaults differ".to_owned())
+}
+
+/// An edit of a marked workload.
+fn edit(kind: &str, change: Value) -> Value {
+    let strategy = json!({"type": "Recreate"});
+    let object = json!({
+        "kind": kind, "metadata": {"name": "ledger", "namespace": "pay", "uid": "o-1", "labels": {MARK: "true"}},
+        "spec": {"replicas": 1, "strategy": strategy, "selector": {"matchLabels": {"app": "a"}}}, "status": {"replicas": 1},
+    });
+    let mut edited = object.clone();
+    json_patch::merge(&mut edited, &change);
+    // A strategy is given whole.
+    if let Some(strategy) = change["spec"].get("strategy") {
+        edited["spec"]["strategy"] = strategy.clone();
+    }
+    let group = if kind == "ReplicationController" { "" } else { "apps" };
+    json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": {
+        "uid": "u-1", "resource": {"group": group, "version": "v1", "resource": super::case::plural(kind)}, "name": "ledger",
+        "namespace": "pay", "operation": "UPDATE", "userInfo": {"username": "alice"}, "object": edited, "oldObject": object,
+    }})
+}
+
+fn expect(review: &Value, allowed: bool, what: &str) -> Result<(), String> {
+    let answer = answer(review);
+    if answer["response"]["allowed"] == allowed { Ok(()) } else { Err(format!("{what}: {answer}")) }
+}
+
+fn answer(review: &Value) -> Value {
+    let body = review.to_string();
+    let read = review::read(body.as_bytes()).expect("readable");
+    let uid = read.uid.to_string();
+    let Step::Decided(decision) = evaluate(Phase::Validate, read.request, &Settings::default()) else {
+        panic!("nothing has to be asked about {body}")
+    };
+    serde_json::from_slice(&review::write(&uid, &decision)).expect("an answer is JSON")
+}
