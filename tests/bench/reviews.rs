@@ -30,29 +30,16 @@ pub(crate) struct Target {
 
 /// All of them, each answered with "allowed".
 pub(crate) fn all() -> Result<Vec<Review>> {
+    let review = |name, body, weight, target| Review { name, body, weight, target };
+    let target = |aim, gross| Some(Target { aim, gross });
     Ok(vec![
         // Only an increase above one can be refused, so a decrease is decided from its bytes. The API server filters
         // such reviews out; this one shows what reading and answering cost.
-        Review {
-            name: "scale 3 -> 1",
-            body: scale(3, 1),
-            weight: 1000,
-            target: Some(Target { aim: 0.80, gross: 0.5 }),
-        },
+        review("scale down", scale(3, 1), 1000, target(0.80, 0.40)),
         // What the API server does send. The parent is not marked, so the increase is allowed after one GET.
-        Review { name: "scale 1 -> 2, one GET", body: scale(1, 2), weight: 500, target: None },
-        Review {
-            name: "StatefulSet update",
-            body: update(1)?,
-            weight: 600,
-            target: Some(Target { aim: 0.65, gross: 0.4 }),
-        },
-        Review {
-            name: "large StatefulSet update",
-            body: update(19)?,
-            weight: 150,
-            target: Some(Target { aim: 0.40, gross: 0.2 }),
-        },
+        review("scale up, one GET", scale(1, 2), 500, None),
+        review("update of a StatefulSet", update(1)?, 600, target(0.65, 0.30)),
+        review("update of a large one", update(19)?, 150, target(0.40, 0.20)),
     ])
 }
 
