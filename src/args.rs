@@ -43,6 +43,9 @@ pub struct Serve {
     /// Namespace of the Secret and of the Service.
     #[arg(long, env = "POD_NAMESPACE", required_unless_present = "certificate_directory")]
     pub namespace: Option<String>,
+    /// Name of this replica, for Events.
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    pub instance: Option<String>,
     /// Service through which the API server calls: the certificate carries its names.
     #[arg(long, value_name = "NAME", required_unless_present = "certificate_directory")]
     pub service: Option<String>,

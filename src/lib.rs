@@ -26,6 +26,7 @@
 //! * `server` terminates TLS, reads bodies, keeps deadlines and drains.
 //! * `cluster` answers a look-up: the only thing a request ever waits for.
 //! * `certs` makes, stores, publishes and serves certificates.
+//! * `companions` gives singletons the Service and the budget that [`policy::companions`] plans.
 //!
 //! Two registries carry all growth: [`policy::kind::KINDS`], one line per guarded resource, and
 //! [`policy::rules::RULES`], one file and one line per rule. The chart's webhook configurations, its RBAC and the
@@ -39,7 +40,7 @@
 //! | a decision always exists: neither a panic nor an unreadable body leaves a request without an answer in words | `tests/server`, the properties on arbitrary bytes |
 //! | at most one question per request, and only if its answer matters | the types of [`policy::Step`]; `asks` in the cases |
 //! | an answer carries the uid of its review, a validating one never a patch | [`review::write`]; the cases |
-//! | no side effects: a review changes nothing but its answer | the architecture test: only `certs` writes to the API server |
+//! | no side effects: a review changes nothing but its answer | the architecture test: only `certs` and `companions` write to the API server |
 //! | no `unwrap`, indexing or `as` on input | the lints in `Cargo.toml` |
 
 #[cfg(feature = "server")]
@@ -47,6 +48,8 @@ pub mod args;
 pub mod certs;
 #[cfg(feature = "server")]
 pub mod cluster;
+#[cfg(feature = "server")]
+pub mod companions;
 pub mod policy;
 pub mod review;
 #[cfg(feature = "server")]

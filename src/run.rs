@@ -21,6 +21,7 @@ use crate::certs::serving::Serving;
 use crate::certs::upkeep::{Own, Source, Upkeep};
 use crate::certs::{Configuration, ConfigurationKind, Directory, SecretRef, provider};
 use crate::cluster::{ApiServer, ConnectError, Gate, connect};
+use crate::companions::Controller;
 use crate::server::{Guard, Limits, Readiness, Server, operations, router, tls_config};
 use crate::settings::{GuardConfiguration, Settings, SettingsError};
 use crate::telemetry::log::{self, LevelError};
@@ -49,6 +50,10 @@ async fn run(arguments: &Serve, settings: Settings) -> Result<(), RunError> {
     let source = source(arguments, &client)?;
     let upkeep = Upkeep::new(source, Arc::clone(&serving), Arc::clone(&provider), metrics.clone(), &readiness);
     let tls = Arc::new(tls_config(provider, serving)?);
+    let companions = settings.companions.enabled.then(|| {
+        let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
+        Controller::new(client.clone(), settings.clone(), metrics.clone(), instance)
+    });
     let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone());
     let webhook = router(guard, readiness.clone(), limits);
     let listener = listen(arguments, "port", arguments.port).await?;
@@ -60,6 +65,9 @@ async fn run(arguments: &Serve, settings: Settings) -> Result<(), RunError> {
     let mut tasks = Tasks::default();
     tasks.start("operations", operations::serve(listener, probes));
     tasks.start("certificate", upkeep.run());
+    if let Some(companions) = companions {
+        tasks.start("companions", companions.run());
+    }
     tasks.start(
         "webhook",
         server.serve(async move {

@@ -3,7 +3,9 @@
 //! A field that is not known is an error that names it: a setting that is silently ignored is worse than none.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use crate::policy::companions::{self, wish::Disruption};
 use crate::policy::mark::{DEFAULT_KEY, MarkKey, is_dns_label};
 
 /// The configuration file as it is written: `apiVersion: singleton-guard.io/v1`, `kind: GuardConfiguration`.
@@ -16,6 +18,8 @@ pub struct GuardConfiguration {
     mark: MarkConfiguration,
     #[serde(default = "default_exempt_namespaces")]
     exempt_namespaces: Vec<String>,
+    #[serde(default)]
+    companions: CompanionsConfiguration,
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -24,11 +28,22 @@ struct MarkConfiguration {
     key: String,
 }
 
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+struct CompanionsConfiguration {
+    enabled: bool,
+    headless_service: bool,
+    disruption: Disruption,
+    consent_window_max: String,
+}
+
 /// What the policy needs to know beside the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The label key of the mark.
     pub mark: MarkKey,
+    /// What workloads without annotations get beside the guard.
+    pub companions: companions::Defaults,
     exempt_namespaces: BTreeSet<String>,
 }
 
@@ -52,7 +67,11 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { mark: MarkKey::default(), exempt_namespaces: default_exempt_namespaces().into_iter().collect() }
+        Self {
+            mark: MarkKey::default(),
+            companions: companions::Defaults::default(),
+            exempt_namespaces: default_exempt_namespaces().into_iter().collect(),
+        }
     }
 }
 
@@ -83,7 +102,19 @@ impl TryFrom<GuardConfiguration> for Settings {
                 );
             }
         }
-        Ok(Self { mark, exempt_namespaces: configuration.exempt_namespaces.into_iter().collect() })
+        let CompanionsConfiguration { enabled, headless_service, disruption, consent_window_max } =
+            configuration.companions;
+        let Some(consent_window_max) = window(&consent_window_max) else {
+            return wrong(
+                "companions.consentWindowMax",
+                format!(
+                    "{consent_window_max:?} is not a time between 1 minute and {} hours: right is a number with m or h, as in \"24h\"",
+                    WINDOW_MAX.as_secs() / 3600
+                ),
+            );
+        };
+        let companions = companions::Defaults { enabled, headless_service, disruption, consent_window_max };
+        Ok(Self { mark, companions, exempt_namespaces: configuration.exempt_namespaces.into_iter().collect() })
     }
 }
 
@@ -93,10 +124,34 @@ impl Default for MarkConfiguration {
     }
 }
 
+impl Default for CompanionsConfiguration {
+    fn default() -> Self {
+        let companions::Defaults { enabled, headless_service, disruption, consent_window_max } =
+            companions::Defaults::default();
+        let consent_window_max = format!("{}m", consent_window_max.as_secs() / 60);
+        Self { enabled, headless_service, disruption, consent_window_max }
+    }
+}
+
+/// A number of minutes or hours, as Go and Helm users write it.
+fn window(text: &str) -> Option<Duration> {
+    let (number, minutes) = match (text.strip_suffix('m'), text.strip_suffix('h')) {
+        (Some(number), _) => (number, 1),
+        (_, Some(number)) => (number, 60),
+        (None, None) => return None,
+    };
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let minutes = number.parse::<u64>().ok().filter(|_| digits)?.checked_mul(minutes)?;
+    let window = Duration::from_secs(minutes.checked_mul(60)?);
+    (!window.is_zero() && window <= WINDOW_MAX).then_some(window)
+}
+
 /// The control plane's own namespace: what runs there must not depend on us.
 fn default_exempt_namespaces() -> Vec<String> {
     vec!["kube-system".to_owned()]
 }
 
 const API_VERSION: &str = "singleton-guard.io/v1";
+/// Consent that lasts for longer than a month has been forgotten.
+const WINDOW_MAX: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 const KIND: &str = "GuardConfiguration";

@@ -21,6 +21,12 @@ mod spec {
     pub mod architecture;
     pub mod case;
     pub mod chart;
+    pub mod companions_dns;
+    pub mod companions_drain;
+    pub mod companions_live;
+    pub mod companions_place;
+    pub mod companions_plan;
+    pub mod companions_selectors;
     pub mod generated;
     pub mod https;
     pub mod installed;
@@ -48,7 +54,10 @@ use lab::stage::{self, Reach};
 use libtest_mimic::{Arguments, Failed, Trial};
 use spec::case::{self, Case};
 use spec::installed::Installed;
-use spec::{architecture, chart, generated, live, outage, properties, pure, readings, recorded, router, stories};
+use spec::{
+    architecture, chart, companions_dns, companions_drain, companions_live, companions_plan, companions_selectors,
+    generated, live, outage, properties, pure, readings, recorded, router, stories,
+};
 
 type Check = fn(&Path) -> Result<(), String>;
 type Property = fn() -> Result<(), String>;
@@ -86,6 +95,8 @@ fn main() -> ExitCode {
     trials.extend(cases.into_iter().map(|case| live_trial(&installed, case)));
     let mut alone = Vec::new();
     if installed.is_guarded() {
+        trials
+            .extend(COMPANIONS.into_iter().map(|(name, test)| story(&installed, &format!("companions/{name}"), test)));
         trials.extend(STORIES.into_iter().map(|(name, test)| story(&installed, name, test)));
         alone.extend(ALONE.into_iter().map(|(name, test)| story(&installed, name, test)));
     }
@@ -216,7 +227,8 @@ const ALONE: [(&str, LiveTest); 6] = [
 ];
 
 /// Checks of single files.
-const CHECKS: [(&str, Check); 11] = [
+const CHECKS: [(&str, Check); 12] = [
+    ("plan::companions", companions_plan::run),
     ("recorded::reviews are decided as they say", recorded::are_decided_as_they_say),
     ("recorded::the model's Scales are like the real ones", recorded::the_model_is_honest),
     ("architecture::pure rooms stay pure", architecture::pure_rooms_stay_pure),
@@ -228,4 +240,27 @@ const CHECKS: [(&str, Check); 11] = [
     ("generated::the README's rules are those of the registry", generated::rule_table),
     ("generated::the README's webhooks are those of the registry", generated::webhook_table),
     ("generated::the message catalogue is the one that was reviewed", generated::catalogue),
+];
+
+/// What the companions' controller does in a cluster.
+const COMPANIONS: [(&str, LiveTest); 15] = [
+    ("they are made for every kind with one write each", |lab| Box::pin(companions_live::made_for_every_kind(lab))),
+    ("they follow the annotations and come back by themselves", |lab| {
+        Box::pin(companions_live::follows_the_annotations(lab))
+    }),
+    ("a budget of a user makes ours step aside", |lab| Box::pin(companions_live::steps_aside_for_a_budget(lab))),
+    ("two budgets for one Pod do not last", |lab| Box::pin(companions_live::interleavings(lab))),
+    ("a Service of a user is left alone", |lab| Box::pin(companions_live::leaves_services_alone(lab))),
+    ("what is made never falls on what is there", |lab| Box::pin(companions_live::creates_or_nothing(lab))),
+    ("the rest of a manifest comes first", |lab| Box::pin(companions_live::waits_for_the_rest_of_a_manifest(lab))),
+    ("a release takes the budget and leaves the Service", |lab| Box::pin(companions_live::release(lab))),
+    ("deletion takes or leaves them as asked", |lab| Box::pin(companions_live::deletion(lab))),
+    ("an orphaned ReplicaSet stays guarded", |lab| {
+        Box::pin(companions_live::an_orphaned_replica_set_stays_guarded(lab))
+    }),
+    ("a drain passes, waits, and passes with consent", |lab| Box::pin(companions_drain::drain(lab))),
+    ("a Pod that is not ready can be evicted in every mode", |lab| Box::pin(companions_drain::crash_looping(lab))),
+    ("a second apply, a diff and an upgrade move nothing", |lab| Box::pin(companions_drain::second_apply(lab))),
+    ("selectors mean what the API server says", |lab| Box::pin(companions_selectors::compare(lab))),
+    ("the name is the Pod, and nobody while it ends", |lab| Box::pin(companions_dns::the_name_is_the_pod(lab))),
 ];

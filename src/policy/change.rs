@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use super::companions::wish::Consent;
 use super::kind::{Kind, Resource};
 use super::mark::{Mark, MarkKey};
 use super::object::Object;
@@ -23,6 +24,8 @@ pub struct Change<'a> {
     pub to: Object<'a>,
     /// The label key of the mark.
     pub key: MarkKey,
+    /// By which time, and how far ahead, consent to a disruption is judged.
+    pub consent: Consent,
 }
 
 /// The workload that a request is about; for a Scale its parent.

@@ -171,7 +171,7 @@ impl Denial {
     pub fn message(&self, violation: &Violation) -> String {
         let sentence = violation.sentence(&self.key);
         // "SG006 StatefulSet pay/ledger: label ... must", but "SG001 StatefulSet pay/ledger is a singleton: ...".
-        let joint = if sentence.starts_with("label") { ": " } else { " " };
+        let joint = if sentence.starts_with("label") || sentence.starts_with("annotation") { ": " } else { " " };
         let before = format!("{} {} ", violation.code(), self.subject.kind);
         line(&before, &self.subject.path(), &format!("{joint}{sentence}"), LINE_MAX)
     }

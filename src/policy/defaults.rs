@@ -5,17 +5,16 @@
 //! the Pod template of an existing workload: that would restart the singleton. Every patch is an `add` of a member to
 //! an object that is there, because a patch that does not apply is an error for the user whatever the failure policy.
 
-use std::borrow::Cow;
-
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation};
 use serde_json::{Map, Value, json};
 
 use super::cel;
+use super::companions::service_label;
+use super::companions::wish::HeadlessService;
 use super::decision::Decision;
 use super::int_or_string::IntOrString;
 use super::kind::{Kind, Resource};
-use super::mark::is_dns_label;
 use super::object::{Object, RollingUpdate, Strategy};
 use super::request::{Operation, Request, Subresource};
 use crate::settings::Settings;
@@ -117,7 +116,10 @@ fn governing_service(object: &Object<'_>) -> Option<Default> {
     let name = &object.metadata.name;
     (service_name(object).is_empty() && !name.is_empty()).then(|| Default {
         field: "serviceName",
-        value: Value::String(service_label(name).into_owned()),
+        value: Value::String(match object.headless_service() {
+            Some(HeadlessService::Named(wanted)) => wanted.to_owned(),
+            _ => service_label(name).into_owned(),
+        }),
         warning: None,
     })
 }
@@ -135,23 +137,6 @@ fn kept_service(object: &Object<'_>, old: &Object<'_>, guarded: bool) -> Option<
 
 fn service_name<'a>(object: &'a Object<'_>) -> &'a str {
     object.spec.service_name.as_deref().unwrap_or_default()
-}
-
-/// The name itself where a Service may be called so (RFC 1035 label), else one derived from it that no other
-/// StatefulSet of the namespace derives: names may hold dots, begin with a digit and be 253 characters long.
-fn service_label(name: &str) -> Cow<'_, str> {
-    if is_dns_label(name) && !name.starts_with(|c: char| c.is_ascii_digit()) {
-        return Cow::Borrowed(name);
-    }
-    let mut label = String::from(if name.starts_with(|c: char| c.is_ascii_lowercase()) { "" } else { "s-" });
-    label.extend(name.chars().map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' }));
-    label.truncate(LABEL_MAX - HASH_LENGTH - 1);
-    Cow::Owned(format!("{}-{:08x}", label.trim_end_matches('-'), fnv1a(name)))
-}
-
-/// FNV-1a, 32 bits: it tells apart names that are shortened alike, and must never change.
-fn fnv1a(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// The CEL conditions without which nothing is filled in, of an object that is marked or was.
@@ -191,6 +176,3 @@ const RECREATED: &str =
     "spec.strategy is set to Recreate: a rolling update would run a second copy of a singleton (SG002)";
 const SERVICE_NAME_KEPT: &str =
     "spec.serviceName is kept as it is stored: the request leaves it out, and it is immutable";
-/// RFC 1035.
-const LABEL_MAX: usize = 63;
-const HASH_LENGTH: usize = 8;

@@ -6,6 +6,7 @@
 
 pub(crate) mod cel;
 pub mod change;
+pub mod companions;
 pub mod decision;
 mod defaults;
 pub mod exemption;
@@ -22,8 +23,10 @@ pub mod violation;
 pub mod webhook;
 
 use std::borrow::Cow;
+use std::time::SystemTime;
 
 use change::{Change, Standing, Via, Workload};
+use companions::wish::Consent;
 use decision::{Decision, Denial, Subject};
 use kind::{Kind, Resource};
 use lookup::{Found, Lookup, ObjectRef, Owner, Unknown};
@@ -45,16 +48,16 @@ pub enum Step<'a> {
 #[derive(Debug)]
 pub struct Pending<'a>(Box<Change<'a>>);
 
-/// Decides a request, as far as that is possible without asking.
+/// Decides a request, as far as that is possible without asking. `now` is the time by which it is judged.
 #[must_use]
-pub fn evaluate<'a>(phase: Phase, request: Request<'a>, settings: &Settings) -> Step<'a> {
+pub fn evaluate<'a>(phase: Phase, request: Request<'a>, settings: &Settings, now: SystemTime) -> Step<'a> {
     let judged = request.operation != Operation::Other && request.resource != Resource::Unknown;
     if !judged || exemption::applies(&request, settings) {
         return Step::Decided(Decision::ALLOWED);
     }
     match phase {
         Phase::Mutate => Step::Decided(defaults::complete(&request, settings)),
-        Phase::Validate => validate(request, settings),
+        Phase::Validate => validate(request, settings, now),
     }
 }
 
@@ -75,11 +78,12 @@ impl Pending<'_> {
     }
 }
 
-fn validate<'a>(request: Request<'a>, settings: &Settings) -> Step<'a> {
+fn validate<'a>(request: Request<'a>, settings: &Settings, now: SystemTime) -> Step<'a> {
     let Request { resource, subresource, namespace, name, object, old_object, .. } = request;
     let Some(to) = object else { return Step::Decided(Decision::ALLOWED) };
     let workload = Workload { resource, namespace, name };
-    let change = Change { workload, via: subresource.into(), from: old_object, to, key: settings.mark.clone() };
+    let (key, consent) = (settings.mark.clone(), Consent { now, max: settings.companions.consent_window_max });
+    let change = Change { workload, via: subresource.into(), from: old_object, to, key, consent };
     let Some(lookup) = question(&change) else {
         return Step::Decided(decide(&change, own_standing(&change)));
     };

@@ -8,9 +8,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::companions::wish::{Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, HeadlessService};
 use super::int_or_string::IntOrString;
 use super::kind::Kind;
 use super::lookup::ObjectRef;
@@ -45,6 +46,9 @@ pub struct Metadata<'a> {
     /// Labels.
     #[serde(borrow, deserialize_with = "nullable")]
     pub labels: Labels<'a>,
+    /// Our annotations; all others are skipped.
+    #[serde(borrow, deserialize_with = "nullable")]
+    pub annotations: OurAnnotations<'a>,
     /// Owner references.
     #[serde(borrow, deserialize_with = "nullable")]
     pub owner_references: Vec<OwnerReference<'a>>,
@@ -143,7 +147,17 @@ pub struct Status<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Labels<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
+/// The annotations that say what companions a workload wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OurAnnotations<'a>(pub Annotations<Cow<'a, str>>);
+
 impl Object<'_> {
+    /// What the workload wants of its headless Service, where it says something that means something.
+    #[must_use]
+    pub fn headless_service(&self) -> Option<HeadlessService<'_>> {
+        self.metadata.annotations.0.headless_service.as_deref().and_then(HeadlessService::parse)
+    }
+
     /// What the mark says.
     #[must_use]
     pub fn mark(&self, key: &MarkKey) -> Mark<'_> {
@@ -228,6 +242,40 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
             }
         }
         deserializer.deserialize_map(Pairs(PhantomData))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for OurAnnotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Ours<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Ours<'a> {
+            type Value = OurAnnotations<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of strings")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<OurAnnotations<'a>, M::Error> {
+                let mut ours = OurAnnotations::default();
+                while let Some(Text(key)) = map.next_key()? {
+                    let place = match key.as_ref() {
+                        HEADLESS_SERVICE => &mut ours.0.headless_service,
+                        DISRUPTION => &mut ours.0.disruption,
+                        DISRUPTION_ALLOWED_UNTIL => &mut ours.0.disruption_allowed_until,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    let Text(value) = map.next_value()?;
+                    if place.replace(value).is_some() {
+                        return Err(de::Error::custom(format_args!("duplicate annotation `{key}`")));
+                    }
+                }
+                Ok(ours)
+            }
+        }
+        deserializer.deserialize_map(Ours(PhantomData))
     }
 }
 

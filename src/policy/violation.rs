@@ -4,7 +4,9 @@
 //! violation, and one reviewed snapshot shows the whole catalogue.
 
 use std::fmt;
+use std::time::Duration;
 
+use super::companions::wish::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
 use super::mark::MarkKey;
 use super::text::clip;
 
@@ -91,6 +93,20 @@ pub enum Violation {
         /// The value.
         requested: String,
     },
+    /// SG006: an annotation whose value means nothing.
+    MalformedAnnotation {
+        /// The annotation.
+        annotation: Annotation,
+        /// The value.
+        requested: String,
+    },
+    /// SG006: consent to a disruption for longer than the settings allow.
+    ConsentTooLong {
+        /// The end that is asked for.
+        requested: String,
+        /// The longest window.
+        max: Duration,
+    },
     /// SG007: a label that the ReplicaSet's own selector names changes.
     SelectedLabel {
         /// The label.
@@ -103,6 +119,17 @@ pub enum Violation {
         /// The controller that is asked for; `None` where it goes.
         requested: Option<String>,
     },
+}
+
+/// An annotation of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Annotation {
+    /// What headless Service the workload wants.
+    HeadlessService,
+    /// What a disruption may do.
+    Disruption,
+    /// Until when one is let through.
+    DisruptionAllowedUntil,
 }
 
 impl Violation {
@@ -119,7 +146,11 @@ impl Violation {
             Self::ReleasedWhileScaling { .. } | Self::MarkedThroughStatus { .. } | Self::UnmarkedBehindOwner => {
                 Code::Sg005
             }
-            Self::MalformedMark { .. } | Self::StrictMark | Self::UnmarkableKind { .. } => Code::Sg006,
+            Self::MalformedMark { .. }
+            | Self::StrictMark
+            | Self::UnmarkableKind { .. }
+            | Self::MalformedAnnotation { .. }
+            | Self::ConsentTooLong { .. } => Code::Sg006,
             Self::SelectedLabel { .. } | Self::Disowned { .. } => Code::Sg007,
         }
     }
@@ -142,6 +173,8 @@ impl Violation {
             | Self::StrictMark
             | Self::UnmarkableKind { .. } => format!("metadata.labels[{key}]"),
             Self::SelectedLabel { key, .. } => format!("metadata.labels[{key}]"),
+            Self::MalformedAnnotation { annotation, .. } => format!("metadata.annotations[{}]", annotation.key()),
+            Self::ConsentTooLong { .. } => format!("metadata.annotations[{DISRUPTION_ALLOWED_UNTIL}]"),
             Self::Disowned { .. } => "metadata.ownerReferences".to_owned(),
         }
     }
@@ -202,6 +235,17 @@ impl Violation {
                 clip(key.as_str(), KEY_MAX_SHORT),
                 clip(requested, VALUE_MAX)
             ),
+            Self::MalformedAnnotation { annotation, requested } => format!(
+                "annotation {} must be {}, requested \"{}\"",
+                annotation.key(),
+                annotation.allowed(),
+                clip(requested, VALUE_MAX)
+            ),
+            Self::ConsentTooLong { requested, max } => format!(
+                "annotation {DISRUPTION_ALLOWED_UNTIL} must be at most {} ahead, requested \"{}\"",
+                hours(*max),
+                clip(requested, VALUE_MAX)
+            ),
             Self::SelectedLabel { key, requested } => format!(
                 "belongs to a singleton: label {}, which its selector names, must not change, requested {}",
                 clip(key, KEY_MAX_SHORT),
@@ -247,9 +291,43 @@ impl Violation {
             Self::MalformedMark { .. } => r#"set the label to "true", or leave it out"#,
             Self::StrictMark => r#"use "true": never more than one desired replica, and no rollout that runs two Pods"#,
             Self::UnmarkableKind { .. } => "leave the label out, or use a StatefulSet with one replica",
+            Self::MalformedAnnotation { annotation, .. } => annotation.remedy(),
+            Self::ConsentTooLong { .. } => {
+                "give a nearer time, and renew it if need be; companions.consentWindowMax is the limit"
+            }
             Self::SelectedLabel { .. } | Self::Disowned { .. } => {
                 "its Deployment would start a second copy beside this one: change the Deployment instead"
             }
+        }
+    }
+}
+
+impl Annotation {
+    /// Its key.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::HeadlessService => HEADLESS_SERVICE,
+            Self::Disruption => DISRUPTION,
+            Self::DisruptionAllowedUntil => DISRUPTION_ALLOWED_UNTIL,
+        }
+    }
+
+    const fn allowed(self) -> &'static str {
+        match self {
+            Self::HeadlessService => r#""auto", "none" or the name of a Service"#,
+            Self::Disruption => r#"one of "allow", "block", "none""#,
+            Self::DisruptionAllowedUntil => "a time of RFC 3339",
+        }
+    }
+
+    const fn remedy(self) -> &'static str {
+        match self {
+            Self::HeadlessService => {
+                "use at most 63 lowercase letters, digits and '-', beginning with a letter, or leave it out"
+            }
+            Self::Disruption => "allow lets a drain evict the Pod, block makes it wait, none leaves budgets to you",
+            Self::DisruptionAllowedUntil => "write it with a zone, as in 2026-01-31T18:00:00Z, or leave it out",
         }
     }
 }
@@ -273,6 +351,11 @@ impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+fn hours(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    if minutes.is_multiple_of(60) { format!("{} h", minutes / 60) } else { format!("{minutes} min") }
 }
 
 fn or_none(value: Option<&str>) -> String {

@@ -2,7 +2,7 @@
 //! and a panic are answered with the uid as well.
 
 use std::any::Any;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -75,7 +75,7 @@ impl<C: Cluster> Guard<C> {
     }
 
     async fn decide(&self, phase: Phase, request: Request<'_>, deadline: Deadline) -> Decision {
-        match evaluate(phase, request, &self.settings) {
+        match evaluate(phase, request, &self.settings, SystemTime::now()) {
             Step::Decided(decision) => decision,
             Step::Ask(lookup, pending) => {
                 let deadline = deadline.lookup(Instant::now());

@@ -32,6 +32,12 @@ pub struct Metrics {
     connections: Gauge,
     ready: Gauge,
     certificate_expiry: Gauge<f64, AtomicU64>,
+    singletons: Family<ResourceLabel, Gauge>,
+    above_one: Family<ResourceLabel, Gauge>,
+    consent_windows: Gauge,
+    companion_writes: Family<WriteLabels, Counter>,
+    reconciles: Family<LookupLabels, Counter>,
+    stamps: Counter,
 }
 
 /// Something counted as under way until it is dropped.
@@ -63,6 +69,32 @@ impl Metrics {
                 "certificate_expiry_timestamp_seconds",
                 "When the certificate in use ends, in seconds since 1970; 0 without one",
                 Gauge::default(),
+            ),
+            singletons: add(own, "singletons", "Marked workloads that nothing marked controls", Family::default()),
+            above_one: add(
+                own,
+                "above_one",
+                "Singletons with more than one replica, by spec or status",
+                Family::default(),
+            ),
+            consent_windows: add(
+                own,
+                "consent_windows",
+                "Singletons whose blocked disruption is let through now",
+                Gauge::default(),
+            ),
+            companion_writes: add(
+                own,
+                "companion_writes",
+                "Writes of companions, by what came of them",
+                Family::default(),
+            ),
+            reconciles: add(own, "companion_reconciles", "Workloads worked on, by outcome", Family::default()),
+            stamps: add(
+                own,
+                "replica_set_stamps",
+                "ReplicaSets that were given the mark of their Deployment",
+                Counter::default(),
             ),
             registry: Arc::new(root),
         }
@@ -129,6 +161,33 @@ impl Metrics {
         self.certificate_expiry.set(ends.as_secs_f64());
     }
 
+    /// How many marked workloads of a kind there are, and how many of them are above one replica.
+    pub fn singletons(&self, resource: &'static str, count: usize, above: usize) {
+        let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        self.singletons.get_or_create(&ResourceLabel { resource }).set(number(count));
+        self.above_one.get_or_create(&ResourceLabel { resource }).set(number(above));
+    }
+
+    /// How many windows of consent are open.
+    pub fn consent_windows(&self, count: usize) {
+        self.consent_windows.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A companion was written, or was not.
+    pub fn wrote(&self, companion: &'static str, result: &'static str) {
+        self.companion_writes.get_or_create(&WriteLabels { companion, result }).inc();
+    }
+
+    /// A workload was worked on.
+    pub fn reconciled(&self, result: &'static str) {
+        self.reconciles.get_or_create(&LookupLabels { result }).inc();
+    }
+
+    /// ReplicaSets were stamped.
+    pub fn stamped(&self, count: usize) {
+        self.stamps.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
     /// Everything in the `OpenMetrics` text format.
     ///
     /// # Errors
@@ -188,6 +247,17 @@ struct PhaseLabel {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LookupLabels {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResourceLabel {
+    resource: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WriteLabels {
+    companion: &'static str,
     result: &'static str,
 }
 

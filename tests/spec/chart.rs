@@ -107,9 +107,19 @@ pub async fn rights_are_the_least(lab: &Lab) -> Result<()> {
         .iter()
         .map(|info| {
             let group = if info.group.is_empty() { String::new() } else { format!(".{}", info.group) };
-            format!("{}{group} [] [] [get]", info.resource)
+            let verbs = if info.resource == "replicasets" { "get list watch patch" } else { "get list watch" };
+            format!("{}{group} [] [] [{verbs}]", info.resource)
         })
         .collect();
+    // What the companions take.
+    expected.extend(
+        [
+            "services [] [] [list watch create patch delete]",
+            "poddisruptionbudgets.policy [] [] [list watch create patch delete]",
+            "events.events.k8s.io [] [] [create patch]",
+        ]
+        .map(str::to_owned),
+    );
     for (kind, rows) in
         [("validating", &["workload", "scale", "owned", "status"][..]), ("mutating", &["defaults", "released"][..])]
     {

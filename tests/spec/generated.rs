@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use singleton_guard::policy::decision::{Denial, Subject};
 use singleton_guard::policy::mark::MarkKey;
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::rules::RULES;
-use singleton_guard::policy::violation::Violation;
+use singleton_guard::policy::violation::{Annotation, Violation};
 use singleton_guard::policy::webhook::{ROWS, Row};
 
 use super::snapshot;
@@ -108,6 +109,10 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::MalformedMark { requested: text("yes") },
         Violation::StrictMark,
         Violation::UnmarkableKind { requested: text("true") },
+        Violation::MalformedAnnotation { annotation: Annotation::HeadlessService, requested: text("My.Service") },
+        Violation::MalformedAnnotation { annotation: Annotation::Disruption, requested: text("never") },
+        Violation::MalformedAnnotation { annotation: Annotation::DisruptionAllowedUntil, requested: text("tomorrow") },
+        Violation::ConsentTooLong { requested: text("2099-01-01T00:00:00Z"), max: Duration::from_secs(24 * 60 * 60) },
         Violation::SelectedLabel { key: text("app"), requested: None },
         Violation::Disowned { requested: Some(text("Deployment other")) },
     ]

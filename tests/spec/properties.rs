@@ -1,6 +1,7 @@
 //! What holds for every request, not just for those somebody thought of.
 
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -196,7 +197,8 @@ fn answers(body: &[u8]) -> Vec<Value> {
 
 fn answers_in(phase: Phase, body: &[u8]) -> Vec<Value> {
     let step = |body| {
-        review::read(body).map(|read| (read.uid.to_string(), evaluate(phase, read.request, &Settings::default())))
+        review::read(body)
+            .map(|read| (read.uid.to_string(), evaluate(phase, read.request, &Settings::default(), SystemTime::now())))
     };
     let decisions = match step(body) {
         Ok((uid, Step::Decided(decision))) => vec![(uid, decision)],
@@ -221,7 +223,7 @@ fn answers_in(phase: Phase, body: &[u8]) -> Vec<Value> {
 fn mutated(review: &Value) -> Value {
     let body = review.to_string();
     let read = review::read(body.as_bytes()).expect("readable");
-    let Step::Decided(decision) = evaluate(Phase::Mutate, read.request, &Settings::default()) else {
+    let Step::Decided(decision) = evaluate(Phase::Mutate, read.request, &Settings::default(), SystemTime::now()) else {
         panic!("a mutating review never asks")
     };
     serde_json::from_slice(&review::write("u-1", &decision)).expect("an answer is JSON")

@@ -1,5 +1,7 @@
 //! The first boundary: bytes into the pure core, bytes out of it.
 
+use std::time::SystemTime;
+
 use serde_json::Value;
 use singleton_guard::policy::lookup::Lookup;
 use singleton_guard::policy::request::Phase;
@@ -16,7 +18,7 @@ pub struct Core;
 impl Webhook for Core {
     fn call(&self, phase: Phase, body: Vec<u8>, cluster: &Model) -> Value {
         let review = review::read(&body).expect("a readable review");
-        let decision = match evaluate(phase, review.request, &Settings::default()) {
+        let decision = match evaluate(phase, review.request, &Settings::default(), SystemTime::now()) {
             Step::Decided(decision) => decision,
             Step::Ask(lookup, pending) => pending.resume(cluster.answer(&lookup)),
         };
@@ -41,7 +43,7 @@ pub fn run_with(case: &Case, webhook: &dyn Webhook) -> Result<(), String> {
 /// The question that a validating review raises.
 pub fn asks(body: &[u8]) -> Asks {
     let Ok(review) = review::read(body) else { return Asks::Nothing };
-    match evaluate(Phase::Validate, review.request, &Settings::default()) {
+    match evaluate(Phase::Validate, review.request, &Settings::default(), SystemTime::now()) {
         Step::Decided(_) => Asks::Nothing,
         Step::Ask(Lookup::Parent(_), _) => Asks::Parent,
         Step::Ask(Lookup::Owners { .. }, _) => Asks::Owners,

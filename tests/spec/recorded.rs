@@ -33,13 +33,14 @@ pub fn are_decided_as_they_say(root: &Path) -> Result<(), String> {
         let body = recorded["review"].to_string();
         let review = review::read(body.as_bytes()).map_err(|error| format!("{}: {error}", scene.name))?;
         let uid = review.uid.to_string();
-        let verdict = match evaluate(Phase::Validate, review.request, &Settings::default()) {
-            Step::Decided(decision) if decision.allowed() => "allow".to_owned(),
-            Step::Decided(decision) => decision.code().map_or("undecided".to_owned(), |code| code.to_string()),
-            Step::Ask(lookup, _) => {
-                format!("ask {}", format!("{lookup:?}").split([' ', '(']).next().unwrap_or_default().to_lowercase())
-            }
-        };
+        let verdict =
+            match evaluate(Phase::Validate, review.request, &Settings::default(), std::time::SystemTime::now()) {
+                Step::Decided(decision) if decision.allowed() => "allow".to_owned(),
+                Step::Decided(decision) => decision.code().map_or("undecided".to_owned(), |code| code.to_string()),
+                Step::Ask(lookup, _) => {
+                    format!("ask {}", format!("{lookup:?}").split([' ', '(']).next().unwrap_or_default().to_lowercase())
+                }
+            };
         if recorded["verdict"] != verdict || recorded["review"]["request"]["uid"] != uid {
             return Err(format!("{}: recorded as {}, decided as {verdict}", scene.name, recorded["verdict"]));
         }

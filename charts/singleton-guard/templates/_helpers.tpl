@@ -73,4 +73,9 @@ kind: GuardConfiguration
 mark:
   key: {{ include "singleton-guard.markKey" . | quote }}
 exemptNamespaces: {{ include "singleton-guard.exemptNamespaces" . }}
+companions:
+  enabled: {{ .Values.companions.enabled }}
+  headlessService: {{ .Values.companions.headlessService }}
+  disruption: {{ .Values.companions.disruption | quote }}
+  consentWindowMax: {{ .Values.companions.consentWindowMax | quote }}
 {{- end -}}

@@ -1,57 +1,114 @@
-//! SG006: the mark has a value that means something, on a kind that can keep the promise.
+//! SG006: the mark has a value that means something, on a kind that can keep the promise; and so have the annotations
+//! that say what companions the workload wants.
 //!
-//! Judged when the value is written. A bad value that is stored already (the guard was installed later) counts as
-//! `"true"`, and the object stays editable. `"strict"` is reserved: it is refused until it can be kept, because a
-//! promise that is accepted and not kept is worse than none. A Job that a CronJob makes takes the labels of its template:
-//! what a controller makes is not judged, refusing it would help nobody.
+//! Judged when the value is written. A bad mark that is stored already (the guard was installed later) counts as
+//! `"true"`, a bad annotation as none, and the object stays editable. `"strict"` is reserved: it is refused until it can
+//! be kept, because a promise that is accepted and not kept is worse than none. A Job that a CronJob makes takes the
+//! labels of its template: what a controller makes is not judged, refusing it would help nobody. Consent to a disruption
+//! ends by itself, so it may not be given for longer than the settings allow.
 
 use super::super::cel;
 use super::super::change::{Change, Standing, Via};
+use super::super::companions::wish::{
+    BadWindow, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, Disruption, HEADLESS_SERVICE, HeadlessService,
+};
 use super::super::kind::{Resource, UNMARKABLE};
 use super::super::mark::{Mark, SINGLETON};
-use super::super::violation::{Code, Violation};
+use super::super::violation::{Annotation, Code, Violation};
 use super::super::webhook::Row;
 use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg006,
-    summary: "the mark's value must be one of those allowed, on a StatefulSet, ReplicaSet, Deployment or ReplicationController",
+    summary: "the mark's value must be one of those allowed, on a StatefulSet, ReplicaSet, Deployment or ReplicationController; the annotations beside it too, and consent to a disruption must not be given too far ahead",
     check,
     trigger,
 };
 
 fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
-    let mark = change.mark_after();
-    if change.via != Via::Object || mark == change.mark_before() {
+    if change.via != Via::Object || !change.mark_after().is_present() {
         return Vec::new();
     }
     let unmarkable = matches!(change.workload.resource, Resource::Unmarkable(_));
     if unmarkable && change.to.metadata.controller().is_some() {
         return Vec::new();
     }
+    mark(change, unmarkable).into_iter().chain(annotations(change).into_iter().filter(|_| !unmarkable)).collect()
+}
+
+fn mark(change: &Change<'_>, unmarkable: bool) -> Option<Violation> {
+    let mark = change.mark_after();
+    if mark == change.mark_before() {
+        return None;
+    }
     match mark {
-        Mark::Absent => Vec::new(),
         _ if unmarkable => {
             let requested = change.to.metadata.labels.get(change.key.as_str()).unwrap_or_default().to_owned();
-            vec![Violation::UnmarkableKind { requested }]
+            Some(Violation::UnmarkableKind { requested })
         }
-        Mark::Singleton => Vec::new(),
-        Mark::Strict => vec![Violation::StrictMark],
-        Mark::Malformed(value) => vec![Violation::MalformedMark { requested: value.to_owned() }],
+        Mark::Absent | Mark::Singleton => None,
+        Mark::Strict => Some(Violation::StrictMark),
+        Mark::Malformed(value) => Some(Violation::MalformedMark { requested: value.to_owned() }),
     }
+}
+
+/// The annotations that this request writes, or makes count by adding the mark.
+fn annotations(change: &Change<'_>) -> Vec<Violation> {
+    let after = &change.to.metadata.annotations.0;
+    let before = change.from.as_ref().filter(|_| change.mark_before().is_present());
+    let before = before.map(|object| &object.metadata.annotations.0);
+    let mut violations = Vec::new();
+    let mut malformed = |annotation, requested: &str| {
+        violations.push(Violation::MalformedAnnotation { annotation, requested: requested.to_owned() });
+    };
+    let written = after.headless_service.as_deref();
+    let written = written.filter(|value| before.and_then(|old| old.headless_service.as_deref()) != Some(value));
+    if let Some(value) = written.filter(|value| HeadlessService::parse(value).is_none()) {
+        malformed(Annotation::HeadlessService, value);
+    }
+    let written = after.disruption.as_deref();
+    let written = written.filter(|value| before.and_then(|old| old.disruption.as_deref()) != Some(value));
+    if let Some(value) = written.filter(|value| Disruption::parse(value).is_none()) {
+        malformed(Annotation::Disruption, value);
+    }
+    let written = after.disruption_allowed_until.as_deref();
+    let written = written.filter(|value| before.and_then(|old| old.disruption_allowed_until.as_deref()) != Some(value));
+    match written.map(|value| (value, change.consent.until(value))) {
+        Some((value, Err(BadWindow::Malformed))) => malformed(Annotation::DisruptionAllowedUntil, value),
+        Some((value, Err(BadWindow::TooFar))) => {
+            violations.push(Violation::ConsentTooLong { requested: value.to_owned(), max: change.consent.max });
+        }
+        Some((_, Ok(_))) | None => {}
+    }
+    violations
 }
 
 fn trigger(row: Row) -> Option<String> {
     (row == Row::Workload).then(|| {
         format!(
             "{is_marked} && ({create} || {mark} != {old_mark})\n\
-             && (request.resource.resource in [{unmarkable}] ? !{controlled} : {mark}.orValue('') != '{SINGLETON}')",
+             && (request.resource.resource in [{unmarkable}] ? !{controlled} : {mark}.orValue('') != '{SINGLETON}')\n\
+             || {is_marked} && ({service} || {disruption} || {until})",
             is_marked = cel::IS_MARKED,
             create = cel::CREATE,
             mark = cel::MARK,
             old_mark = cel::OLD_MARK,
             unmarkable = UNMARKABLE.map(|kind| format!("'{}'", kind.resource)).join(", "),
             controlled = cel::CONTROLLED,
+            service = writes(HEADLESS_SERVICE, "!a.matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')"),
+            disruption = writes(DISRUPTION, "!(a in ['allow', 'block', 'none'])"),
+            until = writes(DISRUPTION_ALLOWED_UNTIL, "true"),
         )
     })
+}
+
+/// The annotation is written, or comes to count, with a value `a` for which the condition holds.
+fn writes(annotation: &str, condition: &str) -> String {
+    let value = format!("metadata.?annotations[?'{annotation}']");
+    format!(
+        "object.{value}.optMap(a, {condition}).orValue(false)\n\
+         && ({create} || !{was_marked} || object.{value} != oldObject.{value})",
+        create = cel::CREATE,
+        was_marked = cel::WAS_MARKED,
+    )
 }

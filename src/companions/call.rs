@@ -1,0 +1,107 @@
+//! One call to the API server, and what can come of it, sorted by what is to be done about it.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use kube::Client;
+use kube::client::Body;
+use kube::core::Status;
+use serde_json::Value;
+use tokio::time::timeout;
+
+/// An answer of 2xx.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Whether an object was created (201).
+    pub(super) is_created: bool,
+    /// The body.
+    pub(super) body: Bytes,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum CallError {
+    /// 404: the object, or its namespace, is not there.
+    #[error("it does not exist")]
+    NotFound,
+    /// 409 on a precondition: it is not what was seen any more.
+    #[error("it has changed meanwhile: {0}")]
+    Changed(String),
+    /// 409 of a create: there is one already.
+    #[error("it exists already")]
+    Exists,
+    /// 409 of an apply: a field belongs to somebody else.
+    #[error("{0}")]
+    FieldTaken(String),
+    /// The namespace is being deleted.
+    #[error("the namespace is being deleted")]
+    Terminating,
+    /// 403.
+    #[error("{0}")]
+    Forbidden(String),
+    /// 400 or 422: it will not be otherwise next time.
+    #[error("{0}")]
+    Invalid(String),
+    /// Anything else: the server is slow, busy, away.
+    #[error("{0}")]
+    Trouble(String),
+}
+
+/// Makes the call, with a deadline of its own.
+pub(super) async fn call(
+    client: &Client,
+    method: Method,
+    path: &str,
+    content: Option<(&str, &Value)>,
+) -> Result<Answer, CallError> {
+    let builder = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
+    let request = match content {
+        Some((type_, body)) => {
+            builder.header(header::CONTENT_TYPE, type_).body(Body::from(body.to_string().into_bytes()))
+        }
+        None => builder.body(Body::empty()),
+    };
+    let request = request.map_err(|error| CallError::Invalid(error.to_string()))?;
+    let exchange = async {
+        let response = client.send(request).await.map_err(|error| CallError::Trouble(error.to_string()))?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), BODY_MAX).collect().await;
+        Ok((status, body.map_err(|error| CallError::Trouble(error.to_string()))?.to_bytes()))
+    };
+    let (status, body) = timeout(DEADLINE, exchange)
+        .await
+        .unwrap_or_else(|_| Err(CallError::Trouble(format!("no answer within {} s", DEADLINE.as_secs()))))?;
+    if status.is_success() {
+        return Ok(Answer { is_created: status == StatusCode::CREATED, body });
+    }
+    Err(sorted(status, &body))
+}
+
+fn sorted(code: StatusCode, body: &[u8]) -> CallError {
+    let status = serde_json::from_slice::<Status>(body).ok();
+    let causes = status.as_ref().and_then(|status| status.details.as_ref()).map(|details| details.causes.as_slice());
+    let has_cause = |reason: &str| causes.is_some_and(|causes| causes.iter().any(|cause| cause.reason == reason));
+    let reason = status.as_ref().map(|status| status.reason.as_str()).unwrap_or_default();
+    let message = match &status {
+        Some(status) if !status.message.is_empty() => status.message.clone(),
+        _ => code.canonical_reason().unwrap_or("no reason given").to_owned(),
+    };
+    match code {
+        StatusCode::NOT_FOUND => CallError::NotFound,
+        StatusCode::CONFLICT if has_cause("FieldManagerConflict") => CallError::FieldTaken(message),
+        StatusCode::CONFLICT if reason == "AlreadyExists" => CallError::Exists,
+        StatusCode::CONFLICT => CallError::Changed(message),
+        StatusCode::FORBIDDEN if has_cause("NamespaceTerminating") => CallError::Terminating,
+        // A quota, a policy or another webhook may say Forbidden too; all of them may say otherwise later.
+        StatusCode::FORBIDDEN => CallError::Forbidden(message),
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => CallError::Invalid(message),
+        _ => CallError::Trouble(message),
+    }
+}
+
+/// `application/apply-patch+yaml`; JSON is YAML.
+pub(super) const APPLY: &str = "application/apply-patch+yaml";
+const DEADLINE: Duration = Duration::from_secs(10);
+const BODY_MAX: usize = 4 << 20;

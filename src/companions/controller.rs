@@ -1,0 +1,261 @@
+//! The loop: news into the index, concerned workloads into the queue, a plan for each that is due, its steps carried out
+//! beside the loop. Everything that is remembered is remembered here, by one task.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use kube::Client;
+use tokio::sync::mpsc::Receiver;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+
+use super::call::CallError;
+use super::index::{Change, Index, Key, Shelf, concerned_by_workload};
+use super::queue::Queue;
+use super::say::Voice;
+use super::seen::Marked;
+use super::watch::{self, Heard, News};
+use super::work::{Done, Work};
+use crate::policy::companions::plan;
+use crate::policy::kind::{KINDS, Kind};
+use crate::settings::Settings;
+use crate::telemetry::metrics::Metrics;
+
+/// Keeps the companions of all singletons.
+pub struct Controller {
+    client: Client,
+    settings: Settings,
+    metrics: Metrics,
+    voice: Arc<Voice>,
+}
+
+impl Controller {
+    /// `instance` names this replica in Events.
+    #[must_use]
+    pub fn new(client: Client, settings: Settings, metrics: Metrics, instance: String) -> Self {
+        let voice = Arc::new(Voice::new(client.clone(), instance));
+        Self { client, settings, metrics, voice }
+    }
+
+    /// Never ends.
+    pub async fn run(self) {
+        let mut watches = JoinSet::new();
+        let news = watch::start(&self.client, &self.settings.mark, &mut watches);
+        let state = State { index: Index::default(), queue: Queue::default(), memory: HashMap::new() };
+        Loop { controller: self, state, tasks: JoinSet::new(), running: HashMap::new(), rights: HashSet::new() }
+            .run(news)
+            .await;
+    }
+}
+
+/// What this process knows.
+struct State {
+    index: Index,
+    queue: Queue<Key>,
+    memory: HashMap<Key, Memory>,
+}
+
+/// What was said and done about a workload, so that it is not said and done again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Memory {
+    /// The uid that it is about.
+    pub(super) uid: String,
+    /// The states that were said.
+    pub(super) said: Vec<super::say::Saying>,
+    /// The revision up to which a Deployment's ReplicaSets are stamped.
+    pub(super) stamped: Option<String>,
+    /// Whether a window of consent is open.
+    pub(super) has_window: bool,
+}
+
+struct Loop {
+    controller: Controller,
+    state: State,
+    tasks: JoinSet<Done>,
+    running: HashMap<Id, Key>,
+    /// The missing rights that were said.
+    rights: HashSet<String>,
+}
+
+impl Loop {
+    async fn run(mut self, mut news: Receiver<News>) {
+        loop {
+            let due = self.state.queue.next_at().filter(|_| self.tasks.len() < AT_ONCE && self.state.index.is_synced());
+            tokio::select! {
+                heard = news.recv() => {
+                    let Some(heard) = heard else { return };
+                    self.hear(heard);
+                    // All that has come meanwhile, before anything is decided.
+                    while let Ok(heard) = news.try_recv() {
+                        self.hear(heard);
+                    }
+                    self.count();
+                }
+                ended = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => {
+                    if let Some(ended) = ended {
+                        self.conclude(ended);
+                    }
+                }
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    if let Some(key) = self.state.queue.take() {
+                        self.begin(key);
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        let State { index, queue, .. } = &mut self.state;
+        let mut keys = BTreeSet::new();
+        match news {
+            News::Workload(kind, heard) => {
+                let Some(workloads) = index.shelf(kind) else { return };
+                let changes = heed(workloads, heard, |before, after| after.workload.seen = since(before, after));
+                for change in &changes {
+                    keys.extend(concerned_by_workload(change));
+                }
+            }
+            News::Service(heard) => {
+                let changes = heed(&mut index.services, heard, |_, _| ());
+                keys.extend(changes.iter().flat_map(|change| index.concerned_by(change)));
+            }
+            News::Budget(heard) => {
+                let changes = heed(&mut index.budgets, heard, |_, _| ());
+                keys.extend(changes.iter().flat_map(|change| index.concerned_by(change)));
+            }
+        }
+        for key in keys.into_iter().filter(|key| !self.controller.settings.exempts(&key.namespace)) {
+            // Two replicas that hear the same must not always write the same at the same moment.
+            queue.add(key, JITTER.mul_f64(fastrand::f64()));
+        }
+    }
+
+    /// Plans for one workload, and starts what the plan says.
+    fn begin(&mut self, key: Key) {
+        let State { index, queue, memory } = &mut self.state;
+        let Controller { client, settings, metrics, voice } = &self.controller;
+        let work = if let Some(marked) = index.workload(&key) {
+            let remembered = memory.entry(key.clone()).or_default();
+            if remembered.uid != marked.workload.uid {
+                *remembered = Memory { uid: marked.workload.uid.clone(), ..Memory::default() };
+            }
+            let now = SystemTime::now();
+            let plan = plan(&marked.workload, &index.around(&key.namespace), &settings.companions, now);
+            remembered.has_window = plan.window.is_some();
+            if let Some(again) = plan.again {
+                let wait = again.duration_since(now).unwrap_or_default() + JITTER.mul_f64(fastrand::f64());
+                queue.add(key.clone(), wait);
+            }
+            Work::keep(marked, plan, remembered)
+        } else {
+            memory.remove(&key);
+            let around = index.around(&key.namespace);
+            let budgets = around.budgets.into_iter().filter(|budget| {
+                let named = |owner: &crate::policy::companions::Owner| {
+                    owner.kind == key.kind().info().name && owner.name == key.name
+                };
+                budget.is_ours && !budget.is_deleted && budget.controller.as_ref().is_some_and(named)
+            });
+            let sets = index.stamped(&key).map(|marked| marked.workload.clone());
+            Work::release(&key, budgets.cloned().collect(), sets.collect())
+        };
+        let Some(work) = work else {
+            queue.done(&key);
+            return;
+        };
+        let (client, voice, metrics, mark) =
+            (client.clone(), Arc::clone(voice), metrics.clone(), settings.mark.clone());
+        let task = self.tasks.spawn(async move { work.run(&client, &voice, &metrics, &mark).await });
+        self.running.insert(task.id(), key);
+    }
+
+    fn conclude(&mut self, ended: Result<(Id, Done), JoinError>) {
+        let (id, done) = match ended {
+            Ok((id, done)) => (id, Some(done)),
+            // The panic hook has said it.
+            Err(error) => (error.id(), None),
+        };
+        let Some(key) = self.running.remove(&id) else { return };
+        let State { queue, memory, .. } = &mut self.state;
+        let Some(done) = done else {
+            queue.failed(&key);
+            return;
+        };
+        if let Some(remembered) = memory.get_mut(&key).filter(|remembered| remembered.uid == done.uid) {
+            remembered.said = done.said;
+            remembered.stamped = done.stamped.or(remembered.stamped.take());
+        }
+        match done.error {
+            None => queue.done(&key),
+            Some((right, CallError::Forbidden(message))) => {
+                if self.rights.insert(right.clone()) {
+                    tracing::error!(
+                        cause = message,
+                        rule = right,
+                        "a right is missing; add this rule to the ClusterRole, or set companions.enabled to false"
+                    );
+                }
+                queue.failed(&key);
+            }
+            Some((_, error)) => {
+                let (namespace, name) = (&key.namespace, &key.name);
+                tracing::warn!(namespace, name, cause = %error, "companions are not as they should be; trying again");
+                queue.failed(&key);
+            }
+        }
+    }
+
+    fn count(&self) {
+        let State { index, memory, .. } = &self.state;
+        for (info, workloads) in KINDS.iter().zip(&index.workloads) {
+            let own = |marked: &&Marked| !is_controlled(info.kind, marked);
+            let above = workloads.all().filter(own).filter(|marked| marked.replicas > 1).count();
+            self.controller.metrics.singletons(info.resource, workloads.all().filter(own).count(), above);
+        }
+        let open = memory.values().filter(|memory| memory.has_window).count();
+        self.controller.metrics.consent_windows(open);
+    }
+}
+
+/// Puts what was heard on its shelf; `settle` may carry something over from the object as it was.
+fn heed<V: PartialEq + Clone>(
+    shelf: &mut Shelf<V>,
+    heard: Heard<V>,
+    settle: impl Fn(Option<&V>, &mut V),
+) -> Vec<Change<V>> {
+    let settled = |shelf: &Shelf<V>, key: &(String, String), mut value: V| {
+        settle(shelf.get(&key.0, &key.1), &mut value);
+        value
+    };
+    match heard {
+        Heard::Begin => shelf.begin(),
+        Heard::Listed(key, value) => {
+            let value = settled(shelf, &key, value);
+            shelf.listed(key, value);
+        }
+        Heard::End => return shelf.end(),
+        Heard::Set(key, value) => {
+            let value = settled(shelf, &key, value);
+            return shelf.set(key, value).into_iter().collect();
+        }
+        Heard::Unset(key) => return shelf.unset(&key).into_iter().collect(),
+    }
+    Vec::new()
+}
+
+fn since(before: Option<&Marked>, after: &Marked) -> SystemTime {
+    let same = before.filter(|before| before.workload.uid == after.workload.uid);
+    same.map_or(after.workload.seen, |before| before.workload.seen)
+}
+
+/// Whether its owner stands for it.
+pub(super) fn is_controlled(kind: Kind, marked: &Marked) -> bool {
+    kind == Kind::ReplicaSet && marked.workload.controller.is_some()
+}
+
+/// More would only take turns at the API server with requests that somebody waits for.
+const AT_ONCE: usize = 8;
+/// Below what a step aside may take, above what the watch takes to tell of the other replica's write.
+const JITTER: Duration = Duration::from_millis(150);

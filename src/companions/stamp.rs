@@ -1,0 +1,104 @@
+//! The stamp: the mark on the metadata of a marked Deployment's ReplicaSets, so that one that is orphaned stays guarded.
+//! Never on a template, which would restart the singleton.
+//!
+//! It comes off again only when a GET shows that the owner exists with that uid and is not marked. The same GET decides
+//! about the budget of a workload that was released. In doubt both stay.
+
+use http::Method;
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::api::{Api, ListParams};
+use kube::core::{ObjectMeta, PartialObjectMeta, Selector};
+use kube::{Client, ResourceExt as _};
+use serde_json::{Value, json};
+
+use super::FIELD_MANAGER;
+use super::call::{APPLY, CallError, call};
+use super::index::Key;
+use crate::policy::companions::{Owner, Workload};
+use crate::policy::mark::{MarkKey, SINGLETON};
+
+/// What a GET says about a workload that is not among the marked ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It exists and carries no mark.
+    Released(Owner),
+    /// It is gone, or carries the mark (the watch is behind): nothing is to be done.
+    Other,
+}
+
+/// Stamps all ReplicaSets of a Deployment that have no mark yet. Says how many.
+///
+/// # Errors
+/// The list, or a write.
+pub(super) async fn stamp(client: &Client, deployment: &Workload, mark: &MarkKey) -> Result<usize, CallError> {
+    let api: Api<PartialObjectMeta<ReplicaSet>> = Api::namespaced(client.clone(), &deployment.namespace);
+    let selector = serde_json::to_value(&deployment.selector)
+        .and_then(serde_json::from_value::<LabelSelector>)
+        .map_err(|error| CallError::Invalid(error.to_string()))?;
+    let selector = Selector::try_from(selector).map_err(|error| CallError::Invalid(error.to_string()))?;
+    let sets = api.list(&ListParams::default().labels_from(&selector)).await.map_err(|error| match error {
+        kube::Error::Api(status) if status.is_forbidden() => CallError::Forbidden(status.message.clone()),
+        error => CallError::Trouble(error.to_string()),
+    })?;
+    let owned = |set: &&PartialObjectMeta<ReplicaSet>| {
+        set.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.uid == deployment.uid)
+    };
+    let mut stamped = 0;
+    for set in sets.items.iter().filter(owned).filter(|set| !set.labels().contains_key(mark.as_str())) {
+        let uid = set.uid().unwrap_or_default();
+        match apply(client, &deployment.namespace, &set.name_any(), &uid, &json!({mark.as_str(): SINGLETON})).await {
+            Ok(()) => stamped += 1,
+            // It is gone, or another by now.
+            Err(CallError::NotFound | CallError::Changed(_) | CallError::FieldTaken(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(stamped)
+}
+
+/// Takes our stamp off a ReplicaSet; a mark that somebody else put there too stays.
+///
+/// # Errors
+/// The write.
+pub(super) async fn unstamp(client: &Client, set: &Workload) -> Result<(), CallError> {
+    match apply(client, &set.namespace, &set.name, &set.uid, &json!({})).await {
+        Err(CallError::NotFound | CallError::Changed(_) | CallError::FieldTaken(_)) => Ok(()),
+        other => other,
+    }
+}
+
+/// Looks at a workload itself: a quorum read of its metadata.
+///
+/// # Errors
+/// The read.
+pub(super) async fn standing(client: &Client, key: &Key, mark: &MarkKey) -> Result<Standing, CallError> {
+    #[derive(serde::Deserialize)]
+    struct Object {
+        metadata: ObjectMeta,
+    }
+    let info = key.kind().info();
+    let root = if info.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", info.group) };
+    let path = format!("{root}/{}/namespaces/{}/{}/{}", info.version, key.namespace, info.resource, key.name);
+    let answer = match call(client, Method::GET, &path, None).await {
+        Err(CallError::NotFound) => return Ok(Standing::Other),
+        answer => answer?,
+    };
+    let object: Object = serde_json::from_slice(&answer.body).map_err(|error| CallError::Trouble(error.to_string()))?;
+    let marked = object.metadata.labels.is_some_and(|labels| labels.contains_key(mark.as_str()));
+    let uid = object.metadata.uid.unwrap_or_default();
+    if marked {
+        return Ok(Standing::Other);
+    }
+    Ok(Standing::Released(Owner { kind: info.name.to_owned(), name: key.name.clone(), uid }))
+}
+
+async fn apply(client: &Client, namespace: &str, name: &str, uid: &str, labels: &Value) -> Result<(), CallError> {
+    let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets/{name}?fieldManager={FIELD_MANAGER}");
+    let body = json!({
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {"name": name, "namespace": namespace, "uid": uid, "labels": labels},
+    });
+    call(client, Method::PATCH, &path, Some((APPLY, &body))).await.map(drop)
+}

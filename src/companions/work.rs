@@ -1,0 +1,203 @@
+//! The work on one workload: the steps of its plan, the stamps, and what is said about them.
+
+use kube::Client;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::call::CallError;
+use super::controller::{Memory, is_controlled};
+use super::index::Key;
+use super::say::{About, Saying, Voice};
+use super::seen::Marked;
+use super::stamp::{self, Standing};
+use super::write::{self, Written};
+use crate::policy::companions::{BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, released};
+use crate::policy::kind::Kind;
+use crate::policy::mark::MarkKey;
+use crate::telemetry::metrics::Metrics;
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// For a marked workload.
+    Keep(Box<Keep>),
+    /// After one that is not marked any more, or gone.
+    Release { key: Key, budgets: Vec<Existing<BudgetSpec>>, sets: Vec<Workload> },
+}
+
+#[derive(Debug)]
+pub(super) struct Keep {
+    about: About,
+    plan: Plan,
+    /// The states that were said before.
+    said: Vec<Saying>,
+    /// The states to be said now.
+    states: Vec<Saying>,
+    stamp: Option<(Workload, String)>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    pub(super) uid: String,
+    pub(super) said: Vec<Saying>,
+    pub(super) stamped: Option<String>,
+    /// The rule of RBAC that it took, and what went wrong.
+    pub(super) error: Option<(String, CallError)>,
+}
+
+impl Work {
+    /// For a marked workload; nothing if there is nothing to write and nothing new to say.
+    pub(super) fn keep(marked: &Marked, plan: Plan, memory: &Memory) -> Option<Self> {
+        let Marked { workload, replicas, revision, .. } = marked;
+        let about = About {
+            kind: workload.kind,
+            namespace: workload.namespace.clone(),
+            name: workload.name.clone(),
+            uid: workload.uid.clone(),
+        };
+        let mut states: Vec<_> = plan.skipped.iter().map(|(companion, why)| skipped(*companion, why)).collect();
+        states.extend(plan.window.and_then(|until| OffsetDateTime::from(until).format(&Rfc3339).ok()).map(|until| {
+            Saying {
+                reason: "SingletonDisruptionAllowed",
+                note: format!("a drain may evict the Pod until {until}; afterwards it has to wait again"),
+                is_warning: false,
+                is_state: true,
+            }
+        }));
+        if *replicas > 1 && !is_controlled(workload.kind, marked) {
+            states.push(Saying {
+                reason: "SingletonAboveOne",
+                note: format!("this singleton has {replicas} replicas: scale it to 1, or take the mark off"),
+                is_warning: true,
+                is_state: true,
+            });
+        }
+        let behind = revision.clone().filter(|revision| memory.stamped.as_ref() != Some(revision));
+        let stamp = behind.filter(|_| workload.kind == Kind::Deployment && !workload.is_deleted);
+        let keep = Keep {
+            about,
+            plan,
+            said: memory.said.clone(),
+            states,
+            stamp: stamp.map(|revision| (workload.clone(), revision)),
+        };
+        let is_new = keep.said != keep.states || keep.stamp.is_some() || !keep.plan.steps.is_empty();
+        is_new.then(|| Self::Keep(Box::new(keep)))
+    }
+
+    /// After one that is not among the marked; nothing if it left nothing behind.
+    pub(super) fn release(key: &Key, budgets: Vec<Existing<BudgetSpec>>, sets: Vec<Workload>) -> Option<Self> {
+        (!budgets.is_empty() || !sets.is_empty()).then(|| Self::Release { key: key.clone(), budgets, sets })
+    }
+
+    /// Does it.
+    pub(super) async fn run(self, client: &Client, voice: &Voice, metrics: &Metrics, mark: &MarkKey) -> Done {
+        let done = match self {
+            Self::Keep(keep) => keep.run(client, voice, metrics, mark).await,
+            Self::Release { key, budgets, sets } => {
+                let error = release(client, voice, metrics, mark, &key, &budgets, &sets).await.err();
+                Done { error, ..Done::default() }
+            }
+        };
+        metrics.reconciled(if done.error.is_some() { "error" } else { "ok" });
+        done
+    }
+}
+
+impl Keep {
+    async fn run(self, client: &Client, voice: &Voice, metrics: &Metrics, mark: &MarkKey) -> Done {
+        let Self { about, plan, said, mut states, stamp } = self;
+        let mut done = Done { uid: about.uid.clone(), ..Done::default() };
+        for step in &plan.steps {
+            match carry_out(client, voice, metrics, &about, step).await {
+                Ok(Some(state)) => states.push(state),
+                Ok(None) => {}
+                // The other steps do not depend on this one.
+                Err(error) => done.error = Some(error),
+            }
+        }
+        for state in states.iter().filter(|state| !said.contains(state)) {
+            voice.say(&about, state).await;
+        }
+        if let Some((deployment, revision)) = stamp {
+            match stamp::stamp(client, &deployment, mark).await {
+                Ok(count) => {
+                    metrics.stamped(count);
+                    done.stamped = Some(revision);
+                }
+                Err(error) => done.error = Some((rule("apps", "replicasets", "list, patch"), error)),
+            }
+        }
+        done.said = states;
+        done
+    }
+}
+
+type Failure = (String, CallError);
+
+async fn release(
+    client: &Client,
+    voice: &Voice,
+    metrics: &Metrics,
+    mark: &MarkKey,
+    key: &Key,
+    budgets: &[Existing<BudgetSpec>],
+    sets: &[Workload],
+) -> Result<(), Failure> {
+    let info = key.kind().info();
+    let standing = stamp::standing(client, key, mark).await;
+    let owner = match standing.map_err(|error| (rule(info.group, info.resource, "get"), error))? {
+        Standing::Released(owner) => owner,
+        Standing::Other => return Ok(()),
+    };
+    let (namespace, name) = (key.namespace.clone(), key.name.clone());
+    let about = About { kind: key.kind(), namespace, name, uid: owner.uid.clone() };
+    for step in &released(&owner, &budgets.iter().collect::<Vec<_>>()).steps {
+        carry_out(client, voice, metrics, &about, step).await?;
+    }
+    for set in sets.iter().filter(|set| set.controller.as_ref().is_some_and(|held| held.uid == owner.uid)) {
+        stamp::unstamp(client, set).await.map_err(|error| (rule("apps", "replicasets", "patch"), error))?;
+    }
+    Ok(())
+}
+
+/// Carries out one step, counts it, and says what happened. A state that came of it is the caller's to say.
+async fn carry_out(
+    client: &Client,
+    voice: &Voice,
+    metrics: &Metrics,
+    about: &About,
+    step: &Step,
+) -> Result<Option<Saying>, Failure> {
+    let (Step::Apply { companion, name, .. } | Step::Remove { companion, name, .. }) = step;
+    let written = write::write(client, &about.namespace, step).await.map_err(|error| {
+        let (group, resource, verbs) = write::right(step);
+        (rule(group, resource, verbs), error)
+    })?;
+    metrics.wrote(companion.kind(), written.result());
+    let happened = |reason, note| Saying { reason, note, is_warning: false, is_state: false };
+    match (written, step) {
+        (Written::Created, _) => {
+            let note = format!("made {companion} {name}");
+            voice.say(about, &happened("SingletonCompanionCreated", note)).await;
+        }
+        (Written::Removed, Step::Remove { why, .. }) => {
+            let note = format!("removed {companion} {name}: {why}");
+            voice.say(about, &happened("SingletonCompanionRemoved", note)).await;
+        }
+        (Written::Skipped(why), _) => return Ok(Some(skipped(*companion, &why))),
+        (Written::Changed | Written::Overtaken | Written::Removed, _) => {}
+    }
+    Ok(None)
+}
+
+fn skipped(companion: Companion, why: &Why) -> Saying {
+    let is_warning = matches!(why, Why::NameTaken { .. } | Why::Refused { .. } | Why::FieldTaken { .. });
+    let note = format!("no {companion} of ours: {why}");
+    Saying { reason: "SingletonCompanionSkipped", note, is_warning, is_state: true }
+}
+
+fn rule(group: &str, resource: &str, verbs: &str) -> String {
+    format!("apiGroups: [\"{group}\"], resources: [{resource}], verbs: [{verbs}]")
+}

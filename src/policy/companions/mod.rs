@@ -1,0 +1,304 @@
+//! Companions: the headless Service and the PodDisruptionBudget that a singleton should have. Given a workload, what
+//! there is in its namespace, the settings and the time: what is to be done, as data, or the reason why nothing is.
+//!
+//! No client and no clock in here, and nothing that only one replica knows: every replica comes to the same plan and
+//! applies the same bytes. What users made is never touched, and nothing is copied from the workload to a companion: a
+//! tracking label of a deployment tool on a child makes that tool delete it.
+
+mod budget;
+pub mod concerns;
+mod name;
+pub mod selector;
+mod service;
+mod why;
+pub mod wish;
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use super::kind::Kind;
+use selector::{Labels, PodLabels, Selector};
+use wish::{Annotations, Disruption};
+
+pub(crate) use name::service_label;
+pub use why::{Companion, Why};
+
+/// What the settings say about companions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defaults {
+    /// Whether the controller runs at all.
+    pub enabled: bool,
+    /// Whether a workload without the annotation gets a headless Service.
+    pub headless_service: bool,
+    /// What a workload without the annotation wants.
+    pub disruption: Disruption,
+    /// How far ahead a window of consent may end.
+    pub consent_window_max: Duration,
+}
+
+/// A marked workload, reduced to what its companions follow from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workload {
+    /// Its kind.
+    pub kind: Kind,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// Whether `metadata.deletionTimestamp` is there.
+    pub is_deleted: bool,
+    /// The managing controller, if there is one.
+    pub controller: Option<Owner>,
+    /// Our annotations.
+    pub annotations: Annotations<String>,
+    /// `spec.selector`; for a ReplicationController its map as one.
+    pub selector: Selector,
+    /// The labels that its Pods have.
+    pub pod: PodLabels,
+    /// The ports that its containers declare.
+    pub ports: Vec<Port>,
+    /// `spec.serviceName` of a StatefulSet.
+    pub service_name: Option<String>,
+    /// Since when this process has known it as marked.
+    pub seen: SystemTime,
+}
+
+/// The managing controller of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+}
+
+/// A Service or a budget that exists, reduced to what a plan reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Existing<S> {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// Whether `metadata.deletionTimestamp` is there.
+    pub is_deleted: bool,
+    /// Whether it carries our [`MANAGER_LABEL`].
+    pub is_ours: bool,
+    /// The managing controller, if there is one.
+    pub controller: Option<Owner>,
+    /// Its own part.
+    pub spec: S,
+}
+
+/// The part of a Service that a plan reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceSpec {
+    /// `clusterIP` is `None`.
+    pub is_headless: bool,
+    /// `selector`.
+    pub selector: Labels,
+    /// `ports`; kept of ours only.
+    pub ports: Vec<Port>,
+}
+
+/// The part of a budget that a plan reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BudgetSpec {
+    /// `selector`; absent selects nothing (`policy/v1`).
+    pub selector: Option<Selector>,
+    /// `minAvailable`; kept of ours only.
+    pub min_available: Option<Value>,
+    /// `maxUnavailable`; kept of ours only.
+    pub max_unavailable: Option<Value>,
+    /// `unhealthyPodEvictionPolicy`; kept of ours only.
+    pub unhealthy_pod_eviction_policy: Option<String>,
+}
+
+/// A port of a container or of a Service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Port {
+    /// Name; empty where there is none.
+    pub name: String,
+    /// `TCP`, `UDP` or `SCTP`.
+    pub protocol: String,
+    /// Number.
+    pub number: u16,
+}
+
+/// What there is in the namespace of a workload.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings<'a> {
+    /// The marked workloads, this one among them.
+    pub workloads: Vec<&'a Workload>,
+    /// The Services.
+    pub services: Vec<&'a Existing<ServiceSpec>>,
+    /// The budgets.
+    pub budgets: Vec<&'a Existing<BudgetSpec>>,
+}
+
+/// What is to be done for a workload, in this order. Nothing where all is as it should be.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// The writes.
+    pub steps: Vec<Step>,
+    /// The companions that it does not get.
+    pub skipped: Vec<(Companion, Why)>,
+    /// Until when a disruption is let through that would be blocked otherwise.
+    pub window: Option<SystemTime>,
+    /// When to plan again, though nothing may have happened.
+    pub again: Option<SystemTime>,
+}
+
+/// One write.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// To be applied (server-side), without force: what somebody else has set is left to them.
+    Apply {
+        /// Which companion.
+        companion: Companion,
+        /// Its name.
+        name: String,
+        /// What we demand of it. Where it exists, with its uid and revision as preconditions.
+        body: Value,
+        /// Whether it exists already.
+        exists: bool,
+    },
+    /// To be deleted, if it still is what was seen.
+    Remove {
+        /// Which companion.
+        companion: Companion,
+        /// Its name.
+        name: String,
+        /// Its uid.
+        uid: String,
+        /// Its revision.
+        resource_version: String,
+        /// Why.
+        why: Why,
+    },
+}
+
+/// What is to be done for a marked workload.
+#[must_use]
+pub fn plan(workload: &Workload, around: &Surroundings<'_>, defaults: &Defaults, now: SystemTime) -> Plan {
+    let mut plan = Plan::default();
+    // Its companions go with it: that is the garbage collector's work.
+    if workload.is_deleted {
+        return plan;
+    }
+    let owned = workload.kind == Kind::ReplicaSet && workload.controller.is_some();
+    service::plan(workload, around, defaults, owned, now, &mut plan);
+    budget::plan(workload, around, defaults, owned, now, &mut plan);
+    plan
+}
+
+/// What is to be done after a release: the budget goes. The Service stays until the workload does, because clients
+/// that run depend on it.
+#[must_use]
+pub fn released(owner: &Owner, budgets: &[&Existing<BudgetSpec>]) -> Plan {
+    let theirs = budgets.iter().filter(|budget| {
+        budget.is_ours && !budget.is_deleted && budget.controller.as_ref().is_some_and(|held| held.uid == owner.uid)
+    });
+    let steps = theirs.map(|budget| budget.removal(Companion::Budget, Why::Released)).collect();
+    Plan { steps, ..Plan::default() }
+}
+
+impl Workload {
+    /// It as the owner of its companions.
+    #[must_use]
+    pub fn as_owner(&self) -> Owner {
+        Owner { kind: self.kind.info().name.to_owned(), name: self.name.clone(), uid: self.uid.clone() }
+    }
+
+    /// A manifest often brings a Service and a budget of its own right behind the workload: they come first.
+    fn ripe(&self) -> SystemTime {
+        self.seen + GRACE
+    }
+}
+
+impl<S> Existing<S> {
+    /// Whether it is this workload's companion: controlled by it, or by one of the same kind and name that is gone, or
+    /// (orphaned) by nobody while it has the name that ours has.
+    fn belongs_to(&self, workload: &Workload, name: &str) -> bool {
+        self.is_ours
+            && match &self.controller {
+                Some(owner) => owner.kind == workload.kind.info().name && owner.name == workload.name,
+                None => self.name == name,
+            }
+    }
+
+    fn removal(&self, companion: Companion, why: Why) -> Step {
+        Step::Remove {
+            companion,
+            name: self.name.clone(),
+            uid: self.uid.clone(),
+            resource_version: self.resource_version.clone(),
+            why,
+        }
+    }
+
+    /// Whether nothing of its metadata has to change.
+    fn is_held_by(&self, workload: &Workload) -> bool {
+        self.controller.as_ref().is_some_and(|owner| owner.uid == workload.uid)
+    }
+}
+
+/// The metadata that we demand of a companion. No `blockOwnerDeletion`: it needs a right on the owner's finalizers
+/// (admission plugin `OwnerReferencesPermissionEnforcement`), and nobody has to wait for a Service.
+fn metadata<S>(workload: &Workload, name: &str, existing: Option<&Existing<S>>) -> Value {
+    let info = workload.kind.info();
+    let api_version = match info.group {
+        "" => info.version.to_owned(),
+        group => format!("{group}/{}", info.version),
+    };
+    let mut metadata = json!({
+        "name": name,
+        "namespace": workload.namespace,
+        "labels": {MANAGER_LABEL: MANAGER},
+        "ownerReferences": [{
+            "apiVersion": api_version,
+            "kind": info.name,
+            "name": workload.name,
+            "uid": workload.uid,
+            "controller": true,
+        }],
+    });
+    if let Value::Object(metadata) = &mut metadata {
+        let revision = existing.map_or(NO_REVISION, |existing| &existing.resource_version);
+        metadata.insert("resourceVersion".to_owned(), json!(revision));
+        metadata.extend(existing.map(|existing| ("uid".to_owned(), json!(existing.uid))));
+    }
+    metadata
+}
+
+/// Go writes an empty list or map as `null` where the field has no `omitempty`: the same as absent.
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            headless_service: true,
+            disruption: Disruption::Allow,
+            consent_window_max: Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}
+
+/// The label by which we know our own (Kubernetes, "Recommended Labels").
+pub const MANAGER_LABEL: &str = "app.kubernetes.io/managed-by";
+/// Its value.
+pub const MANAGER: &str = "singleton-guard";
+/// A revision that no object has: an apply with it creates, and conflicts with whatever is there.
+const NO_REVISION: &str = "1";
+/// Longer than `kubectl apply` and helm take from one object of a manifest to the next.
+const GRACE: Duration = Duration::from_secs(2);

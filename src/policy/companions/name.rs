@@ -1,0 +1,42 @@
+//! The names of companions. They must never change: a running cluster knows the old ones.
+
+use std::borrow::Cow;
+
+use super::Workload;
+use super::wish::is_service_name;
+
+/// A Service's name: the workload's own where a Service may be called so (RFC 1035 label), else one derived from it that
+/// no other workload of the namespace derives: names may hold dots, begin with a digit and be 253 characters long.
+pub(crate) fn service_label(name: &str) -> Cow<'_, str> {
+    if is_service_name(name) {
+        return Cow::Borrowed(name);
+    }
+    let mut label = String::from(if name.starts_with(|c: char| c.is_ascii_lowercase()) { "" } else { "s-" });
+    label.extend(name.chars().map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' }));
+    label.truncate(LABEL_MAX - HASH_LENGTH - 1);
+    Cow::Owned(format!("{}-{:08x}", label.trim_end_matches('-'), fnv1a(name)))
+}
+
+/// A budget's name. Not the workload's own: charts call theirs so, and would then find ours in their way. With the
+/// kind, because a Deployment and a StatefulSet may have the same name.
+pub(super) fn budget(workload: &Workload) -> String {
+    let suffix = format!("-{}-singleton", workload.kind.info().name.to_ascii_lowercase());
+    let name = &workload.name;
+    let room = SUBDOMAIN_MAX.saturating_sub(suffix.len());
+    if name.len() <= room {
+        return format!("{name}{suffix}");
+    }
+    let kept: String = name.chars().take(room - HASH_LENGTH - 1).collect();
+    format!("{}-{:08x}{suffix}", kept.trim_end_matches(['-', '.']), fnv1a(name))
+}
+
+/// FNV-1a, 32 bits: it tells apart names that are shortened alike, and must never change.
+fn fnv1a(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// RFC 1035.
+const LABEL_MAX: usize = 63;
+/// RFC 1123, as Kubernetes reads it.
+const SUBDOMAIN_MAX: usize = 253;
+const HASH_LENGTH: usize = 8;

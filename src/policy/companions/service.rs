@@ -1,0 +1,121 @@
+//! The headless Service: `NAME.NAMESPACE.svc.cluster.local` is then the Pod itself.
+//!
+//! A StatefulSet gets the one that its `serviceName` names. Every other workload gets one of its own name, unless a
+//! Service selects its Pods already; one that is there stays, because clients may depend on it.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use super::selector::{Labels, service_selects};
+use super::wish::HeadlessService;
+use super::{
+    Companion, Defaults, Existing, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload, metadata, name,
+};
+
+pub(super) fn plan(
+    workload: &Workload,
+    around: &Surroundings<'_>,
+    defaults: &Defaults,
+    owned: bool,
+    now: SystemTime,
+    plan: &mut Plan,
+) {
+    let wish = workload.annotations.headless_service.as_deref().and_then(HeadlessService::parse);
+    let wanted = match (wish, workload.service_name.as_deref()) {
+        (Some(HeadlessService::None), _) => None,
+        (None, _) if !defaults.headless_service => None,
+        (Some(HeadlessService::Named(name)), _) | (_, Some(name)) => Some(Cow::Borrowed(name)),
+        (_, None) => Some(name::service_label(&workload.name)),
+    };
+    let usual = workload.service_name.as_deref().map_or_else(|| name::service_label(&workload.name), Cow::Borrowed);
+    let mine = around
+        .services
+        .iter()
+        .filter(|service| service.belongs_to(workload, wanted.as_deref().unwrap_or(&usual)) && !service.is_deleted);
+    let gone = match &wanted {
+        _ if owned => Some(Why::Controlled),
+        None => Some(Why::NotWanted),
+        Some(name) => Some(Why::Renamed { name: name.clone().into_owned() }),
+    };
+    for service in mine.filter(|service| owned || wanted.as_deref() != Some(service.name.as_str())) {
+        plan.steps.extend(gone.clone().map(|why| service.removal(Companion::Service, why)));
+    }
+    let Some(name) = wanted.filter(|_| !owned) else { return };
+    let existing = around.services.iter().find(|service| service.name == name);
+    if let Some(existing) = existing.filter(|existing| !existing.belongs_to(workload, &name)) {
+        // A headless Service of theirs is what the Pod needs: nothing is missing.
+        let governing = workload.service_name.is_some() && !existing.spec.is_headless;
+        if governing || !existing.spec.is_headless || !service_selects(&existing.spec.selector, &workload.pod) {
+            plan.skipped.push((Companion::Service, Why::NameTaken { name: name.into_owned(), governing }));
+        }
+        return;
+    }
+    let Some(selector) = workload.selector.equalities().filter(|selector| !selector.is_empty()) else {
+        plan.skipped.push((Companion::Service, Why::NotEqualities));
+        return;
+    };
+    let chosen = workload.service_name.is_some() || matches!(wish, Some(HeadlessService::Named(_)));
+    match existing {
+        // It may be on its way out; what comes after is told by its end.
+        Some(existing) if existing.is_deleted || is_right(existing, workload, &selector) => {}
+        Some(existing) => plan.steps.push(apply(workload, &name, &selector, Some(existing))),
+        None => {
+            if let Some(other) = selecting(workload, around).filter(|_| !chosen) {
+                plan.skipped.push((Companion::Service, Why::ServiceSelects { name: other.name.clone() }));
+            } else if now < workload.ripe() {
+                plan.again = Some(workload.ripe());
+            } else {
+                plan.steps.push(apply(workload, &name, &selector, None));
+            }
+        }
+    }
+}
+
+fn selecting<'a>(workload: &Workload, around: &Surroundings<'a>) -> Option<&'a Existing<ServiceSpec>> {
+    around.services.iter().copied().find(|service| service_selects(&service.spec.selector, &workload.pod))
+}
+
+fn is_right(existing: &Existing<ServiceSpec>, workload: &Workload, selector: &Labels) -> bool {
+    let mut stored = existing.spec.ports.clone();
+    let mut wanted = ports(workload);
+    stored.sort_unstable();
+    wanted.sort_unstable();
+    existing.is_held_by(workload) && existing.spec.selector == *selector && stored == wanted
+}
+
+fn apply(workload: &Workload, name: &str, selector: &Labels, existing: Option<&Existing<ServiceSpec>>) -> Step {
+    let mut spec = json!({"clusterIP": "None", "selector": selector});
+    let ports: Vec<_> = ports(workload).iter().map(as_json).collect();
+    // A headless Service without ports is complete (its name resolves); an empty list would only be noise.
+    if let (false, Value::Object(spec)) = (ports.is_empty(), &mut spec) {
+        spec.insert("ports".to_owned(), json!(ports));
+    }
+    let metadata = metadata(workload, name, existing);
+    let body = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec});
+    Step::Apply { companion: Companion::Service, name: name.to_owned(), body, exists: existing.is_some() }
+}
+
+fn as_json(port: &Port) -> Value {
+    json!({"name": port.name, "port": port.number, "protocol": port.protocol})
+}
+
+/// The declared ports, each number once, each with a name of its own: a Service with several must name them all.
+fn ports(workload: &Workload) -> Vec<Port> {
+    let mut names = BTreeSet::new();
+    let mut numbers = BTreeSet::new();
+    let mut ports = Vec::new();
+    for Port { name, protocol, number } in &workload.ports {
+        if !numbers.insert((protocol, *number)) {
+            continue;
+        }
+        let made = format!("{}-{number}", protocol.to_ascii_lowercase());
+        let name = if name.is_empty() || names.contains(name) { made } else { name.clone() };
+        if names.insert(name.clone()) {
+            ports.push(Port { name, protocol: protocol.clone(), number: *number });
+        }
+    }
+    ports
+}

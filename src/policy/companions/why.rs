@@ -1,0 +1,116 @@
+//! Why a singleton has no companion of ours: every sentence that a person reads about it in an Event.
+
+use std::fmt;
+
+/// The two companions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Companion {
+    /// The headless Service.
+    Service,
+    /// The PodDisruptionBudget.
+    Budget,
+}
+
+/// A reason. Completes "*companion* *name*: ...".
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// Nobody wants one: the settings or the annotation say so.
+    NotWanted,
+    /// The workload is no singleton any more.
+    Released,
+    /// The object that controls it has one.
+    Controlled,
+    /// Another object of that name, which is not ours, is in the way.
+    NameTaken {
+        /// Its name.
+        name: String,
+        /// Whether it is a Service with an address of its own, where the StatefulSet needs a headless one.
+        governing: bool,
+    },
+    /// A Service selects the Pods already.
+    ServiceSelects {
+        /// Its name.
+        name: String,
+    },
+    /// A budget selects the Pods already.
+    BudgetSelects {
+        /// Its name.
+        name: String,
+    },
+    /// The workload asks for another name.
+    Renamed {
+        /// The new one.
+        name: String,
+    },
+    /// The workload's selector cannot be written as a Service's.
+    NotEqualities,
+    /// The API server would not have it.
+    Refused {
+        /// Its words.
+        message: String,
+    },
+    /// Somebody else has set a field that we would set otherwise.
+    FieldTaken {
+        /// The API server's words, which name who and which field.
+        message: String,
+    },
+}
+
+impl Companion {
+    /// `kind` of the object.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Service => "Service",
+            Self::Budget => "PodDisruptionBudget",
+        }
+    }
+}
+
+impl Why {
+    /// Whether it goes without saying: it is what somebody asked for.
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        matches!(self, Self::NotWanted | Self::Released | Self::Controlled)
+    }
+}
+
+impl fmt::Display for Companion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotWanted => f.write_str("none is wanted"),
+            Self::Released => f.write_str("the workload is no longer a singleton"),
+            Self::Controlled => f.write_str("its controller has one"),
+            Self::NameTaken { name, governing: true } => write!(
+                f,
+                "{name} exists and is not headless, so the Pod has no name of its own; delete it, or make it anew with clusterIP None"
+            ),
+            Self::NameTaken { name, governing: false } => {
+                write!(f, "{name} exists and is not ours; delete it, or leave things as they are")
+            }
+            Self::ServiceSelects { name } => write!(
+                f,
+                "{name} selects the Pods already; annotate the workload with {}=NAME to have a headless one beside it",
+                super::wish::HEADLESS_SERVICE
+            ),
+            Self::BudgetSelects { name } => write!(
+                f,
+                "{name} selects the Pods already, and the API server evicts no Pod that two budgets select; delete it to have one of ours"
+            ),
+            Self::Renamed { name } => write!(f, "the workload asks for one called {name}"),
+            Self::NotEqualities => f.write_str(
+                "the workload's selector has expressions, which a Service cannot have; make a headless Service of your own",
+            ),
+            Self::Refused { message } => write!(f, "the API server refuses it: {message}"),
+            Self::FieldTaken { message } => {
+                write!(f, "somebody else has changed it, so it is left alone: {message}; delete it to have it made anew")
+            }
+        }
+    }
+}

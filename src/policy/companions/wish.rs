@@ -1,0 +1,113 @@
+//! What the annotations of a workload ask for: read by the rule that refuses nonsense (SG006), and by the plan.
+
+use std::time::{Duration, SystemTime};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::policy::mark::is_dns_label;
+
+/// The annotations as they are written, and no others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Annotations<T> {
+    /// [`HEADLESS_SERVICE`].
+    pub headless_service: Option<T>,
+    /// [`DISRUPTION`].
+    pub disruption: Option<T>,
+    /// [`DISRUPTION_ALLOWED_UNTIL`].
+    pub disruption_allowed_until: Option<T>,
+}
+
+/// What a workload wants of its headless Service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadlessService<'a> {
+    /// The one that its kind should have.
+    Auto,
+    /// None.
+    None,
+    /// One of this name, whatever other Services there are.
+    Named(&'a str),
+}
+
+/// What a voluntary disruption (a drain, an eviction by an autoscaler) may do to a singleton.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Disruption {
+    /// It may evict it: `maxUnavailable: 1`.
+    Allow,
+    /// It must wait for consent: `minAvailable: 1`.
+    Block,
+    /// No PodDisruptionBudget.
+    None,
+}
+
+/// Why a time until which disruption is allowed cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadWindow {
+    /// Not a time of RFC 3339.
+    Malformed,
+    /// Further ahead than the settings allow.
+    TooFar,
+}
+
+/// How far ahead somebody may consent to disruption, and from when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Consent {
+    /// The time by which it is judged.
+    pub now: SystemTime,
+    /// The longest window.
+    pub max: Duration,
+}
+
+impl<'a> HeadlessService<'a> {
+    /// Reads the annotation's value; `None` where it means nothing.
+    #[must_use]
+    pub fn parse(value: &'a str) -> Option<Self> {
+        match value {
+            "auto" => Some(Self::Auto),
+            "none" => Some(Self::None),
+            name if is_service_name(name) => Some(Self::Named(name)),
+            _ => None,
+        }
+    }
+}
+
+impl Disruption {
+    /// Reads the annotation's value; `None` where it means nothing.
+    #[must_use]
+    pub fn parse(value: &str) -> Option<Self> {
+        match value {
+            "allow" => Some(Self::Allow),
+            "block" => Some(Self::Block),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+}
+
+impl Consent {
+    /// Reads the end of a window. One that lies in the past is a window that is closed, which is no error: so
+    /// somebody closes it early.
+    ///
+    /// # Errors
+    /// [`BadWindow`].
+    pub fn until(self, value: &str) -> Result<SystemTime, BadWindow> {
+        let until: SystemTime = OffsetDateTime::parse(value, &Rfc3339).map_err(|_| BadWindow::Malformed)?.into();
+        match until.duration_since(self.now) {
+            Ok(ahead) if ahead > self.max => Err(BadWindow::TooFar),
+            _ => Ok(until),
+        }
+    }
+}
+
+/// Whether a Service may be called so on every supported version: a DNS label of RFC 1035.
+pub(crate) fn is_service_name(name: &str) -> bool {
+    is_dns_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+/// `auto`, `none` or the name of the headless Service.
+pub const HEADLESS_SERVICE: &str = "singleton-guard.io/headless-service";
+/// `allow`, `block` or `none`.
+pub const DISRUPTION: &str = "singleton-guard.io/disruption";
+/// A time of RFC 3339, until which `block` lets a disruption through.
+pub const DISRUPTION_ALLOWED_UNTIL: &str = "singleton-guard.io/disruption-allowed-until";

@@ -1,0 +1,103 @@
+//! The companions' controller alone in a cluster: killed at random points, and measured. No webhook is installed here,
+//! so that no other replica helps or hinders; the controllers are processes of the test.
+//!
+//! `FIGURES=1` kills it 200 times instead of 30, and measures a thousand singletons.
+
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    dead_code,
+    reason = "it shares its rooms with the specification, and uses a part"
+)]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "a test that meets the unexpected has failed"
+)]
+
+#[path = "lab/mod.rs"]
+mod lab;
+mod spec {
+    pub mod api;
+    pub mod case;
+    pub mod companions_place;
+    pub mod companions_storm;
+    pub mod live;
+}
+
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use lab::progress::Progress;
+use lab::stage::{self, Reach};
+use lab::{Lab, Options};
+use libtest_mimic::{Arguments, Trial};
+use spec::companions_storm;
+use tokio::runtime::Runtime;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Each disturbs the other, and both are long.
+    arguments.test_threads = Some(1);
+    if arguments.list {
+        let names = [KILLED, FIGURES].into_iter().map(|name| Trial::test(name, || Ok(()))).collect();
+        return libtest_mimic::run(&arguments, names).exit_code();
+    }
+    let progress = Progress::to_stderr();
+    let entered = match stage::enter(Reach::Inside, &progress) {
+        Ok(entered) => entered,
+        Err(reason) => return left_out(&arguments, &reason.to_string()),
+    };
+    let runtime = Arc::new(Runtime::new().expect("threads can be started"));
+    let options = Options {
+        guard_binary: env!("CARGO_BIN_EXE_singleton-guard").into(),
+        image: "registry.example/nobody:none".to_owned(),
+        progress,
+    };
+    let lab = match runtime.block_on(Lab::boot(entered, options)) {
+        Ok(lab) => Arc::new(lab),
+        Err(error) => {
+            let error = format!("{error:#}");
+            let trial = Trial::test("the lab boots", move || Err(error.into()));
+            return libtest_mimic::run(&arguments, vec![trial]).exit_code();
+        }
+    };
+    let trials = vec![
+        trial(KILLED, &runtime, &lab, |lab| Box::pin(companions_storm::killed(lab))),
+        trial(FIGURES, &runtime, &lab, |lab| Box::pin(companions_storm::figures(lab))),
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    match Arc::into_inner(lab).map(|lab| runtime.block_on(lab.shutdown())) {
+        Some(Err(error)) => {
+            eprintln!("the lab did not end well: {error:#}");
+            ExitCode::FAILURE
+        }
+        _ => conclusion.exit_code(),
+    }
+}
+
+type Story = for<'a> fn(&'a Lab) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;
+
+fn trial(name: &str, runtime: &Arc<Runtime>, lab: &Arc<Lab>, story: Story) -> Trial {
+    let (runtime, lab) = (Arc::clone(runtime), Arc::clone(lab));
+    Trial::test(name, move || runtime.block_on(story(&lab)).map_err(|error| format!("{error:#}").into()))
+}
+
+/// Where there can be no lab: said, and with `CI=true` a failure.
+fn left_out(arguments: &Arguments, reason: &str) -> ExitCode {
+    let reason = format!("the companions' live part is left out: {reason}");
+    let trial = if std::env::var("CI").is_ok_and(|value| value == "true") {
+        Trial::test("live", move || Err(reason.into()))
+    } else {
+        eprintln!("{reason}");
+        Trial::test(reason, || Ok(())).with_ignored_flag(true)
+    };
+    libtest_mimic::run(arguments, vec![trial]).exit_code()
+}
+
+const KILLED: &str = "a controller that is killed at random points ends where it should";
+const FIGURES: &str = "figures";

@@ -1,0 +1,169 @@
+//! What a drain, an eviction and a second apply meet: the real kubectl and helm against companions of ours.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Result, ensure};
+use http::Method;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::api::{self, Answer};
+use super::case::{MARK, complete, with};
+use super::companions_place::{KINDS, Place, budget_name};
+use crate::lab::Lab;
+
+/// `allow`: it finishes. `block`: it waits, an open window lets it through, and afterwards it waits again.
+pub async fn drain(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let app = format!("drained-{}", place.namespace);
+    let labels = json!({"app": app});
+    let spec = json!({"spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}}});
+    // Not a StatefulSet: its next Pod has the same name, and where the disruption controller has not seen the first one
+    // end it holds the next for evicted, for two minutes (DeletionTimeout).
+    place.create("Deployment", "ledger", spec).await?;
+    let name = budget_name("ledger", "Deployment");
+    let settled = async |allowed: i64| {
+        place
+            .until(&format!("{allowed} disruptions are allowed"), async || {
+                let budget = place.get("PodDisruptionBudget", &name).await?.unwrap_or_default();
+                let is_seen = budget["status"]["observedGeneration"] == budget["metadata"]["generation"];
+                let is_counted = budget["status"]["currentHealthy"] == 1;
+                let pods = place.list("Pod").await?;
+                let is_whole = pods.len() == 1
+                    && pods[0]["metadata"].get("deletionTimestamp").is_none()
+                    && pods[0]["status"]["phase"] == "Running";
+                Ok(is_seen && is_counted && is_whole && budget["status"]["disruptionsAllowed"] == allowed)
+            })
+            .await
+    };
+    let selector = format!("--pod-selector=app={app}");
+    let drain = async |timeout: &str| {
+        let done = lab.kubectl(&["drain", "lab-node", &selector, timeout]).await;
+        // At once: other tests need the Node.
+        lab.kubectl(&["uncordon", "lab-node"]).await?.success()?;
+        done
+    };
+    settled(1).await?;
+    drain("--timeout=30s").await?.success()?;
+
+    place.annotate("Deployment", "ledger", json!({"singleton-guard.io/disruption": "block"})).await?;
+    settled(0).await?;
+    let waited = drain("--timeout=3s").await?;
+    ensure!(!waited.succeeded() && waited.stderr.contains("Cannot evict pod"), "{}", waited.stderr);
+
+    let until = OffsetDateTime::from(SystemTime::now() + Duration::from_secs(8)).format(&Rfc3339)?;
+    place.annotate("Deployment", "ledger", json!({"singleton-guard.io/disruption-allowed-until": until})).await?;
+    settled(1).await?;
+    let events = place.events("SingletonDisruptionAllowed").await?;
+    ensure!(events.len() == 1, "the open window must be said once: {events:?}");
+    drain("--timeout=30s").await?.success()?;
+    settled(0).await?;
+    let pod = running(&place).await?.unwrap_or_default();
+    let refused = evict(&place, &pod).await?;
+    ensure!(refused.code == 429, "the window must close by itself: {refused:?}");
+    Ok(())
+}
+
+/// A Pod that is not ready can be evicted in every mode, for every kind.
+pub async fn crash_looping(lab: &Lab) -> Result<()> {
+    for kind in KINDS {
+        for mode in ["allow", "block", "none"] {
+            let place = Place::new(lab).await?;
+            let annotations = json!({"metadata": {"annotations": {"singleton-guard.io/disruption": mode}}});
+            place.create(kind, "ledger", annotations).await?;
+            place.service("ledger").await?;
+            let name = budget_name("ledger", kind);
+            if mode != "none" {
+                place.budget(&name).await?;
+            }
+            place.until("the Pod runs", async || Ok(running(&place).await?.is_some())).await?;
+            let Some(pod) = running(&place).await? else { continue };
+            let path = format!("/api/v1/namespaces/{}/pods/{pod}/status", place.namespace);
+            let conditions = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}, {"type": "ContainersReady", "status": "False"}]}});
+            let content = Some(("application/strategic-merge-patch+json", conditions.to_string()));
+            api::call(&lab.client(), Method::PATCH, &path, content, None).await?.success()?;
+            if mode != "none" {
+                place
+                    .until("the budget counts it as unhealthy", async || {
+                        let budget = place.get("PodDisruptionBudget", &name).await?.unwrap_or_default();
+                        let is_seen = budget["status"]["observedGeneration"] == budget["metadata"]["generation"];
+                        Ok(is_seen && budget["status"]["currentHealthy"] == 0 && budget["status"]["expectedPods"] == 1)
+                    })
+                    .await?;
+            }
+            let evicted = evict(&place, &pod).await?;
+            ensure!(evicted.succeeded(), "{kind} with {mode}: {evicted:?}");
+        }
+    }
+    Ok(())
+}
+
+/// The second apply, `kubectl diff` and `helm upgrade` move neither the workload nor a companion.
+pub async fn second_apply(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let mut manifests = Vec::new();
+    for kind in KINDS {
+        let name = format!("web-{}", kind.to_lowercase());
+        let marked =
+            json!({"kind": kind, "metadata": {"name": name, "labels": {MARK: "true"}}, "spec": {"replicas": 1}});
+        let recreate =
+            if kind == "Deployment" { json!({"spec": {"strategy": {"type": "Recreate"}}}) } else { json!({}) };
+        manifests.push(complete(&with(&marked, recreate), &place.namespace));
+    }
+    let text = json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string();
+    lab.kubectl_with_input(&["apply", "-f", "-"], &text).await?.success()?;
+    let helmed = format!("chart-{}", place.namespace);
+    let chart = lab.logs().join(&helmed);
+    std::fs::create_dir_all(chart.join("templates"))?;
+    std::fs::write(chart.join("Chart.yaml"), format!("apiVersion: v2\nname: {helmed}\nversion: 0.1.0\n"))?;
+    let theirs = json!({"kind": "StatefulSet", "metadata": {"name": "helmed", "labels": {MARK: "true"}}, "spec": {"replicas": 1}});
+    std::fs::write(chart.join("templates/all.json"), complete(&theirs, &place.namespace).to_string())?;
+    let chart = chart.display().to_string();
+    let upgrade = ["upgrade", "--install", "helmed", &chart, "--namespace", &place.namespace];
+    lab.helm(&upgrade).await?.success()?;
+
+    place.budget(&budget_name("helmed", "StatefulSet")).await?;
+    for kind in KINDS {
+        place.service(&format!("web-{}", kind.to_lowercase())).await?;
+        place.budget(&budget_name(&format!("web-{}", kind.to_lowercase()), kind)).await?;
+    }
+    let before = revisions(&place).await?;
+    for arguments in [&["apply", "-f", "-"][..], &["apply", "--server-side", "--force-conflicts", "-f", "-"]] {
+        lab.kubectl_with_input(arguments, &text).await?.success()?;
+        let difference = lab.kubectl_with_input(&["diff", "-f", "-"], &text).await?;
+        ensure!(difference.succeeded(), "kubectl diff: {}{}", difference.stdout, difference.stderr);
+    }
+    lab.helm(&upgrade).await?.success()?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let after = revisions(&place).await?;
+    let removed = place.events("SingletonCompanionRemoved").await?;
+    ensure!(before == after, "companions moved ({removed:?}):\n{before:?}\n{after:?}");
+    Ok(())
+}
+
+async fn revisions(place: &Place<'_>) -> Result<Vec<(Value, Value, Value)>> {
+    let mut all = Vec::new();
+    for kind in ["Service", "PodDisruptionBudget"] {
+        for object in place.list(kind).await? {
+            let metadata = &object["metadata"];
+            // A budget's revision moves with its status; its generation with its spec.
+            let revision = if kind == "Service" { &metadata["resourceVersion"] } else { &metadata["generation"] };
+            all.push((metadata["name"].clone(), revision.clone(), metadata["labels"].clone()));
+        }
+    }
+    all.sort_by_key(|(name, ..)| name.to_string());
+    Ok(all)
+}
+
+async fn running(place: &Place<'_>) -> Result<Option<String>> {
+    let pods = place.list("Pod").await?;
+    let running = pods.iter().find(|pod| pod["status"]["phase"] == "Running");
+    Ok(running.and_then(|pod| pod["metadata"]["name"].as_str().map(str::to_owned)))
+}
+
+async fn evict(place: &Place<'_>, pod: &str) -> Result<Answer> {
+    let path = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", place.namespace);
+    let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}});
+    api::call(&place.lab.client(), Method::POST, &path, Some(("application/json", eviction.to_string())), None).await
+}

@@ -1,0 +1,369 @@
+//! The companions against a real API server: made, brought back, stepped aside, released, left to the garbage collector.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::api;
+use super::case::{MARK, with};
+use super::companions_place::{KINDS, Place, budget_name, chance, moment, pick};
+use crate::lab::Lab;
+
+/// Made with one write each, as the pattern wants them, for every kind; nothing moves afterwards.
+pub async fn made_for_every_kind(lab: &Lab) -> Result<()> {
+    for kind in KINDS {
+        let place = Place::new(lab).await?;
+        place.create(kind, "ledger", json!({"spec": {"replicas": 1, "template": {"spec": {"containers": [
+            {"name": "main", "image": "registry.example/app:1", "ports": [{"containerPort": 8080, "name": "http"}]},
+            {"name": "side", "image": "registry.example/app:1", "ports": [{"containerPort": 9090}, {"containerPort": 8080}]},
+        ]}}}})).await?;
+        let service = place.service("ledger").await?;
+        let owner = &service["metadata"]["ownerReferences"][0];
+        ensure!(
+            owner["kind"] == kind && owner["controller"] == true && owner.get("blockOwnerDeletion").is_none(),
+            "{owner}"
+        );
+        ensure!(service["spec"]["clusterIP"] == "None", "{service}");
+        ensure!(service["spec"]["selector"] == json!({"app": "ledger"}), "{service}");
+        ensure!(service["spec"].get("publishNotReadyAddresses").is_none(), "{service}");
+        let ports: Vec<_> = service["spec"]["ports"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|port| (port["name"].clone(), port["port"].clone()))
+            .collect();
+        ensure!(ports == [(json!("http"), json!(8080)), (json!("tcp-9090"), json!(9090))], "{ports:?}");
+        let budget = place.budget(&budget_name("ledger", kind)).await?;
+        ensure!(budget["spec"]["maxUnavailable"] == 1 && budget["spec"].get("minAvailable").is_none(), "{budget}");
+        ensure!(budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow", "{budget}");
+        for object in [&service, &budget] {
+            let managed = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+            let ours: Vec<_> =
+                managed.iter().filter(|entry| entry["manager"] == "singleton-guard-companions").collect();
+            ensure!(ours.len() == 1 && ours[0]["operation"] == "Apply", "{managed:?}");
+            ensure!(object["metadata"].get("annotations").is_none(), "{object}");
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let after = place.service("ledger").await?;
+        ensure!(
+            after["metadata"]["resourceVersion"] == service["metadata"]["resourceVersion"],
+            "the Service moved: {after}"
+        );
+        let after = place.budget(&budget_name("ledger", kind)).await?;
+        ensure!(after["metadata"]["generation"] == budget["metadata"]["generation"], "the budget moved: {after}");
+        let events = place.events("SingletonCompanionCreated").await?;
+        ensure!(events.len() == 2, "expected two Events, got {events:?}");
+    }
+    Ok(())
+}
+
+/// What is deleted by hand comes back; `none` takes it away; the other modes change it in place.
+pub async fn follows_the_annotations(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    place.create("StatefulSet", "ledger", json!({})).await?;
+    let name = budget_name("ledger", "StatefulSet");
+    let (service, budget) = (place.service("ledger").await?, place.budget(&name).await?);
+    place.delete("Service", "ledger").await?;
+    place.delete("PodDisruptionBudget", &name).await?;
+    place
+        .until("both are back", async || {
+            let (s, b) = (place.get("Service", "ledger").await?, place.get("PodDisruptionBudget", &name).await?);
+            let back = |old: &Value, new: Option<Value>| {
+                new.is_some_and(|new| new["metadata"]["uid"] != old["metadata"]["uid"])
+            };
+            Ok(back(&service, s) && back(&budget, b))
+        })
+        .await?;
+    place.annotate("StatefulSet", "ledger", json!({"singleton-guard.io/disruption": "block"})).await?;
+    place
+        .until("the budget blocks", async || {
+            let budget = place.get("PodDisruptionBudget", &name).await?.unwrap_or_default();
+            Ok(budget["spec"]["minAvailable"] == 1 && budget["spec"].get("maxUnavailable").is_none())
+        })
+        .await?;
+    place
+        .annotate(
+            "StatefulSet",
+            "ledger",
+            json!({"singleton-guard.io/disruption": "none", "singleton-guard.io/headless-service": "none"}),
+        )
+        .await?;
+    place
+        .until("both are gone", async || {
+            Ok(place.get("Service", "ledger").await?.is_none()
+                && place.get("PodDisruptionBudget", &name).await?.is_none())
+        })
+        .await?;
+    place
+        .annotate(
+            "StatefulSet",
+            "ledger",
+            json!({"singleton-guard.io/disruption": null, "singleton-guard.io/headless-service": null}),
+        )
+        .await?;
+    place.service("ledger").await?;
+    place.budget(&name).await?;
+    Ok(())
+}
+
+/// A user's budget makes ours go within two seconds, and ours is back when theirs goes; the selectors need not be alike.
+pub async fn steps_aside_for_a_budget(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    place.create("StatefulSet", "ledger", json!({})).await?;
+    let name = budget_name("ledger", "StatefulSet");
+    for selector in [
+        json!({"matchLabels": {"app": "ledger"}}),
+        json!({"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["other"]}]}),
+        json!({}),
+        json!({"matchLabels": {"statefulset.kubernetes.io/pod-name": "ledger-0"}}),
+    ] {
+        place.budget(&name).await?;
+        place.make(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "theirs"}, "spec": {"minAvailable": 0, "selector": selector}})).await?;
+        let made = Instant::now();
+        place.until("ours steps aside", async || Ok(place.get("PodDisruptionBudget", &name).await?.is_none())).await?;
+        ensure!(made.elapsed() < Duration::from_secs(2), "ours stayed for {:?} beside {selector}", made.elapsed());
+        place
+            .until("it is said", async || {
+                Ok(place.events("SingletonCompanionSkipped").await?.iter().any(|note| note.contains("theirs")))
+            })
+            .await?;
+        place.delete("PodDisruptionBudget", "theirs").await?;
+    }
+    place.make(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "other"}, "spec": {"minAvailable": 0, "selector": {"matchLabels": {"app": "other"}}}})).await?;
+    place.budget(&name).await?;
+    Ok(())
+}
+
+/// A Service of a user is never touched, whatever it is like.
+pub async fn leaves_services_alone(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let service = |name: &str, spec: Value| json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": with(&json!({"ports": [{"port": 80}], "selector": {"app": name}}), spec)});
+    place.make(service("ledger", json!({}))).await?;
+    place.make(service("books", json!({"clusterIP": "None"}))).await?;
+    place.make(service("front", json!({}))).await?;
+    let mut before = Vec::new();
+    for name in ["ledger", "books", "front"] {
+        before.push(place.service(name).await?["metadata"]["resourceVersion"].clone());
+    }
+    place.create("StatefulSet", "ledger", json!({})).await?;
+    place.create("StatefulSet", "books", json!({})).await?;
+    place.create("Deployment", "front", json!({})).await?;
+    for (name, kind) in [("ledger", "StatefulSet"), ("books", "StatefulSet"), ("front", "Deployment")] {
+        place.budget(&budget_name(name, kind)).await?;
+    }
+    place
+        .until("the ordinary governing Service is said", async || {
+            Ok(place
+                .events("SingletonCompanionSkipped")
+                .await?
+                .iter()
+                .any(|note| note.contains("ledger exists and is not headless")))
+        })
+        .await?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for (name, revision) in ["ledger", "books", "front"].iter().zip(&before) {
+        let now = place.service(name).await?;
+        ensure!(now["metadata"]["resourceVersion"] == *revision, "{name} was touched: {now}");
+    }
+    let said = place.events("SingletonCompanionSkipped").await?;
+    ensure!(
+        !said.iter().any(|note| note.contains("books")),
+        "a headless Service of theirs is as good as ours: {said:?}"
+    );
+    Ok(())
+}
+
+/// An apply behind the workload, as in one manifest, meets no Service of ours.
+pub async fn waits_for_the_rest_of_a_manifest(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    place.create("StatefulSet", "ledger", json!({})).await?;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    place.make(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "ledger"}, "spec": {"clusterIP": "None", "selector": {"app": "ledger"}}})).await?;
+    place.budget(&budget_name("ledger", "StatefulSet")).await?;
+    let service = place.service("ledger").await?;
+    ensure!(service["metadata"].get("ownerReferences").is_none(), "{service}");
+    Ok(())
+}
+
+/// What a plan creates cannot fall on an object that has come about since: an apply with a revision that no object has
+/// creates, and conflicts with whatever is there.
+pub async fn creates_or_nothing(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let body = |port: u16| json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "theirs", "resourceVersion": "1", "labels": {"by": "us"}}, "spec": {"clusterIP": "None", "ports": [{"port": port}]}});
+    let path = format!("{}?fieldManager=somebody", place.path("Service", Some("theirs")));
+    let apply = async |body: Value| {
+        let content = Some(("application/apply-patch+yaml", body.to_string()));
+        api::call(&lab.client(), Method::PATCH, &path, content, None).await
+    };
+    let there = place.make(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "theirs"}, "spec": {"ports": [{"port": 80}]}})).await?;
+    let refused = apply(body(81)).await?;
+    ensure!(refused.code == 409, "{refused:?}");
+    let now = place.service("theirs").await?;
+    ensure!(now["metadata"]["resourceVersion"] == there["metadata"]["resourceVersion"], "{now}");
+    place.delete("Service", "theirs").await?;
+    place.until("it is gone", async || Ok(place.get("Service", "theirs").await?.is_none())).await?;
+    let made = apply(body(81)).await?;
+    ensure!(made.code == 201, "{made:?}");
+    Ok(())
+}
+
+/// Release: the budget goes, the Service stays until the workload does, a Deployment's ReplicaSets lose their stamp.
+pub async fn release(lab: &Lab) -> Result<()> {
+    for kind in KINDS {
+        let place = Place::new(lab).await?;
+        place.create(kind, "ledger", json!({})).await?;
+        let name = budget_name("ledger", kind);
+        place.service("ledger").await?;
+        place.budget(&name).await?;
+        if kind == "Deployment" {
+            place
+                .until("the ReplicaSet is stamped", async || {
+                    Ok(place.sets().await?.iter().all(|set| set["metadata"]["labels"][MARK] == "true"))
+                })
+                .await?;
+        }
+        place.patch(kind, "ledger", json!({"metadata": {"labels": {MARK: null}}})).await?;
+        place
+            .until("the budget is gone", async || Ok(place.get("PodDisruptionBudget", &name).await?.is_none()))
+            .await?;
+        if kind == "Deployment" {
+            place
+                .until("the stamp is gone", async || {
+                    Ok(place.sets().await?.iter().all(|set| set["metadata"]["labels"].get(MARK).is_none()))
+                })
+                .await?;
+            let sets = place.sets().await?;
+            ensure!(
+                sets.len() == 1 && sets[0]["spec"]["template"]["metadata"]["labels"].get(MARK).is_none(),
+                "{sets:?}"
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        place.service("ledger").await?;
+        place.delete(kind, "ledger").await?;
+        place.until("the Service is gone", async || Ok(place.get("Service", "ledger").await?.is_none())).await?;
+    }
+    Ok(())
+}
+
+/// Deletion in each mode; what was orphaned is adopted when the workload comes back.
+pub async fn deletion(lab: &Lab) -> Result<()> {
+    for kind in KINDS {
+        for mode in ["Foreground", "Background", "Orphan"] {
+            let place = Place::new(lab).await?;
+            place.create(kind, "ledger", json!({})).await?;
+            let name = budget_name("ledger", kind);
+            let (service, budget) = (place.service("ledger").await?, place.budget(&name).await?);
+            let path = api::path(kind, &place.namespace, Some("ledger"));
+            let options = json!({"propagationPolicy": mode}).to_string();
+            api::call(&lab.client(), Method::DELETE, &path, Some(("application/json", options)), None)
+                .await?
+                .success()?;
+            place.until("the workload is gone", async || Ok(place.get(kind, "ledger").await?.is_none())).await?;
+            if mode != "Orphan" {
+                place
+                    .until("the companions are gone", async || {
+                        Ok(place.get("Service", "ledger").await?.is_none()
+                            && place.get("PodDisruptionBudget", &name).await?.is_none())
+                    })
+                    .await?;
+                continue;
+            }
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let budgets = place.list("PodDisruptionBudget").await?;
+            ensure!(budgets.len() == 1, "{kind}: one budget must stay, there are {budgets:#?}");
+            place.create(kind, "ledger", json!({})).await?;
+            let uid = place.get(kind, "ledger").await?.context("it is there")?["metadata"]["uid"].clone();
+            place
+                .until("the companions are adopted", async || {
+                    let (s, b) = (place.service("ledger").await?, place.budget(&name).await?);
+                    let adopted = |old: &Value, new: &Value| {
+                        new["metadata"]["uid"] == old["metadata"]["uid"]
+                            && new["metadata"]["ownerReferences"][0]["uid"] == uid
+                    };
+                    Ok(adopted(&service, &s) && adopted(&budget, &b))
+                })
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// A ReplicaSet that was orphaned stays guarded by its stamp.
+pub async fn an_orphaned_replica_set_stays_guarded(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    place.create("Deployment", "web", json!({})).await?;
+    place
+        .until("the ReplicaSet is stamped", async || {
+            let sets = place.sets().await?;
+            Ok(!sets.is_empty() && sets.iter().all(|set| set["metadata"]["labels"][MARK] == "true"))
+        })
+        .await?;
+    place
+        .patch("Deployment", "web", json!({"spec": {"template": {"metadata": {"annotations": {"roll": "1"}}}}}))
+        .await?;
+    place
+        .until("the second one is stamped", async || {
+            let sets = place.sets().await?;
+            Ok(sets.len() == 2 && sets.iter().all(|set| set["metadata"]["labels"][MARK] == "true"))
+        })
+        .await?;
+    let done = lab.kubectl(&["-n", &place.namespace, "delete", "deployment", "web", "--cascade=orphan"]).await?;
+    done.success()?;
+    for set in place.sets().await? {
+        let name = set["metadata"]["name"].as_str().unwrap_or_default();
+        let scaled = lab.kubectl(&["-n", &place.namespace, "scale", "rs", name, "--replicas=3"]).await?;
+        ensure!(!scaled.succeeded() && scaled.stderr.contains("SG001"), "{}", scaled.stderr);
+    }
+    Ok(())
+}
+
+/// A user creates, changes and deletes budgets at random: ours is never beside one that selects the Pods for two seconds.
+pub async fn interleavings(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    place.create("StatefulSet", "ledger", json!({})).await?;
+    let ours = budget_name("ledger", "StatefulSet");
+    place.budget(&ours).await?;
+    let mut chance = chance();
+    let mut beside: Option<Instant> = None;
+    let (mut longest, mut steps) = (Duration::ZERO, 0);
+    let mut next = Instant::now();
+    while steps < INTERLEAVINGS {
+        if next <= Instant::now() {
+            let name = ["one", "two"][pick(&mut chance, 2)];
+            let selects = pick(&mut chance, 2) == 0;
+            let app = if selects { "ledger" } else { "other" };
+            let spec = json!({"minAvailable": 0, "selector": {"matchLabels": {"app": app}}});
+            match (place.get("PodDisruptionBudget", name).await?, pick(&mut chance, 3)) {
+                (None, _) => drop(place.make(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name}, "spec": spec})).await?),
+                (Some(_), 0) => drop(place.patch("PodDisruptionBudget", name, json!({"spec": spec})).await?),
+                (Some(_), _) => place.delete("PodDisruptionBudget", name).await?,
+            }
+            steps += 1;
+            next = Instant::now() + moment(&mut chance, 400);
+        }
+        let budgets = place.list("PodDisruptionBudget").await?;
+        let selecting = |budget: &&Value| budget["spec"]["selector"]["matchLabels"]["app"] == "ledger";
+        let is_ours = budgets.iter().filter(selecting).any(|budget| budget["metadata"]["name"] == *ours);
+        if is_ours && budgets.iter().filter(selecting).count() > 1 {
+            let since = *beside.get_or_insert_with(Instant::now);
+            longest = longest.max(since.elapsed());
+        } else {
+            beside = None;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    eprintln!("two budgets for one Pod: for {longest:?} at the longest, in {steps} steps");
+    ensure!(longest < Duration::from_secs(2), "two budgets for {longest:?}");
+    for name in ["one", "two"] {
+        if place.get("PodDisruptionBudget", name).await?.is_some() {
+            place.delete("PodDisruptionBudget", name).await?;
+        }
+    }
+    place.budget(&ours).await?;
+    Ok(())
+}
+
+const INTERLEAVINGS: usize = 100;

@@ -1,0 +1,129 @@
+//! A namespace to try companions in, and chance.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use http::Method;
+use proptest::prelude::Rng as _;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+use serde_json::{Value, json};
+
+use super::api;
+use super::case::{MARK, complete, with};
+use super::live::{eventually, new_namespace};
+use crate::lab::Lab;
+
+/// A time below this many milliseconds.
+pub fn moment(chance: &mut TestRunner, below: usize) -> Duration {
+    Duration::from_millis(u64::try_from(pick(chance, below)).unwrap_or_default())
+}
+
+/// A namespace of its own.
+pub struct Place<'a> {
+    pub lab: &'a Lab,
+    pub namespace: String,
+}
+
+impl<'a> Place<'a> {
+    pub async fn new(lab: &'a Lab) -> Result<Self> {
+        Ok(Self { lab, namespace: new_namespace(lab).await? })
+    }
+
+    /// A marked workload with one replica.
+    pub async fn create(&self, kind: &str, name: &str, overlay: Value) -> Result<Value> {
+        let base = json!({"kind": kind, "metadata": {"name": name, "labels": {MARK: "true"}}, "spec": {"replicas": 1}});
+        self.make(complete(&with(&base, overlay), &self.namespace)).await
+    }
+
+    pub async fn make(&self, object: Value) -> Result<Value> {
+        let kind = object["kind"].as_str().unwrap_or_default().to_owned();
+        self.call(Method::POST, &self.path(&kind, None), Some(("application/json", object.to_string()))).await
+    }
+
+    pub async fn patch(&self, kind: &str, name: &str, body: Value) -> Result<Value> {
+        self.call(Method::PATCH, &self.path(kind, Some(name)), Some(("application/merge-patch+json", body.to_string())))
+            .await
+    }
+
+    pub async fn annotate(&self, kind: &str, name: &str, annotations: Value) -> Result<Value> {
+        self.patch(kind, name, json!({"metadata": {"annotations": annotations}})).await
+    }
+
+    pub async fn delete(&self, kind: &str, name: &str) -> Result<()> {
+        // Said, because for a ReplicationController the API server's own default is to orphan.
+        let options = json!({"propagationPolicy": "Background"}).to_string();
+        self.call(Method::DELETE, &self.path(kind, Some(name)), Some(("application/json", options))).await.map(drop)
+    }
+
+    pub async fn get(&self, kind: &str, name: &str) -> Result<Option<Value>> {
+        let answer = api::call(&self.lab.client(), Method::GET, &self.path(kind, Some(name)), None, None).await?;
+        if answer.code == 404 { Ok(None) } else { answer.success().map(Some) }
+    }
+
+    pub async fn list(&self, kind: &str) -> Result<Vec<Value>> {
+        let list = self.call(Method::GET, &self.path(kind, None), None).await?;
+        Ok(list["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    pub async fn sets(&self) -> Result<Vec<Value>> {
+        self.list("ReplicaSet").await
+    }
+
+    /// Waits for the Service.
+    pub async fn service(&self, name: &str) -> Result<Value> {
+        eventually(&format!("Service {name} in {}", self.namespace), || self.get("Service", name)).await
+    }
+
+    /// Waits for the budget.
+    pub async fn budget(&self, name: &str) -> Result<Value> {
+        eventually(&format!("PodDisruptionBudget {name} in {}", self.namespace), || {
+            self.get("PodDisruptionBudget", name)
+        })
+        .await
+    }
+
+    /// The notes of the Events with this reason.
+    pub async fn events(&self, reason: &str) -> Result<Vec<String>> {
+        let events = self.list("Event").await?;
+        let about = events.iter().filter(|event| event["reason"] == reason);
+        Ok(about.map(|event| event["note"].as_str().unwrap_or_default().to_owned()).collect())
+    }
+
+    pub async fn until(&self, what: &str, probe: impl AsyncFn() -> Result<bool>) -> Result<()> {
+        eventually(&format!("{what} in {}", self.namespace), || async { Ok(probe().await?.then_some(())) }).await
+    }
+
+    async fn call(&self, method: Method, path: &str, content: Option<(&str, String)>) -> Result<Value> {
+        api::call(&self.lab.client(), method, path, content, None).await?.success()
+    }
+
+    pub fn path(&self, kind: &str, name: Option<&str>) -> String {
+        let namespace = &self.namespace;
+        let collection = match kind {
+            "Service" => format!("/api/v1/namespaces/{namespace}/services"),
+            "Pod" => format!("/api/v1/namespaces/{namespace}/pods"),
+            "PodDisruptionBudget" => format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"),
+            "Event" => format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events"),
+            kind => api::path(kind, namespace, None),
+        };
+        name.map_or(collection.clone(), |name| format!("{collection}/{name}"))
+    }
+}
+
+/// The name of our budget.
+pub fn budget_name(workload: &str, kind: &str) -> String {
+    format!("{workload}-{}-singleton", kind.to_lowercase())
+}
+
+/// Where chance comes from.
+pub fn chance() -> TestRunner {
+    TestRunner::new(Config { rng_seed: RngSeed::Random, ..Config::default() })
+}
+
+/// A number below another.
+pub fn pick(chance: &mut TestRunner, below: usize) -> usize {
+    usize::try_from(chance.rng().next_u32()).unwrap_or_default() % below
+}
+
+/// The kinds that have companions.
+pub const KINDS: [&str; 4] = ["StatefulSet", "ReplicaSet", "Deployment", "ReplicationController"];
