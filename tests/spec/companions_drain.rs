@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -15,14 +15,22 @@ use crate::lab::Lab;
 
 /// `allow`: it finishes. `block`: it waits, an open window lets it through, and afterwards it waits again.
 pub async fn drain(lab: &Lab) -> Result<()> {
+    for kind in ["Deployment", "StatefulSet"] {
+        drain_of(lab, kind).await.with_context(|| kind.to_owned())?;
+    }
+    Ok(())
+}
+
+async fn drain_of(lab: &Lab, kind: &str) -> Result<()> {
     let place = Place::new(lab).await?;
     let app = format!("drained-{}", place.namespace);
     let labels = json!({"app": app});
-    let spec = json!({"spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}}});
-    // Not a StatefulSet: its next Pod has the same name, and where the disruption controller has not seen the first one
-    // end it holds the next for evicted, for two minutes (DeletionTimeout).
-    place.create("Deployment", "ledger", spec).await?;
-    let name = budget_name("ledger", "Deployment");
+    // A Pod that ends at once is followed by one of the same name before the disruption controller has seen it end; then
+    // that controller holds the next Pod of a StatefulSet for evicted, for two minutes (DeletionTimeout).
+    let template = json!({"metadata": {"labels": labels}, "spec": {"terminationGracePeriodSeconds": 2}});
+    let spec = json!({"spec": {"selector": {"matchLabels": labels}, "template": template}});
+    place.create(kind, "ledger", spec).await?;
+    let name = budget_name("ledger", kind);
     let settled = async |allowed: i64| {
         place
             .until(&format!("{allowed} disruptions are allowed"), async || {
@@ -47,13 +55,13 @@ pub async fn drain(lab: &Lab) -> Result<()> {
     settled(1).await?;
     drain("--timeout=30s").await?.success()?;
 
-    place.annotate("Deployment", "ledger", json!({"singleton-guard.io/disruption": "block"})).await?;
+    place.annotate(kind, "ledger", json!({"singleton-guard.io/disruption": "block"})).await?;
     settled(0).await?;
     let waited = drain("--timeout=3s").await?;
     ensure!(!waited.succeeded() && waited.stderr.contains("Cannot evict pod"), "{}", waited.stderr);
 
     let until = OffsetDateTime::from(SystemTime::now() + Duration::from_secs(8)).format(&Rfc3339)?;
-    place.annotate("Deployment", "ledger", json!({"singleton-guard.io/disruption-allowed-until": until})).await?;
+    place.annotate(kind, "ledger", json!({"singleton-guard.io/disruption-allowed-until": until})).await?;
     settled(1).await?;
     let events = place.events("SingletonDisruptionAllowed").await?;
     ensure!(events.len() == 1, "the open window must be said once: {events:?}");
