@@ -111,7 +111,9 @@ pub fn no_answer_is_no_consent() -> Result<(), String> {
         for found in [Err(Unknown::NotFound), Err(Unknown::Replaced), Err(Unknown::Busy), Ok(other)] {
             let body = review.to_string();
             let read = review::read(body.as_bytes()).map_err(|error| error.to_string())?;
-            let Step::Ask(_, pending) = evaluate(Phase::Validate, read.request, &Settings::default(), std::time::SystemTime::now()) else {
+            let Step::Ask(_, pending) =
+                evaluate(Phase::Validate, read.request, &Settings::default(), std::time::SystemTime::now())
+            else {
                 return Err("it is decided without asking".to_owned());
             };
             let decision = pending.resume(found.clone());
@@ -207,7 +209,9 @@ fn answer(review: &Value) -> Value {
     let body = review.to_string();
     let read = review::read(body.as_bytes()).expect("readable");
     let uid = read.uid.to_string();
-    let Step::Decided(decision) = evaluate(Phase::Validate, read.request, &Settings::default(), std::time::SystemTime::now()) else {
+    let Step::Decided(decision) =
+        evaluate(Phase::Validate, read.request, &Settings::default(), std::time::SystemTime::now())
+    else {
         panic!("nothing has to be asked about {body}")
     };
     serde_json::from_slice(&review::write(&uid, &decision)).expect("an answer is JSON")
