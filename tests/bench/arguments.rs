@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// Only reviews whose name contains this.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) only: String,
+    /// Only with this many connections, at most 25. May be repeated.
+    #[arg(long, value_name = "NUMBER", default_values_t = [1, 25])]
+    pub(crate) connections: Vec<usize>,
     /// cargo gives this to every bench.
     #[arg(long, hide = true)]
     bench: bool,

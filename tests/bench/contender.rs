@@ -49,6 +49,7 @@ pub(crate) struct Start {
 pub(crate) struct Contender {
     name: Name,
     process: Process,
+    client: Client,
     connections: Vec<Connection>,
 }
 
@@ -128,10 +129,11 @@ impl Plan {
 
 impl Contender {
     /// Starts it on one core. No connection is open yet, so its memory is that of an idle server.
-    pub(crate) fn start(name: Name, core: usize, binary: &Path, fixture: &Fixture) -> Result<(Self, Client)> {
+    pub(crate) fn start(name: Name, core: usize, binary: &Path, fixture: &Fixture) -> Result<Self> {
         let plan = name.plan(binary, fixture)?;
         let process = plan.start_on(core).with_context(|| format!("starting {}", name.as_str()))?;
-        Ok((Self { name, process, connections: Vec::new() }, Client::new(plan.webhook, &fixture.authority())?))
+        let client = Client::new(plan.webhook, &fixture.authority())?;
+        Ok(Self { name, process, client, connections: Vec::new() })
     }
 
     /// Which one it is.
@@ -144,9 +146,9 @@ impl Contender {
         &self.process
     }
 
-    /// Opens as many connections as the API server keeps.
-    pub(crate) fn connect(&mut self, client: &Client, connections: usize) -> Result<()> {
-        self.connections = (0..connections).map(|_| client.connect()).collect::<Result<_>>()?;
+    /// Opens this many connections. To be used at once: a server may close one that says nothing.
+    pub(crate) fn connect(&mut self, connections: usize) -> Result<()> {
+        self.connections = (0..connections).map(|_| self.client.connect()).collect::<Result<_>>()?;
         Ok(())
     }
 

@@ -75,7 +75,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (mut contenders, idle) = start(&arguments.binary, &fixture)?;
     let reviews: Vec<Review> =
         reviews::all()?.into_iter().filter(|review| review.name.contains(&arguments.only)).collect();
-    let rows = measure(&mut contenders, &reviews, rounds, effort)?;
+    let mut rows = plan(&reviews, &arguments.connections);
+    measure(&mut contenders, &mut rows, rounds, effort)?;
+    let rows: Vec<Row> = rows.into_iter().map(|(_, row)| row).collect();
 
     println!("{}\n{}", report::cpu(&rows), report::latency(&rows));
     let mut footprints = Vec::new();
@@ -142,33 +144,30 @@ fn time_starts(binary: &Path, fixture: &Fixture, rounds: usize) -> Result<Vec<Ve
 
 /// Starts all of them, and says how much memory each had before anybody connected.
 fn start(binary: &Path, fixture: &Fixture) -> Result<(Vec<Contender>, Vec<Memory>)> {
-    let mut started = Vec::new();
-    for name in NAMES {
-        started.push(Contender::start(name, SERVER_CORE, binary, fixture)?);
-    }
+    let start = |name| Contender::start(name, SERVER_CORE, binary, fixture);
+    let contenders: Vec<Contender> = NAMES.into_iter().map(start).collect::<Result<_>>()?;
     sleep(SETTLING);
-    let (mut contenders, mut idle) = (Vec::new(), Vec::new());
-    for (mut contender, client) in started {
-        idle.push(contender.process().memory()?);
-        contender.connect(&client, IDLE_CONNECTIONS)?;
-        contenders.push(contender);
-    }
+    let idle = contenders.iter().map(|contender| contender.process().memory()).collect::<Result<_>>()?;
     Ok((contenders, idle))
 }
 
-fn measure(contenders: &mut [Contender], reviews: &[Review], rounds: usize, effort: usize) -> Result<Vec<Row>> {
-    let mut rows: Vec<(&Review, Row)> = reviews
-        .iter()
-        .flat_map(|review| [1, IDLE_CONNECTIONS].map(|connections| (review, connections)))
-        .map(|(review, connections)| (review, Row::new(review.name, review.body.len(), connections, review.target)))
-        .collect();
+/// One row for each review and number of connections.
+fn plan<'a>(reviews: &'a [Review], connections: &[usize]) -> Vec<(&'a Review, Row)> {
+    let row = |review: &Review, connections: usize| {
+        Row::new(review.name, review.body.len(), connections.clamp(1, IDLE_CONNECTIONS), review.target)
+    };
+    reviews.iter().flat_map(|review| connections.iter().map(move |number| (review, row(review, *number)))).collect()
+}
+
+fn measure(contenders: &mut [Contender], rows: &mut [(&Review, Row)], rounds: usize, effort: usize) -> Result<()> {
     for contender in contenders.iter_mut() {
-        for review in reviews {
+        contender.connect(IDLE_CONNECTIONS)?;
+        for (review, _) in rows.iter() {
             contender.measure(&review.body, IDLE_CONNECTIONS, WARM_UP)?;
         }
     }
     for round in 0..rounds {
-        for (review, row) in &mut rows {
+        for (review, row) in rows.iter_mut() {
             for turn in 0..contenders.len() {
                 let index = (turn + round) % contenders.len();
                 let Some(contender) = contenders.get_mut(index) else { continue };
@@ -177,7 +176,7 @@ fn measure(contenders: &mut [Contender], reviews: &[Review], rounds: usize, effo
             }
         }
     }
-    Ok(rows.into_iter().map(|(_, row)| row).collect())
+    Ok(())
 }
 
 const SERVER_CORE: usize = 0;
