@@ -4,7 +4,8 @@
 //! ```text
 //! cargo bench --bench bench -- --short         under 90 seconds after building
 //! cargo bench --bench bench                    the figures for the README
-//! cargo bench --bench bench -- --binary FILE   of a binary that was built elsewhere, such as the static one
+//! cargo bench --bench bench --target x86_64-unknown-linux-musl    all of them static, as in the image
+//! cargo bench --bench bench -- --binary FILE   of a binary that was built elsewhere
 //! ```
 //!
 //! All servers run at the same time, each a process of its own, all on core 0; the client and the stand-in for the API
@@ -46,6 +47,11 @@ use fixture::Fixture;
 use process::Memory;
 use report::{Footprint, Row};
 use reviews::Review;
+
+/// The same allocator as the program has, or the servers that are compared would not have the same chances.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<ExitCode> {
     let _installed = singleton_guard::certs::provider().as_ref().clone().install_default();
