@@ -25,6 +25,7 @@ mod spec {
     pub mod case;
     pub mod companions_place;
     pub mod companions_storm;
+    pub mod left_out;
     pub mod live;
 }
 
@@ -36,7 +37,7 @@ use lab::progress::Progress;
 use lab::stage::{self, Reach};
 use lab::{Lab, Options};
 use libtest_mimic::{Arguments, Trial};
-use spec::companions_storm;
+use spec::{companions_storm, left_out};
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
@@ -50,7 +51,10 @@ fn main() -> ExitCode {
     let progress = Progress::to_stderr();
     let entered = match stage::enter(Reach::Inside, &progress) {
         Ok(entered) => entered,
-        Err(reason) => return left_out(&arguments, &reason.to_string()),
+        Err(reason) => {
+            let trial = left_out::trial("the companions' live part", &reason.to_string());
+            return libtest_mimic::run(&arguments, vec![trial]).exit_code();
+        }
     };
     let runtime = Arc::new(Runtime::new().expect("threads can be started"));
     let options = Options {
@@ -85,18 +89,6 @@ type Story = for<'a> fn(&'a Lab) -> Pin<Box<dyn Future<Output = anyhow::Result<(
 fn trial(name: &str, runtime: &Arc<Runtime>, lab: &Arc<Lab>, story: Story) -> Trial {
     let (runtime, lab) = (Arc::clone(runtime), Arc::clone(lab));
     Trial::test(name, move || runtime.block_on(story(&lab)).map_err(|error| format!("{error:#}").into()))
-}
-
-/// Where there can be no lab: said, and with `CI=true` a failure.
-fn left_out(arguments: &Arguments, reason: &str) -> ExitCode {
-    let reason = format!("the companions' live part is left out: {reason}");
-    let trial = if std::env::var("CI").is_ok_and(|value| value == "true") {
-        Trial::test("live", move || Err(reason.into()))
-    } else {
-        eprintln!("{reason}");
-        Trial::test(reason, || Ok(())).with_ignored_flag(true)
-    };
-    libtest_mimic::run(arguments, vec![trial]).exit_code()
 }
 
 const KILLED: &str = "a controller that is killed at random points ends where it should";

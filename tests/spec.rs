@@ -30,6 +30,7 @@ mod spec {
     pub mod generated;
     pub mod https;
     pub mod installed;
+    pub mod left_out;
     pub mod live;
     pub mod model;
     pub mod outage;
@@ -56,7 +57,7 @@ use spec::case::{self, Case};
 use spec::installed::Installed;
 use spec::{
     architecture, chart, companions_dns, companions_drain, companions_live, companions_plan, companions_selectors,
-    generated, live, outage, properties, pure, readings, recorded, router, stories,
+    generated, left_out, live, outage, properties, pure, readings, recorded, router, stories,
 };
 
 type Check = fn(&Path) -> Result<(), String>;
@@ -79,7 +80,7 @@ fn main() -> ExitCode {
         Ok(entered) => entered,
         Err(reason) => {
             let mut trials = local(root, &cases);
-            trials.push(left_out(&reason.to_string()));
+            trials.push(left_out::trial("the live part", &reason.to_string()));
             return libtest_mimic::run(&arguments, trials).exit_code();
         }
     };
@@ -159,15 +160,6 @@ fn live_name(case: &Case) -> String {
 fn wants_live(arguments: &Arguments) -> bool {
     arguments.filter.as_ref().is_none_or(|filter| filter.starts_with("live"))
         && !arguments.skip.iter().any(|skip| skip == "live")
-}
-
-fn left_out(reason: &str) -> Trial {
-    let reason = format!("the live part is left out: {reason}");
-    if std::env::var("CI").is_ok_and(|value| value == "true") {
-        return Trial::test("live", move || Err(reason.into()));
-    }
-    eprintln!("{reason}");
-    Trial::test(reason, || Ok(())).with_ignored_flag(true)
 }
 
 /// What holds for every request.

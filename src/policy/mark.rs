@@ -1,10 +1,11 @@
 //! The mark: the label that makes a workload a singleton.
 
 use std::fmt;
+use std::sync::Arc;
 
-/// The label key in use. Always a valid Kubernetes label key.
+/// The label key in use. Always a valid Kubernetes label key; shared, because every review carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MarkKey(String);
+pub struct MarkKey(Arc<str>);
 
 /// What a workload's label says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl MarkKey {
             Some(prefix) if !is_dns_subdomain(prefix) => {
                 Err("the prefix before '/' must be a lowercase DNS name, for example \"example.com\"".to_owned())
             }
-            _ => Ok(Self(key.to_owned())),
+            _ => Ok(Self(key.into())),
         }
     }
 
@@ -72,7 +73,7 @@ impl MarkKey {
 
 impl Default for MarkKey {
     fn default() -> Self {
-        Self(DEFAULT_KEY.to_owned())
+        Self(DEFAULT_KEY.into())
     }
 }
 

@@ -155,7 +155,7 @@ impl Object<'_> {
     /// What the workload wants of its headless Service, where it says something that means something.
     #[must_use]
     pub fn headless_service(&self) -> Option<HeadlessService<'_>> {
-        self.metadata.annotations.0.headless_service.as_deref().and_then(HeadlessService::parse)
+        self.metadata.annotations.0.wished_service()
     }
 
     /// What the mark says.

@@ -27,7 +27,7 @@ impl Selects for ServiceSpec {
     }
 
     fn could_be_called(called: &str, workload: &Workload) -> bool {
-        let wish = workload.annotations.headless_service.as_deref().and_then(HeadlessService::parse);
+        let wish = workload.annotations.wished_service();
         wish == Some(HeadlessService::Named(called))
             || workload.service_name.as_deref() == Some(called)
             || name::service_label(&workload.name) == called

@@ -23,7 +23,7 @@ pub(super) fn plan(
     now: SystemTime,
     plan: &mut Plan,
 ) {
-    let wish = workload.annotations.headless_service.as_deref().and_then(HeadlessService::parse);
+    let wish = workload.annotations.wished_service();
     let wanted = match (wish, workload.service_name.as_deref()) {
         (Some(HeadlessService::None), _) => None,
         (None, _) if !defaults.headless_service => None,

@@ -59,6 +59,14 @@ pub struct Consent {
     pub max: Duration,
 }
 
+impl<T: AsRef<str>> Annotations<T> {
+    /// What is wished of the headless Service; `None` where nothing is, or nothing that means anything.
+    #[must_use]
+    pub fn wished_service(&self) -> Option<HeadlessService<'_>> {
+        self.headless_service.as_ref().and_then(|value| HeadlessService::parse(value.as_ref()))
+    }
+}
+
 impl<'a> HeadlessService<'a> {
     /// Reads the annotation's value; `None` where it means nothing.
     #[must_use]

@@ -8,7 +8,6 @@
 use super::super::cel;
 use super::super::change::{Change, Standing, Via};
 use super::super::kind::{Kind, Resource};
-use super::super::mark::Mark;
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
 use super::Rule;
@@ -25,7 +24,8 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     let Some(replicas) = change.replicas_before() else { return Vec::new() };
     match change.via {
         Via::Status if before != after && matches!(change.workload.resource, Resource::Guarded(_)) => {
-            vec![Violation::MarkedThroughStatus { requested: value(&after) }]
+            let requested = change.to.metadata.labels.get(change.key.as_str()).map(ToOwned::to_owned);
+            vec![Violation::MarkedThroughStatus { requested }]
         }
         Via::Scale | Via::Status => Vec::new(),
         Via::Object => {
@@ -40,15 +40,6 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
             }
             Vec::new()
         }
-    }
-}
-
-fn value(mark: &Mark<'_>) -> Option<String> {
-    match mark {
-        Mark::Absent => None,
-        Mark::Singleton => Some(super::super::mark::SINGLETON.to_owned()),
-        Mark::Strict => Some(super::super::mark::STRICT.to_owned()),
-        Mark::Malformed(value) => Some((*value).to_owned()),
     }
 }
 

@@ -7,10 +7,12 @@
 //! labels of its template: what a controller makes is not judged, refusing it would help nobody. Consent to a disruption
 //! ends by itself, so it may not be given for longer than the settings allow.
 
+use std::borrow::Cow;
+
 use super::super::cel;
 use super::super::change::{Change, Standing, Via};
 use super::super::companions::wish::{
-    BadWindow, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, Disruption, HEADLESS_SERVICE, HeadlessService,
+    Annotations, BadWindow, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, Disruption, HEADLESS_SERVICE, HeadlessService,
 };
 use super::super::kind::{Resource, UNMARKABLE};
 use super::super::mark::{Mark, SINGLETON};
@@ -57,30 +59,27 @@ fn annotations(change: &Change<'_>) -> Vec<Violation> {
     let after = &change.to.metadata.annotations.0;
     let before = change.from.as_ref().filter(|_| change.mark_before().is_present());
     let before = before.map(|object| &object.metadata.annotations.0);
-    let mut violations = Vec::new();
-    let mut malformed = |annotation, requested: &str| {
-        violations.push(Violation::MalformedAnnotation { annotation, requested: requested.to_owned() });
+    let written = |value: for<'a> fn(&'a Annotations<Cow<'_, str>>) -> Option<&'a str>| {
+        value(after).filter(|new| before.and_then(value) != Some(new))
     };
-    let written = after.headless_service.as_deref();
-    let written = written.filter(|value| before.and_then(|old| old.headless_service.as_deref()) != Some(value));
-    if let Some(value) = written.filter(|value| HeadlessService::parse(value).is_none()) {
-        malformed(Annotation::HeadlessService, value);
-    }
-    let written = after.disruption.as_deref();
-    let written = written.filter(|value| before.and_then(|old| old.disruption.as_deref()) != Some(value));
-    if let Some(value) = written.filter(|value| Disruption::parse(value).is_none()) {
-        malformed(Annotation::Disruption, value);
-    }
-    let written = after.disruption_allowed_until.as_deref();
-    let written = written.filter(|value| before.and_then(|old| old.disruption_allowed_until.as_deref()) != Some(value));
-    match written.map(|value| (value, change.consent.until(value))) {
-        Some((value, Err(BadWindow::Malformed))) => malformed(Annotation::DisruptionAllowedUntil, value),
-        Some((value, Err(BadWindow::TooFar))) => {
-            violations.push(Violation::ConsentTooLong { requested: value.to_owned(), max: change.consent.max });
-        }
-        Some((_, Ok(_))) | None => {}
-    }
-    violations
+    let malformed =
+        |annotation| move |value: &str| Violation::MalformedAnnotation { annotation, requested: value.to_owned() };
+    let service = written(|annotations| annotations.headless_service.as_deref());
+    let disruption = written(|annotations| annotations.disruption.as_deref());
+    let until = written(|annotations| annotations.disruption_allowed_until.as_deref());
+    let max = change.consent.max;
+    [
+        service.filter(|value| HeadlessService::parse(value).is_none()).map(malformed(Annotation::HeadlessService)),
+        disruption.filter(|value| Disruption::parse(value).is_none()).map(malformed(Annotation::Disruption)),
+        until.and_then(|value| match change.consent.until(value) {
+            Err(BadWindow::Malformed) => Some(malformed(Annotation::DisruptionAllowedUntil)(value)),
+            Err(BadWindow::TooFar) => Some(Violation::ConsentTooLong { requested: value.to_owned(), max }),
+            Ok(_) => None,
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn trigger(row: Row) -> Option<String> {
