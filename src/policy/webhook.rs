@@ -1,9 +1,12 @@
 //! How requests reach us: the rows of the webhook configuration, as data.
 //!
-//! One row is one webhook in one configuration object. Which resources it watches follows from the kinds, and the
-//! conditions without which it is not called follow from the rules' triggers and the defaults. The chart's webhook
-//! configurations are generated from here, so that while we are down exactly those requests are held up that could
-//! be violations.
+//! One row is one configuration object. Which resources it watches follows from the kinds, and the conditions without
+//! which it is not called follow from the rules' triggers and the defaults. The chart's webhook configurations are
+//! generated from here, so that while we are down exactly those requests are held up that could be violations.
+//!
+//! A row that cannot tell marked from unmarked before asking us has two entries, alike but for the namespaces they are
+//! called in and for what an outage does there. Names of entries never change and entries are never taken out of a
+//! row: the process writes into them too, and helm could not drop what it does not own alone.
 
 use super::cel;
 use super::defaults;
@@ -12,11 +15,13 @@ use super::kind::{KINDS, UNMARKABLE};
 use super::request::Phase;
 use super::rules::RULES;
 
-/// One webhook. Its name is part of the product: kubectl, events, audit log and metrics carry it.
+/// One webhook configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Row {
     /// The workloads themselves.
     Workload,
+    /// New singletons in namespaces that held none, which only an outage is any different for.
+    First,
     /// Their `/scale`.
     Scale,
     /// ReplicaSets behind a Deployment, whatever their own labels.
@@ -27,6 +32,39 @@ pub enum Row {
     Defaults,
     /// Puts back what a released StatefulSet may not lose.
     Released,
+}
+
+/// One webhook of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name, as in `scale`; the API server knows it as `scale.singleton-guard.io`. It is part of the product:
+    /// kubectl, events, audit log and metrics carry it.
+    pub name: &'static str,
+    /// Where it is called.
+    pub namespaces: Namespaces,
+    /// What becomes of a request that it is called for while no replica answers.
+    pub outage: Outage,
+}
+
+/// The namespaces in which an entry is called, as far as the process has said which hold singletons. Until then every
+/// entry is called in all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Namespaces {
+    /// All.
+    All,
+    /// Those that hold a singleton.
+    WithSingletons,
+    /// All others.
+    WithoutSingletons,
+}
+
+/// What an outage does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// It is refused (`failurePolicy: Fail`, unless the chart is told otherwise).
+    Refuses,
+    /// It passes (`failurePolicy: Ignore`).
+    LetsPass,
 }
 
 /// Resources of one API group that a row watches.
@@ -47,12 +85,21 @@ pub struct Condition {
     pub expression: String,
 }
 
+impl Entry {
+    /// The webhook's whole name.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}.singleton-guard.io", self.name)
+    }
+}
+
 impl Row {
-    /// The row's name, as in `scale`; the webhook's is `scale.singleton-guard.io`.
+    /// The row's name: the last part of the configuration object's.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Workload => "workload",
+            Self::First => "first",
             Self::Scale => "scale",
             Self::Owned => "owned",
             Self::Status => "status",
@@ -68,6 +115,7 @@ impl Row {
             Self::Workload => {
                 "judges the marked workloads themselves, and refuses the mark on kinds that cannot be singletons"
             }
+            Self::First => "judges new singletons in namespaces that hold none yet, so that none is born unseen",
             Self::Scale => "judges scaling above one; a Scale carries no labels, so its parent is looked up",
             Self::Owned => "judges what people do to the ReplicaSet behind a Deployment; the Deployment is looked up",
             Self::Status => "keeps the mark from being written through /status",
@@ -80,11 +128,35 @@ impl Row {
         }
     }
 
+    /// Its entries, with the same rules and conditions.
+    #[must_use]
+    pub const fn entries(self) -> &'static [Entry] {
+        match self {
+            Self::Workload => &[Entry { name: "workload", namespaces: Namespaces::All, outage: Outage::Refuses }],
+            Self::First => {
+                &[Entry { name: "first", namespaces: Namespaces::WithoutSingletons, outage: Outage::Refuses }]
+            }
+            Self::Scale => &[
+                Entry { name: "scale", namespaces: Namespaces::WithSingletons, outage: Outage::Refuses },
+                Entry { name: "scale-elsewhere", namespaces: Namespaces::WithoutSingletons, outage: Outage::LetsPass },
+            ],
+            Self::Owned => &[
+                Entry { name: "owned", namespaces: Namespaces::WithSingletons, outage: Outage::Refuses },
+                Entry { name: "owned-elsewhere", namespaces: Namespaces::WithoutSingletons, outage: Outage::LetsPass },
+            ],
+            Self::Status => &[Entry { name: "status", namespaces: Namespaces::All, outage: Outage::Refuses }],
+            // Completing an object is a service, not the guard: nobody waits for it, and the validating rows judge
+            // what is there without it.
+            Self::Defaults => &[Entry { name: "defaults", namespaces: Namespaces::All, outage: Outage::LetsPass }],
+            Self::Released => &[Entry { name: "released", namespaces: Namespaces::All, outage: Outage::LetsPass }],
+        }
+    }
+
     /// The phase in which it is called.
     #[must_use]
     pub const fn phase(self) -> Phase {
         match self {
-            Self::Workload | Self::Scale | Self::Owned | Self::Status => Phase::Validate,
+            Self::Workload | Self::First | Self::Scale | Self::Owned | Self::Status => Phase::Validate,
             Self::Defaults | Self::Released => Phase::Mutate,
         }
     }
@@ -94,6 +166,7 @@ impl Row {
     pub const fn operations(self) -> &'static [&'static str] {
         match self {
             Self::Workload | Self::Owned | Self::Defaults => &["CREATE", "UPDATE"],
+            Self::First => &["CREATE"],
             Self::Scale | Self::Status | Self::Released => &["UPDATE"],
         }
     }
@@ -106,7 +179,7 @@ impl Row {
             Self::Workload => {
                 kinds.chain(UNMARKABLE.iter().map(|kind| (kind.group, kind.resource.to_owned()))).collect()
             }
-            Self::Defaults => kinds.collect(),
+            Self::First | Self::Defaults => kinds.collect(),
             Self::Scale => kinds.map(|(group, resource)| (group, format!("{resource}/scale"))).collect(),
             Self::Status => KINDS
                 .iter()
@@ -130,7 +203,7 @@ impl Row {
     /// and a ReplicaSet is judged by its Deployment's.
     #[must_use]
     pub const fn selects_marked(self) -> bool {
-        matches!(self, Self::Workload | Self::Status | Self::Defaults)
+        matches!(self, Self::Workload | Self::First | Self::Status | Self::Defaults)
     }
 
     /// The conditions of this row, beside the exemptions that all rows share.
@@ -145,6 +218,10 @@ impl Row {
                 },
                 Condition { name: "could-break-a-rule", expression: self.triggers() },
             ],
+            // A rollout must finish without us; the ReplicaSet is judged by its Deployment.
+            Self::First => {
+                vec![Condition { name: "not-behind-a-deployment", expression: format!("!{}", cel::BEHIND_DEPLOYMENT) }]
+            }
             Self::Scale => vec![Condition { name: "scales-above-one", expression: self.triggers() }],
             Self::Owned => vec![
                 Condition { name: "not-written-by-controller", expression: writer },
@@ -184,4 +261,5 @@ fn any(conditions: impl Iterator<Item = String>) -> String {
 }
 
 /// The rows, in the order in which the chart lists them.
-pub const ROWS: [Row; 6] = [Row::Workload, Row::Scale, Row::Owned, Row::Status, Row::Defaults, Row::Released];
+pub const ROWS: [Row; 7] =
+    [Row::Workload, Row::Scale, Row::Owned, Row::First, Row::Status, Row::Defaults, Row::Released];

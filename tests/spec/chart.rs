@@ -81,9 +81,9 @@ pub async fn the_marks_key_has_one_source(lab: &Lab) -> Result<()> {
     let key = "example.com/only-one";
     let render = lab.helm(&["template", &path(&chart()), "--set", &format!("mark.key={key}")]).await?.success()?;
     ensure!(!render.contains(super::case::MARK), "the default key is still in the render");
-    // The process's configuration and the three rows that select marked objects.
+    // The process's configuration and the four rows that select marked objects.
     let named = render.matches(&format!("key: \"{key}\"\n")).count();
-    ensure!(named == 4, "expected the key in one configuration and three selectors, found it {named} times");
+    ensure!(named == 5, "expected the key in one configuration and four selectors, found it {named} times");
     ensure!(render.contains(&format!("labels[?'{key}']")), "the conditions do not name the key");
     Ok(())
 }
@@ -120,9 +120,10 @@ pub async fn rights_are_the_least(lab: &Lab) -> Result<()> {
         ]
         .map(str::to_owned),
     );
-    for (kind, rows) in
-        [("validating", &["workload", "scale", "owned", "status"][..]), ("mutating", &["defaults", "released"][..])]
-    {
+    for (kind, rows) in [
+        ("validating", &["workload", "scale", "owned", "first", "status"][..]),
+        ("mutating", &["defaults", "released"][..]),
+    ] {
         for row in rows {
             expected.insert(format!(
                 "{kind}webhookconfigurations.admissionregistration.k8s.io [] [{RELEASE}-{row}] [get patch]"

@@ -9,7 +9,7 @@ use singleton_guard::policy::mark::MarkKey;
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::rules::RULES;
 use singleton_guard::policy::violation::{Annotation, Violation};
-use singleton_guard::policy::webhook::{ROWS, Row};
+use singleton_guard::policy::webhook::{Entry, Namespaces, Outage, ROWS, Row};
 
 use super::snapshot;
 
@@ -59,13 +59,26 @@ pub fn rule_table(root: &Path) -> Result<(), String> {
 pub fn webhook_table(root: &Path) -> Result<(), String> {
     let mut table = "| webhook | what it does | while no replica answers |\n|---|---|---|\n".to_owned();
     for row in ROWS {
-        let outage = match row.phase() {
-            Phase::Validate => "refuses what it is asked about",
-            Phase::Mutate => "fills in nothing",
-        };
-        let _ = writeln!(table, "| `{}.singleton-guard.io` | {} | {outage} |", row.name(), row.purpose());
+        let entries = row.entries();
+        let names: Vec<_> = entries.iter().map(|entry| format!("`{}`", entry.full_name())).collect();
+        let outages: Vec<_> = entries.iter().map(|entry| outage(row, *entry)).collect();
+        let _ = writeln!(table, "| {} | {} | {} |", names.join(", "), row.purpose(), outages.join("; "));
     }
     snapshot::section(root, "README.md", "webhooks", &table)
+}
+
+fn outage(row: Row, entry: Entry) -> String {
+    let does = match (row.phase(), entry.outage) {
+        (Phase::Mutate, _) => "fills in nothing",
+        (Phase::Validate, Outage::Refuses) => "refuses what it is asked about",
+        (Phase::Validate, Outage::LetsPass) => "lets everything pass",
+    };
+    let place = match entry.namespaces {
+        Namespaces::All => "",
+        Namespaces::WithSingletons => " in namespaces that hold singletons",
+        Namespaces::WithoutSingletons => " in namespaces that hold none",
+    };
+    format!("{does}{place}")
 }
 
 /// Every sentence a person may read, in one file.
@@ -133,19 +146,10 @@ fn typical_kind(violation: &Violation) -> &'static str {
 }
 
 fn template(row: Row) -> String {
-    let (kind, path, policy, timeout, reinvocation) = match row.phase() {
-        Phase::Validate => (
-            "Validating",
-            "/validate",
-            "{{ include \"singleton-guard.webhook.failurePolicy\" . }}",
-            "{{ include \"singleton-guard.webhook.timeoutSeconds\" . }}",
-            "",
-        ),
-        // Completing an object is a service, not the guard: nobody waits for it, and the validating side judges what
-        // is there without it.
-        Phase::Mutate => ("Mutating", "/mutate", "Ignore", "1", "    reinvocationPolicy: IfNeeded\n"),
+    let kind = match row.phase() {
+        Phase::Validate => "Validating",
+        Phase::Mutate => "Mutating",
     };
-    let name = row.name();
     let mut yaml = format!(
         r#"{{{{- /* Generated from the registries in src/policy: `UPDATE=1 cargo test` rewrites it. */ -}}}}
 {{{{- $mark := include "singleton-guard.markKey" . -}}}}
@@ -161,7 +165,35 @@ metadata:
   {{{{- end }}}}
 webhooks:
   # {purpose}
-  - name: {name}.singleton-guard.io
+"#,
+        name = row.name(),
+        purpose = row.purpose(),
+    );
+    for entry in row.entries() {
+        yaml.push_str(&webhook(row, *entry));
+    }
+    yaml
+}
+
+/// One entry of a row's template.
+fn webhook(row: Row, entry: Entry) -> String {
+    let (path, timeout, reinvocation) = match row.phase() {
+        Phase::Validate => ("/validate", "{{ include \"singleton-guard.webhook.timeoutSeconds\" . }}", ""),
+        Phase::Mutate => ("/mutate", "1", "    reinvocationPolicy: IfNeeded\n"),
+    };
+    let policy = match entry.outage {
+        Outage::Refuses => "{{ include \"singleton-guard.webhook.failurePolicy\" . }}",
+        Outage::LetsPass => "Ignore",
+    };
+    let mut yaml = match entry.namespaces {
+        Namespaces::All => "",
+        Namespaces::WithSingletons => "  # in the namespaces that hold singletons, once the process has said which\n",
+        Namespaces::WithoutSingletons => "  # in the namespaces that hold none, once the process has said which\n",
+    }
+    .to_owned();
+    let _ = write!(
+        yaml,
+        r#"  - name: {name}
     clientConfig:
       {{{{- include "singleton-guard.webhook.clientConfig" (dict "root" $ "path" "{path}") | nindent 6 }}}}
     admissionReviewVersions: [v1]
@@ -171,7 +203,7 @@ webhooks:
     matchPolicy: Equivalent
 {reinvocation}    rules:
 "#,
-        purpose = row.purpose(),
+        name = entry.full_name(),
     );
     for watched in row.watched() {
         let _ = writeln!(

@@ -10,6 +10,6 @@
 
 {{- /* The rows: one webhook configuration object each, by phase. */ -}}
 {{- define "singleton-guard.webhook.rows" -}}
-validating: [workload, scale, owned, status]
+validating: [workload, scale, owned, first, status]
 mutating: [defaults, released]
 {{- end -}}

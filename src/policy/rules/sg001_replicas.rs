@@ -69,7 +69,7 @@ fn trigger(row: Row) -> Option<String> {
             create = cel::CREATE,
             controller_differs = cel::CONTROLLER_DIFFERS,
         )),
-        Row::Status | Row::Defaults | Row::Released => None,
+        Row::First | Row::Status | Row::Defaults | Row::Released => None,
     }
 }
 

@@ -48,6 +48,6 @@ fn trigger(row: Row) -> Option<String> {
         Row::Workload => Some(format!("{} && {} && !{}", cel::UPDATE, cel::WAS_MARKED, cel::IS_MARKED)),
         Row::Status => Some(format!("{} != {}", cel::MARK, cel::OLD_MARK)),
         Row::Owned => Some(format!("{} && {}", cel::UPDATE, cel::CONTROLLER_DIFFERS)),
-        Row::Scale | Row::Defaults | Row::Released => None,
+        Row::First | Row::Scale | Row::Defaults | Row::Released => None,
     }
 }
