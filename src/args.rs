@@ -37,7 +37,7 @@ pub struct Serve {
     /// Port of /livez, /readyz and /metrics (HTTP).
     #[arg(long, default_value_t = 8080)]
     pub operations_port: u16,
-    /// File with a `GuardConfiguration` (YAML). Without it the defaults apply.
+    /// File with a `GuardConfiguration` (YAML), which is read again when it changes. Without it the defaults apply.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Namespace of the Secret and of the Service.
@@ -46,6 +46,9 @@ pub struct Serve {
     /// Name of this replica, for Events.
     #[arg(long, env = "POD_NAME", value_name = "NAME")]
     pub instance: Option<String>,
+    /// Uid of this replica's Pod: Events about it are found by that.
+    #[arg(long, env = "POD_UID", value_name = "UID")]
+    pub pod_uid: Option<String>,
     /// Service through which the API server calls: the certificate carries its names.
     #[arg(long, value_name = "NAME", required_unless_present = "certificate_directory")]
     pub service: Option<String>,
@@ -70,7 +73,7 @@ pub struct Serve {
     /// How log lines look.
     #[arg(long, value_enum, default_value_t = Format::Json)]
     pub log_format: Format,
-    /// What is logged: error, warn, info, debug or trace.
+    /// What is logged, unless log.level of the configuration says otherwise: error, warn, info, debug or trace.
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: String,
     /// Seconds to go on answering after SIGTERM, until no API server sends anything here any more.

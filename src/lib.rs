@@ -25,6 +25,8 @@
 //! * `run` builds everything once and starts the named tasks; `args` and `telemetry` are what they say.
 //! * `server` terminates TLS, reads bodies, keeps deadlines and drains.
 //! * `cluster` answers a look-up: the only thing a request ever waits for.
+//! * `configuration` reads the file, again whenever it changes; everybody else sees the settings in force.
+//! * `events` says things in `events.k8s.io`.
 //! * `certs` makes, stores, publishes and serves certificates.
 //! * `companions` gives singletons the Service and the budget that [`policy::companions`] plans.
 //!
@@ -40,7 +42,7 @@
 //! | a decision always exists: neither a panic nor an unreadable body leaves a request without an answer in words | `tests/server`, the properties on arbitrary bytes |
 //! | at most one question per request, and only if its answer matters | the types of [`policy::Step`]; `asks` in the cases |
 //! | an answer carries the uid of its review, a validating one never a patch | [`review::write`]; the cases |
-//! | no side effects: a review changes nothing but its answer | the architecture test: only `certs` and `companions` write to the API server |
+//! | no side effects: a review changes nothing but its answer | the architecture test: only `certs`, `companions` and `events` write to the API server |
 //! | no `unwrap`, indexing or `as` on input | the lints in `Cargo.toml` |
 
 #[cfg(feature = "server")]
@@ -50,6 +52,10 @@ pub mod certs;
 pub mod cluster;
 #[cfg(feature = "server")]
 pub mod companions;
+#[cfg(feature = "server")]
+pub mod configuration;
+#[cfg(feature = "server")]
+pub mod events;
 pub mod policy;
 pub mod review;
 #[cfg(feature = "server")]

@@ -1,9 +1,7 @@
 //! Puts the process together: builds everything once, starts the tasks that must not end, and ends in good order.
 
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +20,10 @@ use crate::certs::upkeep::{Own, Source, Upkeep};
 use crate::certs::{Configuration, ConfigurationKind, Directory, SecretRef, provider};
 use crate::cluster::{ApiServer, ConnectError, Gate, connect};
 use crate::companions::Controller;
+use crate::configuration::{self, ConfigurationError, Own as OwnPod, Reload};
+use crate::events::{Regarding, Voice};
 use crate::server::{Guard, Limits, Readiness, Server, operations, router, tls_config};
-use crate::settings::{GuardConfiguration, Settings, SettingsError};
+use crate::settings::Settings;
 use crate::telemetry::log::{self, LevelError};
 use crate::telemetry::metrics::Metrics;
 
@@ -32,28 +32,35 @@ use crate::telemetry::metrics::Metrics;
 /// # Errors
 /// [`RunError`]: something given is wrong, or a task that must not end has ended.
 pub fn serve(arguments: &Serve) -> Result<(), RunError> {
-    log::start(arguments.log_format, &arguments.log_level)?;
-    let settings = arguments.config.as_deref().map_or_else(|| Ok(Settings::default()), read_settings)?;
+    let level = log::start(arguments.log_format, &arguments.log_level)?;
+    let metrics = Metrics::new();
+    let reload = match &arguments.config {
+        Some(path) => {
+            let (bytes, settings) = configuration::read(path)?;
+            Some(Reload::new(path.clone(), bytes, settings, level, metrics.clone()))
+        }
+        None => None,
+    };
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|cause| RunError::System { what: "cannot start threads", cause })?;
-    runtime.block_on(run(arguments, settings))
+    runtime.block_on(run(arguments, reload, metrics))
 }
 
-async fn run(arguments: &Serve, settings: Settings) -> Result<(), RunError> {
+async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Result<(), RunError> {
     let mut signals = Signals::new()?;
-    let (readiness, metrics, limits) = (Readiness::default(), Metrics::new(), Limits::default());
+    let (readiness, limits) = (Readiness::default(), Limits::default());
     let (provider, serving) = (provider(), Arc::new(Serving::default()));
     let client = connect(arguments.kubeconfig.as_deref()).await?;
 
     let source = source(arguments, &client)?;
     let upkeep = Upkeep::new(source, Arc::clone(&serving), Arc::clone(&provider), metrics.clone(), &readiness);
     let tls = Arc::new(tls_config(provider, serving)?);
-    let companions = settings.companions.enabled.then(|| {
-        let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
-        Controller::new(client.clone(), settings.clone(), metrics.clone(), instance)
-    });
+    let settings = reload.as_ref().map_or_else(|| Settings::default().into(), Reload::current);
+    let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
+    let reload = reload.map(|reload| reload.telling(own_pod(arguments, &client)));
+    let companions = Controller::new(client.clone(), settings.clone(), metrics.clone(), instance);
     let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone());
     let webhook = router(guard, readiness.clone(), limits);
     let listener = listen(arguments, "port", arguments.port).await?;
@@ -65,8 +72,9 @@ async fn run(arguments: &Serve, settings: Settings) -> Result<(), RunError> {
     let mut tasks = Tasks::default();
     tasks.start("operations", operations::serve(listener, probes));
     tasks.start("certificate", upkeep.run());
-    if let Some(companions) = companions {
-        tasks.start("companions", companions.run());
+    tasks.start("companions", companions.run());
+    if let Some(reload) = reload {
+        tasks.start("configuration", reload.run());
     }
     tasks.start(
         "webhook",
@@ -98,32 +106,9 @@ pub enum RunError {
     /// The log level.
     #[error(transparent)]
     Level(#[from] LevelError),
-    /// The configuration file cannot be read.
-    #[error("--config {path}: cannot read it: {cause}")]
-    ConfigurationFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        cause: io::Error,
-    },
-    /// The configuration file is not YAML, or has a field that does not exist.
-    #[error("--config {path}: {cause}")]
-    ConfigurationSyntax {
-        /// The file.
-        path: PathBuf,
-        /// Where and what.
-        cause: String,
-    },
-    /// A field of the configuration has a value that is not possible.
-    #[error("--config {path}: {cause}")]
-    Configuration {
-        /// The file.
-        path: PathBuf,
-        /// Which field, and what would be right.
-        #[source]
-        cause: SettingsError,
-    },
+    /// The configuration file.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
     /// A flag that is needed is missing.
     #[error("--{0} is missing: it is needed unless --certificate-directory is given")]
     Missing(&'static str),
@@ -158,17 +143,13 @@ pub enum RunError {
     TaskEnded(&'static str),
 }
 
-fn read_settings(path: &Path) -> Result<Settings, RunError> {
-    let path = path.to_owned();
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(cause) => return Err(RunError::ConfigurationFile { path, cause }),
-    };
-    let configuration: GuardConfiguration = match serde_saphyr::from_str(&text) {
-        Ok(configuration) => configuration,
-        Err(error) => return Err(RunError::ConfigurationSyntax { path, cause: error.to_string() }),
-    };
-    Settings::try_from(configuration).map_err(|cause| RunError::Configuration { path, cause })
+/// What we are, and say about ourselves; nothing outside of a Pod.
+fn own_pod(arguments: &Serve, client: &Client) -> Option<OwnPod> {
+    let (namespace, name) = (arguments.namespace.clone()?, arguments.instance.clone()?);
+    let uid = arguments.pod_uid.clone().unwrap_or_default();
+    let pod = Regarding { group: "", kind: "Pod", namespace, name: name.clone(), uid };
+    let voice = Voice::new(client.clone(), "singleton-guard.io/configuration", "ReadConfiguration", name);
+    Some(OwnPod { pod, voice })
 }
 
 fn source(arguments: &Serve, client: &Client) -> Result<Source, RunError> {

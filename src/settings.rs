@@ -1,31 +1,48 @@
 //! The validated configuration, as plain data. Where the file lies and when it is read again is the shell's business.
 //!
-//! A field that is not known is an error that names it: a setting that is silently ignored is worse than none.
+//! Each value is checked where it is read, so that whoever reads the file can say at which line and in which field it is
+//! wrong. A field that is not known is an error that names it: a setting that is silently ignored is worse than none.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::policy::companions::{self, wish::Disruption};
-use crate::policy::mark::{DEFAULT_KEY, MarkKey, is_dns_label};
+use serde::de::{Deserialize, Deserializer, Error};
 
-/// The configuration file as it is written: `apiVersion: singleton-guard.io/v1`, `kind: GuardConfiguration`.
+use crate::policy::companions::{self, wish::Disruption};
+use crate::policy::mark::{MarkKey, is_dns_label};
+
+/// The configuration file as it is written.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct GuardConfiguration {
-    api_version: String,
-    kind: String,
+    api_version: ApiVersion,
+    kind: Kind,
     #[serde(default)]
     mark: MarkConfiguration,
     #[serde(default = "default_exempt_namespaces")]
-    exempt_namespaces: Vec<String>,
+    exempt_namespaces: Vec<Namespace>,
     #[serde(default)]
     companions: CompanionsConfiguration,
+    #[serde(default)]
+    log: LogConfiguration,
 }
 
-#[derive(Debug, Clone, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+enum ApiVersion {
+    #[serde(rename = "singleton-guard.io/v1")]
+    V1,
+}
+
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+enum Kind {
+    GuardConfiguration,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 struct MarkConfiguration {
-    key: String,
+    #[serde(deserialize_with = "mark_key")]
+    key: MarkKey,
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -34,28 +51,48 @@ struct CompanionsConfiguration {
     enabled: bool,
     headless_service: bool,
     disruption: Disruption,
-    consent_window_max: String,
+    #[serde(deserialize_with = "window")]
+    consent_window_max: Duration,
 }
 
-/// What the policy needs to know beside the request.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+struct LogConfiguration {
+    level: Option<LogLevel>,
+}
+
+/// What the process needs to know beside the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The label key of the mark.
     pub mark: MarkKey,
     /// What workloads without annotations get beside the guard.
     pub companions: companions::Defaults,
-    exempt_namespaces: BTreeSet<String>,
+    /// What is logged; `None` leaves it to the command line.
+    pub log_level: Option<LogLevel>,
+    exempt_namespaces: BTreeSet<Namespace>,
 }
 
-/// What is wrong with a configuration.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {problem}")]
-pub struct SettingsError {
-    /// Path of the field, as in `mark.key`.
-    pub field: String,
-    /// What is wrong with it, and what would be right.
-    pub problem: String,
+/// The least severe line that is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What somebody has to look at.
+    Error,
+    /// What may become so.
+    Warn,
+    /// Denials, releases, and what the process does.
+    Info,
+    /// For finding a fault.
+    Debug,
+    /// Everything.
+    Trace,
 }
+
+/// The name of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(try_from = "String")]
+struct Namespace(String);
 
 impl Settings {
     /// Whether no request in this namespace is judged.
@@ -70,57 +107,57 @@ impl Default for Settings {
         Self {
             mark: MarkKey::default(),
             companions: companions::Defaults::default(),
+            log_level: None,
             exempt_namespaces: default_exempt_namespaces().into_iter().collect(),
         }
     }
 }
 
-impl TryFrom<GuardConfiguration> for Settings {
-    type Error = SettingsError;
-
-    fn try_from(configuration: GuardConfiguration) -> Result<Self, SettingsError> {
-        let wrong = |field: &str, problem: String| Err(SettingsError { field: field.to_owned(), problem });
-        if configuration.api_version != API_VERSION {
-            return wrong("apiVersion", format!("is {:?}, must be {API_VERSION:?}", configuration.api_version));
-        }
-        if configuration.kind != KIND {
-            return wrong("kind", format!("is {:?}, must be {KIND:?}", configuration.kind));
-        }
-        let mark = match MarkKey::parse(&configuration.mark.key) {
-            Ok(mark) => mark,
-            Err(problem) => {
-                return wrong("mark.key", format!("{:?} is not a label key: {problem}", configuration.mark.key));
-            }
-        };
-        for (index, namespace) in configuration.exempt_namespaces.iter().enumerate() {
-            if !is_dns_label(namespace) {
-                return wrong(
-                    &format!("exemptNamespaces[{index}]"),
-                    format!(
-                        "{namespace:?} is not the name of a namespace: lowercase letters, digits and '-' only, at most 63; patterns are not supported"
-                    ),
-                );
-            }
-        }
-        let CompanionsConfiguration { enabled, headless_service, disruption, consent_window_max } =
-            configuration.companions;
-        let Some(consent_window_max) = window(&consent_window_max) else {
-            return wrong(
-                "companions.consentWindowMax",
-                format!(
-                    "{consent_window_max:?} is not a time between 1 minute and {} hours: right is a number with m or h, as in \"24h\"",
-                    WINDOW_MAX.as_secs() / 3600
-                ),
-            );
-        };
+impl From<GuardConfiguration> for Settings {
+    fn from(configuration: GuardConfiguration) -> Self {
+        let GuardConfiguration {
+            api_version: ApiVersion::V1,
+            kind: Kind::GuardConfiguration,
+            mark: MarkConfiguration { key: mark },
+            exempt_namespaces,
+            companions: CompanionsConfiguration { enabled, headless_service, disruption, consent_window_max },
+            log: LogConfiguration { level: log_level },
+        } = configuration;
         let companions = companions::Defaults { enabled, headless_service, disruption, consent_window_max };
-        Ok(Self { mark, companions, exempt_namespaces: configuration.exempt_namespaces.into_iter().collect() })
+        Self { mark, companions, log_level, exempt_namespaces: exempt_namespaces.into_iter().collect() }
     }
 }
 
-impl Default for MarkConfiguration {
-    fn default() -> Self {
-        Self { key: DEFAULT_KEY.to_owned() }
+impl LogLevel {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl TryFrom<String> for Namespace {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        if is_dns_label(&name) {
+            return Ok(Self(name));
+        }
+        Err(format!(
+            "{name:?} is not the name of a namespace: lowercase letters, digits and '-' only, at most 63; patterns are not supported"
+        ))
+    }
+}
+
+impl std::borrow::Borrow<str> for Namespace {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -128,13 +165,27 @@ impl Default for CompanionsConfiguration {
     fn default() -> Self {
         let companions::Defaults { enabled, headless_service, disruption, consent_window_max } =
             companions::Defaults::default();
-        let consent_window_max = format!("{}m", consent_window_max.as_secs() / 60);
         Self { enabled, headless_service, disruption, consent_window_max }
     }
 }
 
+fn mark_key<'de, D: Deserializer<'de>>(value: D) -> Result<MarkKey, D::Error> {
+    let key = String::deserialize(value)?;
+    MarkKey::parse(&key).map_err(|problem| Error::custom(format!("{key:?} is not a label key: {problem}")))
+}
+
+fn window<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(value)?;
+    parse_window(&text).ok_or_else(|| {
+        Error::custom(format!(
+            "{text:?} is not a time between 1 minute and {} hours: right is a number with m or h, as in \"24h\"",
+            WINDOW_MAX.as_secs() / 3600
+        ))
+    })
+}
+
 /// A number of minutes or hours, as Go and Helm users write it.
-fn window(text: &str) -> Option<Duration> {
+fn parse_window(text: &str) -> Option<Duration> {
     let (number, minutes) = match (text.strip_suffix('m'), text.strip_suffix('h')) {
         (Some(number), _) => (number, 1),
         (_, Some(number)) => (number, 60),
@@ -147,11 +198,9 @@ fn window(text: &str) -> Option<Duration> {
 }
 
 /// The control plane's own namespace: what runs there must not depend on us.
-fn default_exempt_namespaces() -> Vec<String> {
-    vec!["kube-system".to_owned()]
+fn default_exempt_namespaces() -> Vec<Namespace> {
+    vec![Namespace("kube-system".to_owned())]
 }
 
-const API_VERSION: &str = "singleton-guard.io/v1";
 /// Consent that lasts for longer than a month has been forgotten.
 const WINDOW_MAX: Duration = Duration::from_secs(31 * 24 * 60 * 60);
-const KIND: &str = "GuardConfiguration";

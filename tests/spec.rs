@@ -27,6 +27,7 @@ mod spec {
     pub mod companions_place;
     pub mod companions_plan;
     pub mod companions_selectors;
+    pub mod configuration;
     pub mod generated;
     pub mod https;
     pub mod installed;
@@ -57,7 +58,7 @@ use spec::case::{self, Case};
 use spec::installed::Installed;
 use spec::{
     architecture, chart, companions_dns, companions_drain, companions_live, companions_plan, companions_selectors,
-    generated, left_out, live, outage, properties, pure, readings, recorded, router, stories,
+    configuration, generated, left_out, live, outage, properties, pure, readings, recorded, router, stories,
 };
 
 type Check = fn(&Path) -> Result<(), String>;
@@ -163,14 +164,15 @@ fn wants_live(arguments: &Arguments) -> bool {
 }
 
 /// What holds for every request.
-const PROPERTIES: [(&str, Property); 13] = [
+const PROPERTIES: [(&str, Property); 14] = [
     ("maxSurge is rounded up", readings::max_surge_is_rounded_up),
     ("the numbering moves only without a Pod", readings::the_numbering_moves_only_without_a_pod),
     ("reviews are read strictly", readings::reviews_are_read_strictly),
     ("only the guarded groups are judged", readings::only_the_guarded_groups_are_judged),
     ("no answer is no consent", readings::no_answer_is_no_consent),
     ("a refusal is a whole Status", readings::a_refusal_is_a_whole_status),
-    ("settings name the wrong field", readings::settings_name_the_wrong_field),
+    ("a wrong configuration names the line, the field and what would be right", configuration::names_what_is_wrong),
+    ("a configuration is read again, and a wrong one changes nothing", configuration::is_read_again),
     ("any bytes are answered", properties::any_bytes_are_answered),
     ("any type at any field is answered", properties::any_type_at_any_field_is_answered),
     ("no sequence of requests takes a singleton past one", properties::no_sequence_passes_one),

@@ -1,10 +1,11 @@
 //! Questions to the cluster: the one thing a request may wait for.
 //!
 //! A decision asks at most once ([`Lookup`]); whoever answers says [`Unknown`] instead of failing. Only metadata is
-//! read, nothing is ever written from here, and nothing is remembered: the answer is as exact as the API server's
-//! own store.
+//! read, and nothing is remembered: the answer is as exact as the API server's own store. Nothing is written from here;
+//! [`call`] is for the rooms that do.
 
 mod api_server;
+pub(crate) mod call;
 mod client;
 mod gate;
 mod metadata;

@@ -10,13 +10,14 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::call::CallError;
 use super::index::{Change, Index, Key, Shelf, concerned_by_workload};
 use super::queue::Queue;
-use super::say::Voice;
 use super::seen::Marked;
 use super::watch::{self, Heard, News};
 use super::work::{Done, Work};
+use crate::cluster::call::CallError;
+use crate::configuration::Current;
+use crate::events::Voice;
 use crate::policy::companions::plan;
 use crate::policy::kind::{KINDS, Kind};
 use crate::settings::Settings;
@@ -25,7 +26,7 @@ use crate::telemetry::metrics::Metrics;
 /// Keeps the companions of all singletons.
 pub struct Controller {
     client: Client,
-    settings: Settings,
+    settings: Current,
     metrics: Metrics,
     voice: Arc<Voice>,
 }
@@ -33,19 +34,40 @@ pub struct Controller {
 impl Controller {
     /// `instance` names this replica in Events.
     #[must_use]
-    pub fn new(client: Client, settings: Settings, metrics: Metrics, instance: String) -> Self {
-        let voice = Arc::new(Voice::new(client.clone(), instance));
-        Self { client, settings, metrics, voice }
+    pub fn new(client: Client, settings: impl Into<Current>, metrics: Metrics, instance: String) -> Self {
+        let voice = Voice::new(client.clone(), "singleton-guard.io/companions", "KeepCompanions", instance);
+        Self { client, settings: settings.into(), metrics, voice: Arc::new(voice) }
     }
 
     /// Never ends.
-    pub async fn run(self) {
+    pub async fn run(mut self) {
+        loop {
+            let settings = self.settings.get();
+            if settings.companions.enabled {
+                self.keep(settings).await;
+            } else {
+                self.settings.changed().await;
+            }
+        }
+    }
+
+    /// Until other things have to be watched, or none.
+    async fn keep(&self, settings: Arc<Settings>) {
         let mut watches = JoinSet::new();
-        let news = watch::start(&self.client, &self.settings.mark, &mut watches);
-        let state = State { index: Index::default(), queue: Queue::default(), memory: HashMap::new() };
-        Loop { controller: self, state, tasks: JoinSet::new(), running: HashMap::new(), rights: HashSet::new() }
-            .run(news)
-            .await;
+        let news = watch::start(&self.client, &settings.mark, &self.metrics, &mut watches);
+        let mut work = Loop {
+            controller: self,
+            settings,
+            state: State { index: Index::default(), queue: Queue::default(), memory: HashMap::new() },
+            tasks: JoinSet::new(),
+            running: HashMap::new(),
+            rights: HashSet::new(),
+        };
+        work.run(news, self.settings.clone()).await;
+        // What was begun is finished: each call has a deadline of its own.
+        while work.tasks.join_next().await.is_some() {}
+        watches.shutdown().await;
+        self.metrics.unwatched();
     }
 }
 
@@ -62,15 +84,16 @@ pub(super) struct Memory {
     /// The uid that it is about.
     pub(super) uid: String,
     /// The states that were said.
-    pub(super) said: Vec<super::say::Saying>,
+    pub(super) said: Vec<crate::events::Saying>,
     /// The revision up to which a Deployment's ReplicaSets are stamped.
     pub(super) stamped: Option<String>,
     /// Whether a window of consent is open.
     pub(super) has_window: bool,
 }
 
-struct Loop {
-    controller: Controller,
+struct Loop<'a> {
+    controller: &'a Controller,
+    settings: Arc<Settings>,
     state: State,
     tasks: JoinSet<Done>,
     running: HashMap<Id, Key>,
@@ -78,8 +101,8 @@ struct Loop {
     rights: HashSet<String>,
 }
 
-impl Loop {
-    async fn run(mut self, mut news: Receiver<News>) {
+impl Loop<'_> {
+    async fn run(&mut self, mut news: Receiver<News>, mut settings: Current) {
         loop {
             let due = self.state.queue.next_at().filter(|_| self.tasks.len() < AT_ONCE && self.state.index.is_synced());
             tokio::select! {
@@ -97,6 +120,11 @@ impl Loop {
                         self.conclude(ended);
                     }
                 }
+                () = settings.changed() => {
+                    if !self.adopt(settings.get()) {
+                        return;
+                    }
+                }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     if let Some(key) = self.state.queue.take() {
                         self.begin(key);
@@ -104,6 +132,19 @@ impl Loop {
                 }
             }
         }
+    }
+
+    /// Works by other settings from now on: everything is planned anew. Says whether that is enough; another mark has to
+    /// be watched for, and who is switched off must not watch.
+    fn adopt(&mut self, settings: Arc<Settings>) -> bool {
+        if settings.mark != self.settings.mark || !settings.companions.enabled {
+            return false;
+        }
+        self.settings = settings;
+        for key in self.state.index.keys() {
+            self.state.queue.add(key, JITTER.mul_f64(fastrand::f64()));
+        }
+        true
     }
 
     fn hear(&mut self, news: News) {
@@ -126,7 +167,7 @@ impl Loop {
                 keys.extend(changes.iter().flat_map(|change| index.concerned_by(change)));
             }
         }
-        for key in keys.into_iter().filter(|key| !self.controller.settings.exempts(&key.namespace)) {
+        for key in keys {
             // Two replicas that hear the same must not always write the same at the same moment.
             queue.add(key, JITTER.mul_f64(fastrand::f64()));
         }
@@ -135,7 +176,11 @@ impl Loop {
     /// Plans for one workload, and starts what the plan says.
     fn begin(&mut self, key: Key) {
         let State { index, queue, memory } = &mut self.state;
-        let Controller { client, settings, metrics, voice } = &self.controller;
+        let (Controller { client, metrics, voice, .. }, settings) = (self.controller, &self.settings);
+        if settings.exempts(&key.namespace) {
+            queue.done(&key);
+            return;
+        }
         let work = if let Some(marked) = index.workload(&key) {
             let remembered = memory.entry(key.clone()).or_default();
             if remembered.uid != marked.workload.uid {

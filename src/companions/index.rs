@@ -137,6 +137,12 @@ impl Index {
         self.workloads.get(position)?.get(&key.namespace, &key.name)
     }
 
+    /// All marked workloads.
+    pub(super) fn keys(&self) -> BTreeSet<Key> {
+        let marked = self.workloads.iter().flat_map(Shelf::all);
+        marked.map(|Marked { workload, .. }| Key::new(workload.kind, &workload.namespace, &workload.name)).collect()
+    }
+
     /// All that a plan for a workload of this namespace reads.
     pub(super) fn around(&self, namespace: &str) -> Surroundings<'_> {
         Surroundings {

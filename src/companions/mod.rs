@@ -4,18 +4,16 @@
 //! ```text
 //! watch  -> index   what there is, reduced to what a plan reads: never whole objects
 //! index  -> queue   which workloads a change concerns
-//! queue  -> policy::companions::plan -> write, stamp     say: Events on the workload
+//! queue  -> policy::companions::plan -> write, stamp, Events on the workload
 //! ```
 //!
 //! It runs in every replica, without a leader: all come to the same plan, and server-side apply with one field manager
 //! makes the second write of the same bytes no write at all. A quiet cluster sees no write. What is not ours is never
 //! touched: each write names the uid and the revision that it was planned for.
 
-mod call;
 mod controller;
 mod index;
 mod queue;
-mod say;
 mod seen;
 mod stamp;
 mod watch;

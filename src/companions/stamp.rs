@@ -13,8 +13,8 @@ use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 
 use super::FIELD_MANAGER;
-use super::call::{APPLY, CallError, call};
 use super::index::Key;
+use crate::cluster::call::{APPLY, CallError, call};
 use crate::policy::companions::{Owner, Workload};
 use crate::policy::mark::{MarkKey, SINGLETON};
 

@@ -15,6 +15,7 @@ use super::seen::{Marked, Seen, SeenBudgetSpec, SeenServiceSpec, WorkloadSpec, W
 use crate::policy::companions::{BudgetSpec, Existing, ServiceSpec};
 use crate::policy::kind::{KINDS, Kind};
 use crate::policy::mark::MarkKey;
+use crate::telemetry::metrics::Metrics;
 
 /// What a watch says about one kind of object.
 #[derive(Debug)]
@@ -42,11 +43,28 @@ pub(super) enum News {
     Budget(Heard<Existing<BudgetSpec>>),
 }
 
+/// Whether the watch of one resource is up to date, for the metric.
+struct Synced {
+    resource: &'static str,
+    metrics: Metrics,
+}
+
+impl Synced {
+    fn set(&self, is_synced: bool) {
+        self.metrics.synced(self.resource, is_synced);
+    }
+}
+
 /// Starts all of them. They end when the set is dropped.
-pub(super) fn start(client: &Client, mark: &MarkKey, tasks: &mut JoinSet<()>) -> mpsc::Receiver<News> {
+pub(super) fn start(
+    client: &Client,
+    mark: &MarkKey,
+    metrics: &Metrics,
+    tasks: &mut JoinSet<()>,
+) -> mpsc::Receiver<News> {
     let (news, heard) = mpsc::channel(WAITING);
     for info in KINDS {
-        let resource = resource(info.group, info.version, info.name, info.resource);
+        let resource = watched(info.group, info.version, info.name, info.resource, metrics);
         let marked = config().labels(mark.as_str());
         let kind = info.kind;
         let reduce = move |seen: Seen<WorkloadSpec, WorkloadStatus>| seen.marked(kind, SystemTime::now());
@@ -54,10 +72,10 @@ pub(super) fn start(client: &Client, mark: &MarkKey, tasks: &mut JoinSet<()>) ->
             News::Workload(kind, heard)
         }));
     }
-    let services = resource("", "v1", "Service", "services");
+    let services = watched("", "v1", "Service", "services", metrics);
     let reduce = Seen::<SeenServiceSpec>::service;
     tasks.spawn(follow(client.clone(), services, config(), news.clone(), reduce, News::Service));
-    let budgets = resource("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets");
+    let budgets = watched("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", metrics);
     let reduce = Seen::<SeenBudgetSpec>::budget;
     tasks.spawn(follow(client.clone(), budgets, config(), news, reduce, News::Budget));
     heard
@@ -66,7 +84,7 @@ pub(super) fn start(client: &Client, mark: &MarkKey, tasks: &mut JoinSet<()>) ->
 /// Follows one kind until nobody listens.
 async fn follow<S, T, V>(
     client: Client,
-    resource: ApiResource,
+    (resource, synced): (ApiResource, Synced),
     config: watcher::Config,
     news: mpsc::Sender<News>,
     reduce: impl Fn(Seen<S, T>) -> V,
@@ -97,9 +115,14 @@ async fn follow<S, T, V>(
                     tracing::warn!(group = resource.group, resource = resource.plural, cause, hint, "cannot watch");
                 }
                 trouble = Some(cause);
+                synced.set(false);
                 continue;
             }
         };
+        // While nothing changes a watch says nothing; after trouble the next list or object shows that it follows again.
+        if matches!(heard, Heard::End | Heard::Set(..)) {
+            synced.set(true);
+        }
         if trouble.is_some() && matches!(heard, Heard::End | Heard::Set(..)) {
             tracing::info!(group = resource.group, resource = resource.plural, "watching again");
             trouble = None;
@@ -121,8 +144,11 @@ fn is_forbidden(error: &watcher::Error) -> bool {
     status.is_forbidden()
 }
 
-fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource {
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+fn watched(group: &str, version: &str, kind: &str, plural: &'static str, metrics: &Metrics) -> (ApiResource, Synced) {
+    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
+    let synced = Synced { resource: plural, metrics: metrics.clone() };
+    synced.set(false);
+    (resource, synced)
 }
 
 /// A connection that is dead without saying so is noticed after this time, and that is how long a user's new budget

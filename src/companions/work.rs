@@ -4,13 +4,13 @@ use kube::Client;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::call::CallError;
 use super::controller::{Memory, is_controlled};
 use super::index::Key;
-use super::say::{About, Saying, Voice};
 use super::seen::Marked;
 use super::stamp::{self, Standing};
 use super::write::{self, Written};
+use crate::cluster::call::CallError;
+use crate::events::{Regarding, Saying, Voice};
 use crate::policy::companions::{BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, released};
 use crate::policy::kind::Kind;
 use crate::policy::mark::MarkKey;
@@ -27,7 +27,7 @@ pub(super) enum Work {
 
 #[derive(Debug)]
 pub(super) struct Keep {
-    about: About,
+    about: Regarding,
     plan: Plan,
     /// The states that were said before.
     said: Vec<Saying>,
@@ -50,12 +50,7 @@ impl Work {
     /// For a marked workload; nothing if there is nothing to write and nothing new to say.
     pub(super) fn keep(marked: &Marked, plan: Plan, memory: &Memory) -> Option<Self> {
         let Marked { workload, replicas, revision, .. } = marked;
-        let about = About {
-            kind: workload.kind,
-            namespace: workload.namespace.clone(),
-            name: workload.name.clone(),
-            uid: workload.uid.clone(),
-        };
+        let about = regarding(workload.kind, &workload.namespace, &workload.name, &workload.uid);
         let mut states: Vec<_> = plan.skipped.iter().map(|(companion, why)| skipped(*companion, why)).collect();
         states.extend(plan.window.and_then(|until| OffsetDateTime::from(until).format(&Rfc3339).ok()).map(|until| {
             Saying {
@@ -118,7 +113,7 @@ impl Keep {
             }
         }
         for state in states.iter().filter(|state| !said.contains(state)) {
-            voice.say(&about, state).await;
+            say(voice, &about, state).await;
         }
         if let Some((deployment, revision)) = stamp {
             match stamp::stamp(client, &deployment, mark).await {
@@ -151,8 +146,7 @@ async fn release(
         Standing::Released(owner) => owner,
         Standing::Other => return Ok(()),
     };
-    let (namespace, name) = (key.namespace.clone(), key.name.clone());
-    let about = About { kind: key.kind(), namespace, name, uid: owner.uid.clone() };
+    let about = regarding(key.kind(), &key.namespace, &key.name, &owner.uid);
     for step in &released(&owner, &budgets.iter().collect::<Vec<_>>()).steps {
         carry_out(client, voice, metrics, &about, step).await?;
     }
@@ -167,7 +161,7 @@ async fn carry_out(
     client: &Client,
     voice: &Voice,
     metrics: &Metrics,
-    about: &About,
+    about: &Regarding,
     step: &Step,
 ) -> Result<Option<Saying>, Failure> {
     let (Step::Apply { companion, name, .. } | Step::Remove { companion, name, .. }) = step;
@@ -180,16 +174,28 @@ async fn carry_out(
     match (written, step) {
         (Written::Created, _) => {
             let note = format!("made {companion} {name}");
-            voice.say(about, &happened("SingletonCompanionCreated", note)).await;
+            say(voice, about, &happened("SingletonCompanionCreated", note)).await;
         }
         (Written::Removed, Step::Remove { why, .. }) => {
             let note = format!("removed {companion} {name}: {why}");
-            voice.say(about, &happened("SingletonCompanionRemoved", note)).await;
+            say(voice, about, &happened("SingletonCompanionRemoved", note)).await;
         }
         (Written::Skipped(why), _) => return Ok(Some(skipped(*companion, &why))),
         (Written::Changed | Written::Overtaken | Written::Removed, _) => {}
     }
     Ok(None)
+}
+
+async fn say(voice: &Voice, about: &Regarding, saying: &Saying) {
+    let Regarding { namespace, name, .. } = about;
+    tracing::info!(namespace, name, reason = saying.reason, note = saying.note, "companions");
+    voice.say(about, saying).await;
+}
+
+fn regarding(kind: Kind, namespace: &str, name: &str, uid: &str) -> Regarding {
+    let info = kind.info();
+    let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
+    Regarding { group: info.group, kind: info.name, namespace, name, uid }
 }
 
 fn skipped(companion: Companion, why: &Why) -> Saying {

@@ -5,7 +5,7 @@ use kube::Client;
 use serde_json::json;
 
 use super::FIELD_MANAGER;
-use super::call::{APPLY, CallError, call};
+use crate::cluster::call::{APPLY, CallError, call};
 use crate::policy::companions::{Companion, Step, Why};
 
 /// What came of a step.

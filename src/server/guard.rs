@@ -9,18 +9,18 @@ use tokio::time::Instant;
 use super::deadline::Deadline;
 use super::unwind::caught;
 use crate::cluster::Cluster;
+use crate::configuration::Current;
 use crate::policy::decision::Decision;
 use crate::policy::request::{Phase, Request};
 use crate::policy::{Step, evaluate};
 use crate::review::{self, Review, Unreadable};
-use crate::settings::Settings;
 use crate::telemetry::log::{self, About};
 use crate::telemetry::metrics::Metrics;
 
 /// The policy with what it needs: its settings and somebody who answers its question.
 #[derive(Debug)]
 pub struct Guard<C> {
-    settings: Settings,
+    settings: Current,
     cluster: C,
     metrics: Metrics,
 }
@@ -28,8 +28,8 @@ pub struct Guard<C> {
 impl<C: Cluster> Guard<C> {
     /// Puts them together.
     #[must_use]
-    pub const fn new(settings: Settings, cluster: C, metrics: Metrics) -> Self {
-        Self { settings, cluster, metrics }
+    pub fn new(settings: impl Into<Current>, cluster: C, metrics: Metrics) -> Self {
+        Self { settings: settings.into(), cluster, metrics }
     }
 
     /// The metrics that the answers are counted in.
@@ -75,11 +75,13 @@ impl<C: Cluster> Guard<C> {
     }
 
     async fn decide(&self, phase: Phase, request: Request<'_>, deadline: Deadline) -> Decision {
-        match evaluate(phase, request, &self.settings, SystemTime::now()) {
+        // Read once: a review is judged, and its question asked, by one version.
+        let settings = self.settings.get();
+        match evaluate(phase, request, &settings, SystemTime::now()) {
             Step::Decided(decision) => decision,
             Step::Ask(lookup, pending) => {
                 let deadline = deadline.lookup(Instant::now());
-                let found = self.cluster.answer(&lookup, &self.settings.mark, deadline).await;
+                let found = self.cluster.answer(&lookup, &settings.mark, deadline).await;
                 self.metrics.asked(&found);
                 pending.resume(found)
             }

@@ -7,12 +7,15 @@ use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, registry, reload};
 
 use crate::policy::decision::Decision;
 use crate::policy::request::{Phase, Request};
 use crate::policy::violation::Code;
+use crate::settings::LogLevel;
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -34,6 +37,16 @@ pub struct LevelError {
     cause: ParseError,
 }
 
+/// The least severe line that is logged, for as long as the process runs.
+///
+/// It is changed by the configuration file alone: whoever may write that has a right that the API server checks. A path on
+/// the operations port would let every Pod of the cluster silence the log, or flood it.
+#[derive(Debug, Clone)]
+pub struct Level {
+    filter: reload::Handle<EnvFilter, Registry>,
+    initial: String,
+}
+
 /// What a line says about a request. Borrows from the body, so nothing is copied for a request without a line.
 #[derive(Debug, Clone)]
 pub struct About<'a> {
@@ -50,24 +63,37 @@ pub struct About<'a> {
     user: Cow<'a, str>,
 }
 
+impl Level {
+    /// From now on this level; `None` is the one that the process was started with.
+    pub fn set(&self, level: Option<LogLevel>) {
+        let level = level.as_ref().map_or(self.initial.as_str(), |level| level.as_str());
+        // Both have been parsed before, and the subscriber lives as long as the process.
+        if let Ok(filter) = EnvFilter::builder().parse(level) {
+            let _reloaded = self.filter.reload(filter);
+        }
+    }
+}
+
 /// Starts logging to standard output. Does nothing if something else logs already.
 ///
 /// A panic becomes a line, too, instead of text on standard error.
 ///
 /// # Errors
 /// [`LevelError`].
-pub fn start(format: Format, level: &str) -> Result<(), LevelError> {
+pub fn start(format: Format, level: &str) -> Result<Level, LevelError> {
     let filter = EnvFilter::builder().parse(level).map_err(|cause| LevelError { level: level.to_owned(), cause })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stdout).with_target(false);
-    let _already_logging = match format {
-        Format::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
-        Format::Text => lines.with_ansi(false).try_init(),
+    let (filter, handle) = reload::Layer::new(filter);
+    let lines = fmt::layer().with_writer(io::stdout).with_target(false);
+    let lines = match format {
+        Format::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+        Format::Text => lines.with_ansi(false).boxed(),
     };
+    let _already_logging = registry().with(filter).with(lines).try_init();
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string);
         tracing::error!(location, cause = %panic_text(panic.payload()), "panic");
     }));
-    Ok(())
+    Ok(Level { filter: handle, initial: level.to_owned() })
 }
 
 /// The words of a panic, where it has any.

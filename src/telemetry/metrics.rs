@@ -38,6 +38,9 @@ pub struct Metrics {
     companion_writes: Family<WriteLabels, Counter>,
     reconciles: Family<LookupLabels, Counter>,
     stamps: Counter,
+    reloads: Family<LookupLabels, Counter>,
+    reload_is_good: Gauge,
+    synced: Family<ResourceLabel, Gauge>,
 }
 
 /// Something counted as under way until it is dropped.
@@ -96,6 +99,14 @@ impl Metrics {
                 "ReplicaSets that were given the mark of their Deployment",
                 Counter::default(),
             ),
+            reloads: add(own, "config_reloads", "Changed configuration files read, by outcome", Family::default()),
+            reload_is_good: add(
+                own,
+                "config_last_reload_successful",
+                "1 if the configuration file as it is now is in force, else 0",
+                Gauge::default(),
+            ),
+            synced: add(own, "cache_synced", "1 if the watch of a resource is up to date, else 0", Family::default()),
             registry: Arc::new(root),
         }
     }
@@ -186,6 +197,31 @@ impl Metrics {
     /// ReplicaSets were stamped.
     pub fn stamped(&self, count: usize) {
         self.stamps.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    /// The configuration file was read again, or was wrong.
+    pub fn reloaded(&self, is_good: bool) {
+        let result = if is_good { "success" } else { "failure" };
+        self.reloads.get_or_create(&LookupLabels { result }).inc();
+        self.reload_is_good(is_good);
+    }
+
+    /// Whether the configuration file as it is now is in force.
+    pub fn reload_is_good(&self, is_good: bool) {
+        self.reload_is_good.set(is_good.into());
+    }
+
+    /// Whether a watch is up to date.
+    pub fn synced(&self, resource: &'static str, is_synced: bool) {
+        self.synced.get_or_create(&ResourceLabel { resource }).set(is_synced.into());
+    }
+
+    /// Nothing is watched any more.
+    pub fn unwatched(&self) {
+        self.synced.clear();
+        self.singletons.clear();
+        self.above_one.clear();
+        self.consent_windows.set(0);
     }
 
     /// Everything in the `OpenMetrics` text format.

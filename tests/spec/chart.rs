@@ -153,7 +153,7 @@ pub async fn an_upgrade_keeps_the_certificate(lab: &Lab) -> Result<()> {
             NAMESPACE,
             "--reuse-values",
             "--set",
-            "log.level=debug",
+            "log.format=text",
             "--wait",
             "--timeout",
             "2m",

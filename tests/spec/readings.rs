@@ -1,4 +1,4 @@
-//! What the core makes of what is written: single values, whole reviews, settings. Tables, data in and data out.
+//! What the core makes of what is written: single values, whole reviews. Tables, data in and data out.
 
 use serde_json::{Value, json};
 use singleton_guard::policy::kind::{Kind, Resource};
@@ -6,7 +6,7 @@ use singleton_guard::policy::lookup::{Found, Owner, Unknown};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
-use singleton_guard::settings::{GuardConfiguration, Settings};
+use singleton_guard::settings::Settings;
 
 use super::case::MARK;
 
@@ -147,36 +147,6 @@ pub fn a_refusal_is_a_whole_status() -> Result<(), String> {
         && causes.len() == expected.len()
         && causes.iter().zip(&expected).all(|((reason, field), (code, path))| **reason == *code && **field == *path);
     if whole { Ok(()) } else { Err(status.to_string()) }
-}
-
-/// A configuration that is wrong says in which field, and what would be right.
-pub fn settings_name_the_wrong_field() -> Result<(), String> {
-    let right = json!({"apiVersion": "singleton-guard.io/v1", "kind": "GuardConfiguration"});
-    for (change, says) in [
-        (json!({"apiVersion": "v1"}), "apiVersion"),
-        (json!({"kind": "Configuration"}), "kind"),
-        (json!({"mark": {"key": "Not/A/Key"}}), "mark.key"),
-        (json!({"mark": {"key": ""}}), "mark.key"),
-        (json!({"exemptNamespaces": ["kube-system", "Team_A"]}), "exemptNamespaces[1]"),
-        (json!({"exemptNamespaces": ["team-*"]}), "exemptNamespaces[0]"),
-        (json!({"exemptNamespace": []}), "exemptNamespace"),
-        (json!({"mark": {"label": "a"}}), "label"),
-    ] {
-        let mut text = right.clone();
-        json_patch::merge(&mut text, &change);
-        let error = match serde_json::from_value::<GuardConfiguration>(text).map(Settings::try_from) {
-            Ok(Ok(_)) => return Err(format!("{change} was accepted")),
-            Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
-        };
-        if !error.contains(says) {
-            return Err(format!("{change}: {error}"));
-        }
-    }
-    let settings = serde_json::from_value::<GuardConfiguration>(right).map_err(|error| error.to_string())?;
-    (Settings::try_from(settings) == Ok(Settings::default()))
-        .then_some(())
-        .ok_or_else(|| "the defaults differ".to_owned())
 }
 
 /// An edit of a marked workload.

@@ -66,7 +66,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $reference -}}
 {{- end -}}
 
-{{- /* The file that the process reads. Its checksum is on the Pods, so that a change of it rolls them. */ -}}
+{{- /* The file that the process reads, again whenever it changes. */ -}}
 {{- define "singleton-guard.configuration" -}}
 apiVersion: singleton-guard.io/v1
 kind: GuardConfiguration
@@ -78,4 +78,6 @@ companions:
   headlessService: {{ .Values.companions.headlessService }}
   disruption: {{ .Values.companions.disruption | quote }}
   consentWindowMax: {{ .Values.companions.consentWindowMax | quote }}
+log:
+  level: {{ .Values.log.level | quote }}
 {{- end -}}

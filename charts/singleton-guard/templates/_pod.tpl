@@ -27,7 +27,6 @@ Parts of the Pod that are long enough to hide the rest of it.
 - --certificate-name={{ get (urlParse .) "hostname" }}
 {{- end }}
 - --log-format={{ .Values.log.format }}
-- --log-level={{ .Values.log.level }}
 - --drain-seconds={{ .Values.drainSeconds }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
@@ -47,6 +46,10 @@ Parts of the Pod that are long enough to hide the rest of it.
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
+- name: POD_UID
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.uid
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}

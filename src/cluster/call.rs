@@ -13,16 +13,16 @@ use tokio::time::timeout;
 
 /// An answer of 2xx.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Whether an object was created (201).
-    pub(super) is_created: bool,
+    pub(crate) is_created: bool,
     /// The body.
-    pub(super) body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 /// What went wrong.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum CallError {
+pub(crate) enum CallError {
     /// 404: the object, or its namespace, is not there.
     #[error("it does not exist")]
     NotFound,
@@ -50,7 +50,7 @@ pub(super) enum CallError {
 }
 
 /// Makes the call, with a deadline of its own.
-pub(super) async fn call(
+pub(crate) async fn call(
     client: &Client,
     method: Method,
     path: &str,
@@ -102,6 +102,6 @@ fn sorted(code: StatusCode, body: &[u8]) -> CallError {
 }
 
 /// `application/apply-patch+yaml`; JSON is YAML.
-pub(super) const APPLY: &str = "application/apply-patch+yaml";
+pub(crate) const APPLY: &str = "application/apply-patch+yaml";
 const DEADLINE: Duration = Duration::from_secs(10);
 const BODY_MAX: usize = 4 << 20;

@@ -1,0 +1,7 @@
+//! Events (`events.k8s.io/v1`): what this process has to say where people look first, in `kubectl describe`.
+//!
+//! An Event is never what something depends on: one that cannot be written is a line in the log.
+
+mod voice;
+
+pub use voice::{Regarding, Saying, Voice};

@@ -1,0 +1,195 @@
+//! The configuration file: what is wrong with one is said in full, and a changed one comes into force while the process
+//! runs.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use singleton_guard::configuration::{self, ConfigurationError, Reload};
+use singleton_guard::policy::companions::wish::Disruption;
+use singleton_guard::settings::Settings;
+use singleton_guard::telemetry::log::{self, Format};
+use singleton_guard::telemetry::metrics::Metrics;
+use tracing::level_filters::LevelFilter;
+
+/// A wrong file names the line, the field and what would be right; so at every field and at every level.
+pub fn names_what_is_wrong() -> Result<(), String> {
+    for (text, says) in HEADS {
+        refused(text, says)?;
+    }
+    for (text, says) in FIELDS {
+        refused(&format!("{HEAD}{text}\n"), says)?;
+    }
+    let settings = configuration::parse(HEAD.as_bytes()).map_err(|fault| fault.to_string())?;
+    if settings == Settings::default() { Ok(()) } else { Err("the defaults differ".to_owned()) }
+}
+
+/// A changed file comes into force, the way a kubelet changes it; a wrong one, or none, changes nothing and is counted.
+pub fn is_read_again() -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
+    runtime.block_on(read_again()).map_err(|error| error.to_string())
+}
+
+async fn read_again() -> Result<(), Box<dyn std::error::Error>> {
+    let directory = std::env::temp_dir().join(format!("singleton-guard-configuration-{}", std::process::id()));
+    let _left_behind = std::fs::remove_dir_all(&directory);
+    let path = directory.join("config.yaml");
+    std::fs::create_dir_all(&directory)?;
+    symlink("..data/config.yaml", &path)?;
+    mount(&directory, "one", Some(HEAD))?;
+
+    let metrics = Metrics::new();
+    let level = log::start(Format::Text, "error")?;
+    let (bytes, settings) = configuration::read(&path)?;
+    let mut reload = Reload::new(path.clone(), bytes, settings, level, metrics.clone());
+    let current = reload.current();
+    let blocks = || current.get().companions.disruption == Disruption::Block;
+    let counted = |success: u32, failure: u32, is_good: u32| {
+        let text = metrics.encode(true).unwrap_or_default();
+        let zero = |line: &str| line.ends_with(" 0") && !text.contains(line.trim_end_matches(" 0"));
+        let lines = [
+            format!("singleton_guard_config_reloads_total{{result=\"success\"}} {success}"),
+            format!("singleton_guard_config_reloads_total{{result=\"failure\"}} {failure}"),
+            format!("singleton_guard_config_last_reload_successful {is_good}"),
+        ];
+        let missing = lines.iter().find(|line| !text.contains(&format!("{line}\n")) && !zero(line));
+        missing.map_or(Ok(()), |line| Err(format!("{line} is not in\n{text}")))
+    };
+
+    reload.look().await;
+    counted(0, 0, 1)?;
+    mount(&directory, "two", Some(&format!("{HEAD}companions: {{disruption: block}}\nlog: {{level: debug}}\n")))?;
+    reload.look().await;
+    counted(1, 0, 1)?;
+    assert!(blocks(), "the new file is not in force");
+    assert_eq!(LevelFilter::current(), LevelFilter::DEBUG, "the level is not the file's");
+
+    for wrong in [Some("mark: [\n"), None] {
+        mount(&directory, "three", wrong)?;
+        // Said once, however often it is seen.
+        reload.look().await;
+        reload.look().await;
+        assert!(blocks(), "a wrong file has changed something");
+    }
+    counted(1, 2, 0)?;
+    // Right again, though nothing in it has changed.
+    mount(&directory, "two", Some(&format!("{HEAD}companions: {{disruption: block}}\n")))?;
+    reload.look().await;
+    counted(2, 2, 1)?;
+    assert!(blocks(), "the file as it was is not in force");
+    assert_eq!(LevelFilter::current(), LevelFilter::ERROR, "the level is not that of the command line");
+
+    std::fs::remove_dir_all(&directory)?;
+    let gone = configuration::read(&path).expect_err("a file that does not exist was read");
+    assert!(matches!(gone, ConfigurationError::Read { .. }), "{gone}");
+    Ok(())
+}
+
+/// Brings another version of the file, or none, as a kubelet does.
+fn mount(directory: &Path, version: &str, text: Option<&str>) -> std::io::Result<()> {
+    let (data, next) = (directory.join("..data"), directory.join("..data_tmp"));
+    std::fs::create_dir_all(directory.join(version))?;
+    let file = directory.join(version).join("config.yaml");
+    match text {
+        Some(text) => std::fs::write(file, text)?,
+        None => std::fs::remove_file(file)?,
+    }
+    symlink(version, &next)?;
+    std::fs::rename(next, data)
+}
+
+fn refused(text: &str, says: &str) -> Result<(), String> {
+    match configuration::parse(text.as_bytes()) {
+        Ok(settings) => Err(format!("{text:?} was accepted: {settings:?}")),
+        Err(fault) if fault.to_string() == says => Ok(()),
+        Err(fault) => Err(format!("{text:?}\nexpected {says}\ngot      {fault}")),
+    }
+}
+
+const HEAD: &str = "apiVersion: singleton-guard.io/v1\nkind: GuardConfiguration\n";
+/// Files that are wrong from their beginning.
+const HEADS: [(&str, &str); 8] = [
+    (
+        "",
+        r#"line 1: it is empty; a configuration begins with "apiVersion: singleton-guard.io/v1" and "kind: GuardConfiguration""#,
+    ),
+    ("- a", r#"line 1: must have fields below it, each as "name: value""#),
+    (
+        "kind: GuardConfiguration",
+        r#"line 1: apiVersion is missing; a configuration begins with "apiVersion: singleton-guard.io/v1" and "kind: GuardConfiguration""#,
+    ),
+    (
+        "apiVersion: singleton-guard.io/v1",
+        r#"line 1: kind is missing; a configuration begins with "apiVersion: singleton-guard.io/v1" and "kind: GuardConfiguration""#,
+    ),
+    (
+        "apiVersion: v1\nkind: GuardConfiguration",
+        "line 1: apiVersion: unknown variant `v1`, expected one of singleton-guard.io/v1",
+    ),
+    (
+        "apiVersion: singleton-guard.io/v1\nkind: Configuration",
+        "line 2: kind: unknown variant `Configuration`, expected one of GuardConfiguration",
+    ),
+    (
+        "apiVersion: singleton-guard.io/v1\nkind: GuardConfiguration\n---\nkind: b",
+        "line 4: only single YAML document expected but multiple found",
+    ),
+    (
+        "apiVersion: singleton-guard.io/v1\nkind: GuardConfiguration\nkind: GuardConfiguration",
+        "line 3: duplicate mapping key `kind` is not allowed here",
+    ),
+];
+/// What may follow the beginning, wrong in one field each.
+const FIELDS: [(&str, &str); 19] = [
+    (
+        "exemptNamespace: []",
+        "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, companions, log",
+    ),
+    ("exemptNamespaces: kube-system", "line 3: exemptNamespaces: must be a list, as in [a, b]"),
+    (
+        "exemptNamespaces:\n  - kube-system\n  - Team_A",
+        r#"line 5: exemptNamespaces[1]: "Team_A" is not the name of a namespace: lowercase letters, digits and '-' only, at most 63; patterns are not supported"#,
+    ),
+    (
+        "exemptNamespaces: ['team-*']",
+        r#"line 3: exemptNamespaces[0]: "team-*" is not the name of a namespace: lowercase letters, digits and '-' only, at most 63; patterns are not supported"#,
+    ),
+    ("mark: singleton", r#"line 3: mark: must have fields below it, each as "name: value""#),
+    ("mark:\n  label: a", "line 4: mark.label: unknown field `label`, expected one of key"),
+    (
+        "mark:\n  key: Not/A/Key",
+        r#"line 4: mark.key: "Not/A/Key" is not a label key: the name part must consist of letters, digits, '-', '_' or '.', and begin and end with a letter or digit"#,
+    ),
+    ("mark:\n  key: ''", r#"line 4: mark.key: "" is not a label key: the name part must have 1 to 63 characters"#),
+    ("companions: true", r#"line 3: companions: must have fields below it, each as "name: value""#),
+    (
+        "companions:\n  enable: true",
+        "line 4: companions.enable: unknown field `enable`, expected one of enabled, headlessService, disruption, consentWindowMax",
+    ),
+    ("companions:\n  enabled: maybe", "line 4: companions.enabled: invalid boolean (true or false expected)"),
+    (
+        "companions:\n  headlessService: none",
+        "line 4: companions.headlessService: invalid boolean (true or false expected)",
+    ),
+    (
+        "companions:\n  disruption: never",
+        "line 4: companions.disruption: unknown variant `never`, expected one of allow, block, none",
+    ),
+    (
+        "companions:\n  consentWindowMax: 24",
+        r#"line 4: companions.consentWindowMax: "24" is not a time between 1 minute and 744 hours: right is a number with m or h, as in "24h""#,
+    ),
+    (
+        "companions:\n  consentWindowMax: 0h",
+        r#"line 4: companions.consentWindowMax: "0h" is not a time between 1 minute and 744 hours: right is a number with m or h, as in "24h""#,
+    ),
+    (
+        "companions:\n  consentWindowMax: 745h",
+        r#"line 4: companions.consentWindowMax: "745h" is not a time between 1 minute and 744 hours: right is a number with m or h, as in "24h""#,
+    ),
+    ("log: info", r#"line 3: log: must have fields below it, each as "name: value""#),
+    ("log:\n  levels: info", "line 4: log.levels: unknown field `levels`, expected one of level"),
+    (
+        "log:\n  level: verbose",
+        "line 4: log.level: unknown variant `verbose`, expected one of error, warn, info, debug, trace",
+    ),
+];
