@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::certs::lifetimes;
 use crate::telemetry::log::Format;
 
 /// Keeps marked workloads at one replica, whichever way the request comes.
@@ -58,6 +60,12 @@ pub struct Serve {
     /// Another DNS name or IP address for the certificate, for webhooks that are called by URL. May be repeated.
     #[arg(long, value_name = "NAME")]
     pub certificate_name: Vec<String>,
+    /// How long a certificate of our own is valid: a number with s, m, h or d. It is made anew after two thirds of it.
+    #[arg(long, value_name = "DURATION", default_value = "365d", value_parser = lifetimes::read)]
+    pub certificate_life: Duration,
+    /// How long the authority that signs it is valid, at least four times as long.
+    #[arg(long, value_name = "DURATION", default_value = "3650d", value_parser = lifetimes::read)]
+    pub authority_life: Duration,
     /// `ValidatingWebhookConfiguration` whose caBundle to keep. May be repeated.
     #[arg(long, value_name = "NAME")]
     pub validating_configuration: Vec<String>,

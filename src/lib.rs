@@ -18,7 +18,7 @@
 //! * [`policy`]: the decision. `evaluate` is its whole control flow; [`policy::rules`] holds one file per rule,
 //!   [`policy::violation`] every sentence a user may read, [`policy::kind`] the guarded kinds, [`policy::webhook`] the
 //!   rows of the webhook configuration.
-//! * [`certs::plan`]: whether a certificate is kept or made anew.
+//! * [`certs::plan`]: whether a certificate is kept or made anew, and the steps of a rotation; [`certs::lifetimes`].
 //!
 //! *The shell*, only with the feature `server`, does the IO:
 //!

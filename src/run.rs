@@ -15,9 +15,10 @@ use tokio::time::sleep;
 
 use crate::args::Serve;
 use crate::certs::authority::{canonical, service_names};
+use crate::certs::lifetimes::{Lifetimes, LifetimesError};
 use crate::certs::serving::Serving;
-use crate::certs::upkeep::{Own, Source, Upkeep};
-use crate::certs::{Configuration, ConfigurationKind, Directory, SecretRef, provider};
+use crate::certs::upkeep::{Source, Upkeep};
+use crate::certs::{Configuration, ConfigurationKind, Directory, Own, SecretRef, provider};
 use crate::cluster::{ApiServer, ConnectError, Gate, connect};
 use crate::companions::Controller;
 use crate::configuration::{self, ConfigurationError, Own as OwnPod, Reload};
@@ -112,6 +113,9 @@ pub enum RunError {
     /// A flag that is needed is missing.
     #[error("--{0} is missing: it is needed unless --certificate-directory is given")]
     Missing(&'static str),
+    /// The lifetimes of certificates.
+    #[error(transparent)]
+    Lifetimes(#[from] LifetimesError),
     /// The API server.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -168,6 +172,7 @@ fn source(arguments: &Serve, client: &Client) -> Result<Source, RunError> {
         secret: SecretRef { namespace, name: given(&arguments.certificate_secret, "certificate-secret")? },
         names,
         configurations: validating.chain(mutating).collect(),
+        lifetimes: Lifetimes::new(arguments.authority_life, arguments.certificate_life)?,
     }))
 }
 

@@ -30,3 +30,5 @@ mod lookups;
 mod operations;
 #[path = "server/plan.rs"]
 mod plan;
+#[path = "server/rotation.rs"]
+mod rotation;

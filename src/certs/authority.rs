@@ -1,27 +1,23 @@
-//! Makes an authority and a leaf that it signs. Nothing is stored or served here.
+//! Makes authorities and the leaves that they sign: one function for each step that the plan knows. Nothing is stored,
+//! published or served here.
+//!
+//! P-256: the signature of a handshake costs a fifth of what RSA-2048 costs, and every client verifies it. A leaf is
+//! signed by its authority itself, so the chain is one certificate long.
 
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
 };
+use time::OffsetDateTime;
 
-/// A leaf, its key and its authority, all PEM: the four values of the Secret.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Material {
-    /// `ca.crt`: what the API server trusts.
-    pub authority: String,
-    /// `ca.key`: kept so that another leaf can be signed without a change of trust.
-    pub authority_key: String,
-    /// `tls.crt`: what this process shows.
-    pub leaf: String,
-    /// `tls.key`.
-    pub leaf_key: String,
-}
+use super::lifetimes::Lifetimes;
+use super::material::{Material, Next, Previous};
+use super::plan::{BACKDATED, Facts};
 
-/// The names could not be put into a certificate.
+/// No certificate could be made.
 #[derive(Debug, thiserror::Error)]
 #[error("no certificate could be made for {names:?}: {cause}")]
 pub struct MakeError {
@@ -30,48 +26,113 @@ pub struct MakeError {
     cause: rcgen::Error,
 }
 
-/// Makes both, valid from now.
-///
-/// P-256: the signature of a handshake costs a fifth of what RSA-2048 costs, and every client verifies it. The leaf
-/// is signed by the authority itself, so the chain is one certificate long.
+/// What makes certificates: for these names, from now on, for so long.
+#[derive(Debug, Clone, Copy)]
+pub struct Maker<'a> {
+    /// DNS names and IP addresses that a leaf carries.
+    pub names: &'a [String],
+    /// How long.
+    pub lifetimes: &'a Lifetimes,
+    /// From when on.
+    pub now: SystemTime,
+}
+
+impl Maker<'_> {
+    /// An authority and a leaf of it.
+    ///
+    /// # Errors
+    /// [`MakeError`]: a name is neither a DNS name nor an IP address.
+    pub fn start(&self) -> Result<Material, MakeError> {
+        self.make(|maker| {
+            let (authority, authority_key) = maker.authority()?;
+            let until = maker.now + maker.lifetimes.authority();
+            let (leaf, leaf_key) = maker.leaf(&authority, &authority_key, until)?;
+            Ok(Material { authority, authority_key, leaf, leaf_key, next: None, previous: None })
+        })
+    }
+
+    /// Another leaf of the same authority.
+    ///
+    /// # Errors
+    /// [`MakeError`]: a name is no name, or the authority cannot sign.
+    pub fn renew(&self, material: Material, facts: &Facts) -> Result<Material, MakeError> {
+        self.make(|maker| {
+            let (leaf, leaf_key) = maker.leaf(&material.authority, &material.authority_key, facts.authority.until)?;
+            Ok(Material { leaf, leaf_key, ..material })
+        })
+    }
+
+    /// Another authority, beside the one in use.
+    ///
+    /// # Errors
+    /// [`MakeError`]
+    pub fn announce(&self, material: Material) -> Result<Material, MakeError> {
+        self.make(|maker| {
+            let (authority, authority_key) = maker.authority()?;
+            Ok(Material { next: Some(Next { authority, authority_key }), ..material })
+        })
+    }
+
+    /// A leaf of the announced authority, which takes the place of the one in use. That one stays trusted for a leaf's
+    /// life, and until the leaf it has signed ends.
+    ///
+    /// # Errors
+    /// [`MakeError`]: a name is no name, or the authority cannot sign.
+    pub fn switch(&self, material: Material, facts: &Facts) -> Result<Material, MakeError> {
+        let (Some(next), Some(validity)) = (material.next, facts.next) else {
+            return Ok(Material { next: None, ..material });
+        };
+        self.make(|maker| {
+            let (leaf, leaf_key) = maker.leaf(&next.authority, &next.authority_key, validity.until)?;
+            let until = (maker.now + maker.lifetimes.leaf()).max(facts.leaf.until);
+            let previous = Some(Previous { authority: material.authority, until });
+            let Next { authority, authority_key } = next;
+            Ok(Material { authority, authority_key, leaf, leaf_key, next: None, previous })
+        })
+    }
+
+    fn make(&self, make: impl FnOnce(&Self) -> Result<Material, rcgen::Error>) -> Result<Material, MakeError> {
+        make(self).map_err(|cause| MakeError { names: self.names.to_vec(), cause })
+    }
+
+    /// Certificate and key.
+    fn authority(&self) -> Result<(String, String), rcgen::Error> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let mut authority = CertificateParams::default();
+        authority.not_before = self.begin();
+        authority.not_after = (self.now + self.lifetimes.authority()).into();
+        authority.distinguished_name = named("singleton-guard authority");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        Ok((authority.self_signed(&key)?.pem(), key.serialize_pem()))
+    }
+
+    /// Certificate and key. It never ends after its authority, which ends `until` then.
+    fn leaf(&self, authority: &str, authority_key: &str, until: SystemTime) -> Result<(String, String), rcgen::Error> {
+        let signer = KeyPair::from_pem_and_sign_algo(authority_key, &PKCS_ECDSA_P256_SHA256)?;
+        let issuer = Issuer::from_ca_cert_pem(authority, signer)?;
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let mut leaf = CertificateParams::new(self.names)?;
+        leaf.not_before = self.begin();
+        leaf.not_after = (self.now + self.lifetimes.leaf()).min(until).into();
+        leaf.distinguished_name = named("singleton-guard");
+        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        leaf.use_authority_key_identifier_extension = true;
+        Ok((leaf.signed_by(&key, &issuer)?.pem(), key.serialize_pem()))
+    }
+
+    fn begin(&self) -> OffsetDateTime {
+        self.now.checked_sub(BACKDATED).unwrap_or(self.now).into()
+    }
+}
+
+/// An authority and a leaf with the usual lifetimes, valid from now on.
 ///
 /// # Errors
 /// [`MakeError`]: a name is neither a DNS name nor an IP address.
 pub fn make(names: &[String], now: SystemTime) -> Result<Material, MakeError> {
-    try_make(names, now).map_err(|cause| MakeError { names: names.to_vec(), cause })
-}
-
-fn try_make(names: &[String], now: SystemTime) -> Result<Material, rcgen::Error> {
-    // The clocks of the API servers may be behind ours.
-    let from = now.checked_sub(BACKDATED).unwrap_or(now);
-    let authority_until = now + AUTHORITY_LIFE;
-    let leaf_until = (now + LEAF_LIFE).min(authority_until);
-
-    let authority_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let mut authority = CertificateParams::default();
-    authority.not_before = from.into();
-    authority.not_after = authority_until.into();
-    authority.distinguished_name = named("singleton-guard authority");
-    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let authority_certificate = authority.self_signed(&authority_key)?;
-
-    let leaf_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let mut leaf = CertificateParams::new(names)?;
-    leaf.not_before = from.into();
-    leaf.not_after = leaf_until.into();
-    leaf.distinguished_name = named("singleton-guard");
-    leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    leaf.use_authority_key_identifier_extension = true;
-    let leaf = leaf.signed_by(&leaf_key, &Issuer::from_params(&authority, &authority_key))?;
-
-    Ok(Material {
-        authority: authority_certificate.pem(),
-        authority_key: authority_key.serialize_pem(),
-        leaf: leaf.pem(),
-        leaf_key: leaf_key.serialize_pem(),
-    })
+    Maker { names, lifetimes: &Lifetimes::default(), now }.start()
 }
 
 /// The names under which the API server may call a Service: it sends and verifies `<service>.<namespace>.svc`. The
@@ -97,17 +158,3 @@ fn named(common_name: &str) -> DistinguishedName {
     name.push(DnType::CommonName, common_name);
     name
 }
-
-impl std::fmt::Debug for Material {
-    /// Without the keys.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Material").finish_non_exhaustive()
-    }
-}
-
-const BACKDATED: Duration = Duration::from_secs(HOUR);
-const AUTHORITY_LIFE: Duration = Duration::from_secs(10 * YEAR);
-/// Made new after two thirds of it (`plan`).
-const LEAF_LIFE: Duration = Duration::from_secs(YEAR);
-const HOUR: u64 = 60 * 60;
-const YEAR: u64 = 365 * 24 * HOUR;

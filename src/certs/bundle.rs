@@ -4,6 +4,7 @@
 //! other. Which entries there are is read, never assumed: an older replica serves a newer chart's entries, too.
 
 use std::fmt;
+use std::time::Instant;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
@@ -31,35 +32,70 @@ pub struct Configuration {
     pub name: String,
 }
 
+/// A configuration that trusts what it should.
+pub(super) struct Trusted {
+    /// Counts the changes of the entries, whoever made them.
+    pub(super) generation: Option<i64>,
+    /// Whether it had to be written.
+    pub(super) written: bool,
+}
+
 /// The configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {verb} {configuration}: {}{hint}", words(cause))]
-pub struct BundleError {
-    verb: &'static str,
-    configuration: Configuration,
-    #[source]
-    cause: Box<kube::Error>,
-    hint: &'static str,
+pub enum BundleError {
+    /// The API server does not do it.
+    #[error("cannot {verb} {configuration}: {}{hint}", words(cause))]
+    Api {
+        /// What was wanted.
+        verb: &'static str,
+        /// Of which one.
+        configuration: Configuration,
+        /// Why not.
+        #[source]
+        cause: Box<kube::Error>,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// Too much time has passed.
+    #[error("did not write {configuration}: what was to be trusted was read too long ago")]
+    Late {
+        /// Which one.
+        configuration: Configuration,
+    },
 }
 
 impl Configuration {
-    /// Makes every entry trust this authority (PEM). Says whether something had to be written.
-    pub(super) async fn trust(&self, client: &Client, authority: &str) -> Result<bool, BundleError> {
+    /// Makes every entry trust these authorities (PEM). Says what came of it.
+    ///
+    /// Nothing is written after `fresh`, or over what has changed since it was read: a replica that was stopped in
+    /// between would bring back a trust that others have left behind.
+    pub(super) async fn trust(
+        &self,
+        client: &Client,
+        authorities: &str,
+        fresh: Instant,
+    ) -> Result<Trusted, BundleError> {
         let api = self.api(client);
         let object = api.get(&self.name).await.map_err(|cause| self.error("get", cause))?;
-        let bundle = BASE64_STANDARD.encode(authority);
-        let Some(webhooks) = with_bundle(&object.data, &bundle) else { return Ok(false) };
+        let bundle = BASE64_STANDARD.encode(authorities);
+        let Some(webhooks) = with_bundle(&object.data, &bundle) else {
+            return Ok(Trusted { generation: object.metadata.generation, written: false });
+        };
+        if Instant::now() > fresh {
+            return Err(BundleError::Late { configuration: self.clone() });
+        }
         let resource = self.resource();
         let patch = json!({
             "apiVersion": resource.api_version,
             "kind": resource.kind,
-            "metadata": { "name": self.name },
+            "metadata": { "name": self.name, "resourceVersion": object.metadata.resource_version },
             "webhooks": webhooks,
         });
         // By force: a manager that wrote another bundle here is mistaken, it has not got our key.
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        api.patch(&self.name, &parameters, &Patch::Apply(&patch)).await.map_err(|cause| self.error("patch", cause))?;
-        Ok(true)
+        let patched = api.patch(&self.name, &parameters, &Patch::Apply(&patch)).await;
+        let patched = patched.map_err(|cause| self.error("patch", cause))?;
+        Ok(Trusted { generation: patched.metadata.generation, written: true })
     }
 
     fn api(&self, client: &Client) -> Api<DynamicObject> {
@@ -81,7 +117,7 @@ impl Configuration {
             }
             _ => "",
         };
-        BundleError { verb, configuration: self.clone(), cause: Box::new(cause), hint }
+        BundleError::Api { verb, configuration: self.clone(), cause: Box::new(cause), hint }
     }
 }
 

@@ -15,26 +15,27 @@ use x509_parser::parse_x509_certificate;
 use x509_parser::prelude::X509Certificate;
 use x509_parser::time::ASN1Time;
 
-use super::authority::Material;
-use super::plan::{Facts, Stored};
+use super::material::{Material, Next};
+use super::plan::{Facts, Stored, Validity};
 use super::serving::{Pair, PairError};
 
 /// What this material says about itself.
 #[must_use]
 pub fn read(material: &Material, provider: &CryptoProvider) -> Stored {
     match try_read(material, provider) {
-        Ok(facts) => Stored::Pair(facts),
+        Ok(facts) => Stored::Material(facts),
         Err(cause) => Stored::Garbage { cause },
     }
 }
 
-/// End of validity of a certificate in DER.
+/// From when to when a certificate in DER is valid.
 ///
 /// # Errors
 /// What is wrong with the certificate.
-pub fn until(certificate: &CertificateDer<'_>) -> Result<SystemTime, String> {
+pub fn validity(certificate: &CertificateDer<'_>) -> Result<Validity, String> {
     let (_, certificate) = parse_x509_certificate(certificate).map_err(|error| error.to_string())?;
-    instant(certificate.validity().not_after)
+    let validity = certificate.validity();
+    Ok(Validity { from: instant(validity.not_before)?, until: instant(validity.not_after)? })
 }
 
 fn try_read(material: &Material, provider: &CryptoProvider) -> Result<Facts, String> {
@@ -46,14 +47,19 @@ fn try_read(material: &Material, provider: &CryptoProvider) -> Result<Facts, Str
     let authority_der = first(&material.authority).map_err(|cause| format!("ca.crt: {cause}"))?;
     let leaf_der = first(&material.leaf).map_err(|cause| format!("tls.crt: {cause}"))?;
     let (_, leaf) = parse_x509_certificate(&leaf_der).map_err(|error| format!("tls.crt: {error}"))?;
-    let leaf_from = instant(leaf.validity().not_before)?;
+    let leaf_validity = validity(&leaf_der)?;
+    let signs = |certificate: &str, key: &str| Pair::parse(certificate.as_bytes(), key.as_bytes(), provider).is_ok();
+    // One that cannot sign is as good as none, and is announced anew.
+    let next = material.next.as_ref().filter(|Next { authority, authority_key }| signs(authority, authority_key));
     Ok(Facts {
-        authority_until: until(&authority_der)?,
-        leaf_from,
-        leaf_until: instant(leaf.validity().not_after)?,
+        authority: validity(&authority_der).map_err(|cause| format!("ca.crt: {cause}"))?,
+        signs: signs(&material.authority, &material.authority_key),
+        leaf: leaf_validity,
         names: names(&leaf)?,
         key_matches,
-        signed: is_signed(&leaf_der, authority_der, leaf_from, provider),
+        signed: is_signed(&leaf_der, authority_der, leaf_validity.from, provider),
+        next: next.and_then(|next| validity(&first(&next.authority).ok()?).ok()),
+        previous: material.previous.as_ref().map(|previous| previous.until),
     })
 }
 

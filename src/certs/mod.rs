@@ -1,9 +1,10 @@
 //! The certificate this process serves with, and the trust the API server has in it.
 //!
 //! With nothing given, the process makes its own authority and a leaf, keeps both in one Secret that all replicas
-//! share, and writes the authority into its own webhook configurations. [`plan`] decides, and is pure; the others do.
-//! No private key is ever logged, and no Secret but the one named is ever read.
+//! share, and writes the authority into its own webhook configurations. [`plan`] and [`lifetimes`] decide,
+//! and are pure; the others do. No private key is ever logged, and no Secret but the one named is ever read.
 
+pub mod lifetimes;
 pub mod plan;
 
 #[cfg(feature = "server")]
@@ -14,6 +15,10 @@ mod bundle;
 mod directory;
 #[cfg(feature = "server")]
 pub mod facts;
+#[cfg(feature = "server")]
+pub mod material;
+#[cfg(feature = "server")]
+mod own;
 #[cfg(feature = "server")]
 mod provider;
 #[cfg(feature = "server")]
@@ -27,6 +32,8 @@ pub mod upkeep;
 pub use bundle::{Configuration, ConfigurationKind};
 #[cfg(feature = "server")]
 pub use directory::Directory;
+#[cfg(feature = "server")]
+pub use own::Own;
 #[cfg(feature = "server")]
 pub use provider::provider;
 #[cfg(feature = "server")]

@@ -1,39 +1,27 @@
 //! The loop that keeps the certificate: whatever anybody does to the Secret or to the webhook configurations is put
-//! right within seconds. It uses the wall clock: a machine that slept must not believe that no time has passed.
+//! right within seconds.
+//!
+//! Times of certificates are read from the API server's clock, or from the wall clock where no API server is asked; how
+//! long something has lasted is measured by a clock that only goes forward.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use kube::Client;
 use rustls::crypto::CryptoProvider;
 use time::OffsetDateTime;
 use tokio::time::{sleep, timeout};
 
-use super::authority::{self, MakeError, Material};
-use super::bundle::{BundleError, Configuration};
+use super::authority::MakeError;
+use super::bundle::BundleError;
 use super::directory::{Directory, DirectoryError};
-use super::facts;
-use super::plan::{Plan, Stored, plan};
-use super::secret::{SecretError, SecretRef, Written};
+use super::own::{Memory, Own};
+use super::plan::Reason;
+use super::secret::{SecretError, SecretRef};
 use super::serving::{Pair, PairError, Serving};
 use crate::server::{Condition, Readiness};
 use crate::telemetry::metrics::Metrics;
 
-/// A pair of our own making: stored in a Secret, trusted through webhook configurations.
-#[derive(Clone)]
-pub struct Own {
-    /// The API server.
-    pub client: Client,
-    /// Where it is kept.
-    pub secret: SecretRef,
-    /// DNS names and IP addresses that the leaf carries, in their usual spelling.
-    pub names: Vec<String>,
-    /// Who must trust it.
-    pub configurations: Vec<Configuration>,
-}
-
 /// Where the pair comes from.
-#[derive(Clone)]
 pub enum Source {
     /// This process makes it.
     Own(Own),
@@ -44,15 +32,20 @@ pub enum Source {
 /// Keeps the pair in use right.
 pub struct Upkeep {
     source: Source,
-    serving: Arc<Serving>,
-    provider: Arc<CryptoProvider>,
-    metrics: Metrics,
+    memory: Memory,
+    shown: Shown,
+    readiness: Readiness,
     right: Condition,
     met: bool,
-    /// What was last stored, to be put back if somebody takes it away.
-    held: Option<Material>,
     /// The last thing that went wrong, so that it is said once and not with every attempt.
     trouble: Option<String>,
+}
+
+/// Where a pair is put that is to be used.
+pub(super) struct Shown {
+    serving: Arc<Serving>,
+    pub(super) provider: Arc<CryptoProvider>,
+    metrics: Metrics,
 }
 
 impl Upkeep {
@@ -68,20 +61,23 @@ impl Upkeep {
     ) -> Self {
         Self {
             source,
-            serving,
-            provider,
-            metrics,
+            memory: Memory::default(),
+            shown: Shown { serving, provider, metrics },
+            readiness: readiness.clone(),
             right: readiness.require("certificate"),
             met: false,
-            held: None,
             trouble: None,
         }
     }
 
     /// Never ends.
     pub async fn run(mut self) {
+        let every = match &self.source {
+            Source::Own(own) => own.lifetimes.look(),
+            Source::Given(_) => FILES,
+        };
         loop {
-            let pause = if self.look().await.is_ok() { EVERY } else { AGAIN };
+            let pause = if self.look().await.is_ok() { every } else { every.min(AGAIN) };
             sleep(pause).await;
         }
     }
@@ -116,72 +112,24 @@ impl Upkeep {
     }
 
     async fn pass(&mut self) -> Result<(), Trouble> {
-        match self.source.clone() {
+        match &self.source {
             Source::Given(directory) => {
-                let pair = directory.read(&self.provider).await?;
-                self.serve(&pair).map_err(|cause| directory.rejected(cause).into())
+                let pair = directory.read(&self.shown.provider).await?;
+                self.shown.serve(&pair, SystemTime::now()).map_err(|cause| directory.rejected(cause).into())
             }
-            Source::Own(own) => self.pass_own(&own).await,
+            Source::Own(own) => own.pass(&mut self.memory, &self.shown, self.readiness.is_draining()).await,
         }
     }
+}
 
-    /// A pair that takes the place of another is served only when everybody trusts it.
-    async fn pass_own(&mut self, own: &Own) -> Result<(), Trouble> {
-        let material = own.material(self.held.as_ref(), &self.provider).await?;
-        let pair = Pair::parse(material.leaf.as_bytes(), material.leaf_key.as_bytes(), &self.provider)?;
-        if !self.serving.is_loaded() {
-            self.serve(&pair)?;
-        }
-        // One that cannot be written must not keep the others from being written.
-        let mut result = Ok(());
-        for configuration in &own.configurations {
-            match configuration.trust(&own.client, &material.authority).await {
-                Ok(true) => tracing::info!(%configuration, "wrote caBundle"),
-                Ok(false) => {}
-                Err(error) => result = result.and(Err(error.into())),
-            }
-        }
-        self.held = Some(material);
-        result.and_then(|()| Ok(self.serve(&pair)?))
-    }
-
-    fn serve(&self, pair: &Pair) -> Result<(), PairError> {
-        if self.serving.swap(pair, SystemTime::now())? {
+impl Shown {
+    /// Uses the pair from now on.
+    pub(super) fn serve(&self, pair: &Pair, now: SystemTime) -> Result<(), PairError> {
+        if self.serving.swap(pair, now)? {
             self.metrics.certificate(pair.until());
             tracing::info!(until = %OffsetDateTime::from(pair.until()), "serving with another certificate");
         }
         Ok(())
-    }
-}
-
-impl Own {
-    /// What is stored, if it can be used; else what was stored before, or something new. Whichever replica is first,
-    /// all end with the same.
-    async fn material(&self, held: Option<&Material>, provider: &CryptoProvider) -> Result<Material, Trouble> {
-        for _ in 0..ATTEMPTS {
-            let now = SystemTime::now();
-            let mut snapshot = self.secret.read(&self.client).await?;
-            let reason = match (self.plan(&snapshot.stored(provider), now), snapshot.material.take()) {
-                (Plan::Keep, Some(material)) => return Ok(material),
-                (Plan::Keep, None) => continue,
-                (Plan::Make { reason }, _) => reason,
-            };
-            let held = held.filter(|held| self.plan(&facts::read(held, provider), now) == Plan::Keep);
-            let material = match held {
-                Some(held) => held.clone(),
-                None => authority::make(&self.names, now)?,
-            };
-            if self.secret.write(&self.client, snapshot, &material).await? == Written::Stored {
-                let origin = if held.is_some() { "the one in use" } else { "a new one" };
-                tracing::info!(%reason, origin, secret = %self.secret, "stored a certificate");
-                return Ok(material);
-            }
-        }
-        Err(Trouble::Contended(self.secret.clone()))
-    }
-
-    fn plan(&self, stored: &Stored, now: SystemTime) -> Plan {
-        plan(stored, self.names.iter().map(String::as_str), now)
     }
 }
 
@@ -204,15 +152,25 @@ pub enum Trouble {
     #[error(transparent)]
     Directory(#[from] DirectoryError),
     /// Others were faster every time.
-    #[error("Secret {0} was changed by somebody else {ATTEMPTS} times in a row")]
+    #[error("Secret {0} was changed by somebody else again and again")]
     Contended(SecretRef),
+    /// Somebody has deleted the Secret.
+    #[error("Secret {0} is gone; it is made again in a moment, unless this is the end")]
+    Gone(SecretRef),
+    /// Somebody has taken away what was stored.
+    #[error("Secret {secret}: {reason}; waiting for another replica that remembers more")]
+    Lost {
+        /// Which one.
+        secret: SecretRef,
+        /// What is there.
+        reason: Reason,
+    },
     /// No answer.
     #[error("the API server did not answer within {} s", LOOK.as_secs())]
     Slow,
 }
 
-const EVERY: Duration = Duration::from_secs(10);
+/// How often files are read.
+const FILES: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(10);
-/// Each lost race means that another replica has written, and what it wrote is right for us, too.
-const ATTEMPTS: usize = 5;

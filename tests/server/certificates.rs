@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::{Error, InconsistentKeys};
-use singleton_guard::certs::authority::{Material, make, service_names};
-use singleton_guard::certs::plan::{Plan, Reason, Stored, plan};
+use singleton_guard::certs::authority::{Maker, make, service_names};
+use singleton_guard::certs::lifetimes::Lifetimes;
+use singleton_guard::certs::material::{Material, Next};
+use singleton_guard::certs::plan::{Facts, Plan, Reason, Stored, plan};
 use singleton_guard::certs::serving::{Pair, PairError, Serving};
 use singleton_guard::certs::upkeep::{Source, Upkeep};
 use singleton_guard::certs::{Directory, facts, provider};
@@ -23,34 +25,75 @@ fn parse(material: &Material) -> Result<Pair, PairError> {
     Pair::parse(material.leaf.as_bytes(), material.leaf_key.as_bytes(), &provider())
 }
 
+fn facts_of(material: &Material) -> Facts {
+    match facts::read(material, &provider()) {
+        Stored::Material(facts) => facts,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// One rotation with real certificates, by the plan: each step leads to what makes the next one due, and what is made
+/// is what was planned.
 #[test]
-fn what_is_made_is_kept() {
+fn what_is_made_is_what_the_plan_asked_for() {
     let names = ["guard.test.svc", "10.0.0.7", "::1"].map(str::to_owned);
-    let now = SystemTime::now();
-    let Stored::Pair(facts) = facts::read(&make(&names, now).unwrap(), &provider()) else { panic!("not a pair") };
-    assert!(facts.leaf_until <= facts.authority_until, "the leaf must not outlive its authority");
-    assert!(facts.leaf_from < now && facts.leaf_until > now + YEAR / 2);
-    let stored = Stored::Pair(facts);
-    let names = || names.iter().map(String::as_str);
-    assert_eq!(plan(&stored, names(), now), Plan::Keep);
-    assert_eq!(plan(&stored, names(), now + YEAR / 2), Plan::Keep);
-    assert!(matches!(plan(&stored, names(), now + YEAR), Plan::Make { reason: Reason::Ending(_) }));
-    assert!(matches!(plan(&stored, names(), now - YEAR), Plan::Make { reason: Reason::NotYetValid }));
-    assert!(matches!(plan(&stored, ["other.test.svc"], now), Plan::Make { reason: Reason::NameMissing(_) }));
+    let lifetimes = Lifetimes::default();
+    let start = SystemTime::now();
+    let maker = |now| Maker { names: &names, lifetimes: &lifetimes, now };
+    let plan = |material: &Material, now| {
+        let stored = facts::read(material, &provider());
+        plan(&stored, names.iter().map(String::as_str), &lifetimes, now, Some(YEAR))
+    };
+    let first = maker(start).start().unwrap();
+    assert_eq!(plan(&first, start), Plan::Keep);
+    assert_eq!(plan(&first, start + YEAR / 2), Plan::Keep);
+
+    let now = start + YEAR * 7 / 10;
+    assert!(matches!(plan(&first, now), Plan::Renew(Reason::Ending(_))));
+    let renewed = maker(now).renew(first.clone(), &facts_of(&first)).unwrap();
+    assert!(renewed.bundle() == first.bundle() && renewed.leaf_key != first.leaf_key && facts_of(&renewed).signed);
+    assert_eq!(plan(&renewed, now), Plan::Keep);
+
+    let now = start + 7 * YEAR;
+    let last = maker(now).renew(renewed.clone(), &facts_of(&renewed)).unwrap();
+    assert!(matches!(plan(&last, now), Plan::Announce(Reason::Ending(_))));
+    let announced = maker(now).announce(last.clone()).unwrap();
+    assert!(announced.leaf == last.leaf && announced.bundle().starts_with(&last.bundle()));
+    assert!(announced.bundle().len() > last.bundle().len());
+    assert_eq!(plan(&announced, now), Plan::Switch);
+    let switched = maker(now).switch(announced.clone(), &facts_of(&announced)).unwrap();
+    let facts = facts_of(&switched);
+    assert!(facts.signed && facts.signs && switched.authority != announced.authority);
+    assert_eq!(switched.bundle(), announced.bundle(), "a switch changes nothing for those who verify");
+    assert!(facts.previous.unwrap() >= facts_of(&last).leaf.until);
+    assert_eq!(plan(&switched, now), Plan::Keep);
+    let now = now + YEAR;
+    let renewed = maker(now).renew(switched.clone(), &facts).unwrap();
+    assert_eq!(plan(&renewed, now), Plan::Retire);
+
+    // Near the end of its authority a leaf gets what is left.
+    let late = maker(start + 9 * YEAR + YEAR / 2).renew(first.clone(), &facts_of(&first)).unwrap();
+    assert_eq!(facts_of(&late).leaf.until, facts_of(&first).authority.until);
 }
 
 #[test]
 fn what_was_stored_by_somebody_else_is_recognised() {
     let (ours, theirs) = (material(), material());
-    let now = SystemTime::now();
-    let names = service_names("guard", "test");
-    let reason =
-        |material: &Material| match plan(&facts::read(material, &provider()), names.iter().map(String::as_str), now) {
-            Plan::Make { reason } => reason,
-            Plan::Keep => panic!("kept"),
-        };
-    assert_eq!(reason(&Material { leaf_key: theirs.leaf_key.clone(), ..ours.clone() }), Reason::KeyMismatch);
-    assert_eq!(reason(&Material { authority: theirs.authority, ..ours.clone() }), Reason::NotSigned);
+    let broken = |material: Material| {
+        let facts = facts_of(&material);
+        (facts.key_matches, facts.signed, facts.signs)
+    };
+    assert_eq!(broken(ours.clone()), (true, true, true));
+    assert_eq!(broken(Material { leaf_key: theirs.leaf_key.clone(), ..ours.clone() }), (false, true, true));
+    assert_eq!(broken(Material { authority_key: theirs.authority_key.clone(), ..ours.clone() }), (true, true, false));
+    let (authority, authority_key) = (theirs.authority.clone(), theirs.authority_key.clone());
+    assert_eq!(broken(Material { authority, authority_key, ..ours.clone() }), (true, false, true));
+    // An announced authority that cannot sign is as good as none.
+    let next = |authority_key: &String| {
+        Some(Next { authority: theirs.authority.clone(), authority_key: authority_key.clone() })
+    };
+    assert!(facts_of(&Material { next: next(&theirs.authority_key), ..ours.clone() }).next.is_some());
+    assert!(facts_of(&Material { next: next(&theirs.leaf_key), ..ours.clone() }).next.is_none());
     for garbage in [
         Material { leaf: String::new(), ..ours.clone() },
         Material { leaf: "hello".to_owned(), ..ours.clone() },
@@ -60,7 +103,7 @@ fn what_was_stored_by_somebody_else_is_recognised() {
             ..ours.clone()
         },
     ] {
-        assert!(matches!(reason(&garbage), Reason::Garbage(_)), "{:?}", reason(&garbage));
+        assert!(matches!(facts::read(&garbage, &provider()), Stored::Garbage { .. }));
     }
 }
 
