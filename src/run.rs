@@ -178,7 +178,10 @@ fn source(arguments: &Serve, client: &Client) -> Result<Source, RunError> {
 
 async fn listen(arguments: &Serve, flag: &'static str, port: u16) -> Result<TcpListener, RunError> {
     let address = SocketAddr::new(arguments.bind_address, port);
-    let listener = TcpListener::bind(address).await.map_err(|cause| RunError::Listen { flag, address, cause })?;
+    let failed = |cause| RunError::Listen { flag, address, cause };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    // Port 0 is any free one.
+    let address = listener.local_addr().map_err(failed)?;
     tracing::info!(%address, flag, "listening");
     Ok(listener)
 }

@@ -1,5 +1,5 @@
-//! The companions' controller alone in a cluster: killed at random points, and measured. No webhook is installed here,
-//! so that no other replica helps or hinders; the controllers are processes of the test.
+//! The companions' controller alone in a cluster: where something is wrong, killed at random points, and measured. No
+//! webhook is installed here, so that no other replica helps or hinders; the controllers are processes of the test.
 //!
 //! `FIGURES=1` kills it 200 times instead of 30, and measures a thousand singletons.
 
@@ -23,7 +23,9 @@ mod lab;
 mod spec {
     pub mod api;
     pub mod case;
+    pub mod companions_faults;
     pub mod companions_place;
+    pub mod companions_process;
     pub mod companions_storm;
     pub mod left_out;
     pub mod live;
@@ -37,7 +39,7 @@ use lab::progress::Progress;
 use lab::stage::{self, Reach};
 use lab::{Lab, Options};
 use libtest_mimic::{Arguments, Trial};
-use spec::{companions_storm, left_out};
+use spec::{companions_faults, companions_storm, left_out};
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
@@ -45,7 +47,7 @@ fn main() -> ExitCode {
     // Each disturbs the other, and both are long.
     arguments.test_threads = Some(1);
     if arguments.list {
-        let names = [KILLED, FIGURES].into_iter().map(|name| Trial::test(name, || Ok(()))).collect();
+        let names = STORIES.into_iter().map(|(name, _)| Trial::test(name, || Ok(()))).collect();
         return libtest_mimic::run(&arguments, names).exit_code();
     }
     let progress = Progress::to_stderr();
@@ -70,10 +72,7 @@ fn main() -> ExitCode {
             return libtest_mimic::run(&arguments, vec![trial]).exit_code();
         }
     };
-    let trials = vec![
-        trial(KILLED, &runtime, &lab, |lab| Box::pin(companions_storm::killed(lab))),
-        trial(FIGURES, &runtime, &lab, |lab| Box::pin(companions_storm::figures(lab))),
-    ];
+    let trials = STORIES.into_iter().map(|(name, story)| trial(name, &runtime, &lab, story)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     match Arc::into_inner(lab).map(|lab| runtime.block_on(lab.shutdown())) {
         Some(Err(error)) => {
@@ -91,5 +90,19 @@ fn trial(name: &str, runtime: &Arc<Runtime>, lab: &Arc<Lab>, story: Story) -> Tr
     Trial::test(name, move || runtime.block_on(story(&lab)).map_err(|error| format!("{error:#}").into()))
 }
 
-const KILLED: &str = "a controller that is killed at random points ends where it should";
-const FIGURES: &str = "figures";
+const STORIES: [(&str, Story); 8] = [
+    ("a missing right is said once", |lab| Box::pin(companions_faults::a_missing_right_is_said_once(lab))),
+    ("without a watch nothing is made", |lab| Box::pin(companions_faults::without_a_watch_nothing_is_made(lab))),
+    ("a namespace that goes is left alone", |lab| {
+        Box::pin(companions_faults::a_namespace_that_goes_is_left_alone(lab))
+    }),
+    ("a field that somebody took stays theirs", |lab| {
+        Box::pin(companions_faults::a_field_that_somebody_took_stays_theirs(lab))
+    }),
+    ("a singleton above one is said", |lab| Box::pin(companions_faults::a_singleton_above_one_is_said(lab))),
+    ("switched off it does nothing", |lab| Box::pin(companions_faults::switched_off_it_does_nothing(lab))),
+    ("a controller that is killed at random points ends where it should", |lab| {
+        Box::pin(companions_storm::killed(lab))
+    }),
+    ("figures", |lab| Box::pin(companions_storm::figures(lab))),
+];

@@ -1,36 +1,34 @@
-//! The companions' controller as a process of the test: killed again and again, and measured.
+//! The companions' controller, killed again and again, and measured.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
 
 use super::api;
 use super::case::{MARK, complete};
 use super::companions_place::{KINDS, Place, budget_name, chance, moment, pick};
+use super::companions_process::Process;
 use crate::lab::Lab;
 
 /// A controller that is killed at random points while workloads come and go: the end state is the desired one, and
 /// nothing of a user's was changed.
 pub async fn killed(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
-    let mark = MARK.to_owned();
     let mut chance = chance();
     let theirs = place.make(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "theirs"}, "spec": {"minAvailable": 0, "selector": {"matchLabels": {"app": "w0"}}}})).await?;
     let service = place.make(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "w1"}, "spec": {"ports": [{"port": 80}], "selector": {"app": "w1"}}})).await?;
     let mut wanted: BTreeMap<String, (&str, bool)> = BTreeMap::new();
     for kills in 0..kills() {
-        let mut controller = OwnController::start(lab, &place.namespace, &mark)?;
+        let mut controller = Process::start(lab, &place.namespace, json!({}), None)?;
         let end = Instant::now() + Duration::from_millis(20) + moment(&mut chance, 600);
         let name = format!("w{}", pick(&mut chance, 8));
         match wanted.get(&name).copied() {
             None => {
                 let kind = KINDS[pick(&mut chance, KINDS.len())];
-                let object = json!({"kind": kind, "metadata": {"name": name, "labels": {&mark: "true"}}, "spec": {"replicas": 0}});
+                let object = json!({"kind": kind, "metadata": {"name": name, "labels": {MARK: "true"}}, "spec": {"replicas": 0}});
                 place.make(complete(&object, &place.namespace)).await.with_context(|| format!("kill {kills}"))?;
                 wanted.insert(name, (kind, true));
             }
@@ -39,7 +37,7 @@ pub async fn killed(lab: &Lab) -> Result<()> {
                     .patch(
                         kind,
                         &name,
-                        json!({"metadata": {"labels": {&mark: if marked { Value::Null } else { json!("true") }}}}),
+                        json!({"metadata": {"labels": {MARK: if marked { Value::Null } else { json!("true") }}}}),
                     )
                     .await?;
                 wanted.insert(name, (kind, !marked));
@@ -51,9 +49,9 @@ pub async fn killed(lab: &Lab) -> Result<()> {
             }
         }
         tokio::time::sleep_until(end.into()).await;
-        controller.child.kill().await?;
+        controller.kill().await?;
     }
-    let _controller = OwnController::start(lab, &place.namespace, &mark)?;
+    let _controller = Process::start(lab, &place.namespace, json!({}), None)?;
     place
         .until("all is as it should be", async || {
             let budgets = place.list("PodDisruptionBudget").await?;
@@ -94,16 +92,15 @@ pub async fn figures(lab: &Lab) -> Result<()> {
     for _ in 0..50 {
         places.push(Place::new(lab).await?);
     }
-    let mark = MARK;
     let controllers = [
-        OwnController::start(lab, &format!("{}-a", places[0].namespace), mark)?,
-        OwnController::start(lab, &format!("{}-b", places[0].namespace), mark)?,
+        Process::start(lab, &format!("{}-a", places[0].namespace), json!({}), None)?,
+        Process::start(lab, &format!("{}-b", places[0].namespace), json!({}), None)?,
     ];
     tokio::time::sleep(Duration::from_secs(3)).await;
     eprintln!("at rest, empty: {}", report(&controllers));
     let started = Instant::now();
     in_parallel(&places, 20, async |place, number| {
-        let object = json!({"kind": "StatefulSet", "metadata": {"name": format!("s{number}"), "labels": {mark: "true"}}, "spec": {"replicas": 0}});
+        let object = json!({"kind": "StatefulSet", "metadata": {"name": format!("s{number}"), "labels": {MARK: "true"}}, "spec": {"replicas": 0}});
         place.make(complete(&object, &place.namespace)).await.map(drop)
     }).await?;
     eprintln!("1 000 StatefulSets created in {:?}", started.elapsed());
@@ -134,9 +131,9 @@ pub async fn figures(lab: &Lab) -> Result<()> {
     }).await?;
     // The disruption controller writes each budget's status first.
     tokio::time::sleep(Duration::from_secs(90)).await;
-    let before = [cpu(&controllers[0])?, cpu(&controllers[1])?];
+    let before = [controllers[0].cpu()?, controllers[1].cpu()?];
     tokio::time::sleep(Duration::from_secs(30)).await;
-    let after = [cpu(&controllers[0])?, cpu(&controllers[1])?];
+    let after = [controllers[0].cpu()?, controllers[1].cpu()?];
     eprintln!(
         "with 10 000 Services and 10 000 budgets more: {}; CPU in 30 s at rest: {} and {} ms",
         report(&controllers),
@@ -145,37 +142,6 @@ pub async fn figures(lab: &Lab) -> Result<()> {
     );
     eprintln!("writes: {}", written(lab, &places)?);
     Ok(())
-}
-
-/// A controller of the test's own: nobody calls its webhook, and its mark is its own.
-struct OwnController {
-    child: Child,
-}
-
-impl OwnController {
-    fn start(lab: &Lab, name: &str, mark: &str) -> Result<Self> {
-        let directory = lab.logs().join(name);
-        std::fs::create_dir_all(&directory)?;
-        let config = directory.join("config.yaml");
-        std::fs::write(
-            &config,
-            json!({"apiVersion": "singleton-guard.io/v1", "kind": "GuardConfiguration", "mark": {"key": mark}})
-                .to_string(),
-        )?;
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(directory.join("log"))?;
-        let kubeconfig: PathBuf = lab.logs().parent().context("a work directory")?.join("pki/admin.kubeconfig");
-        let child = Command::new(env!("CARGO_BIN_EXE_singleton-guard"))
-            .args(["serve", "--bind-address=127.0.0.1", "--port=0", "--operations-port=0"])
-            .arg(format!("--config={}", config.display()))
-            .arg(format!("--certificate-directory={}", directory.display()))
-            .arg(format!("--kubeconfig={}", kubeconfig.display()))
-            .arg(format!("--instance={name}"))
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()?;
-        Ok(Self { child })
-    }
 }
 
 async fn in_parallel(
@@ -209,20 +175,8 @@ fn written(lab: &Lab, places: &[Place<'_>]) -> Result<String> {
     Ok(format!("{counts:?}"))
 }
 
-fn report(controllers: &[OwnController]) -> String {
-    let memory = controllers.iter().map(|controller| {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", controller.child.id().unwrap_or_default()))
-            .unwrap_or_default();
-        status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("gone").to_owned()
-    });
-    memory.collect::<Vec<_>>().join(", ")
-}
-
-/// CPU time in ticks of 10 ms, as proc(5) counts it.
-fn cpu(controller: &OwnController) -> Result<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", controller.child.id().context("it runs")?))?;
-    let fields: Vec<_> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+fn report(controllers: &[Process]) -> String {
+    controllers.iter().map(Process::memory).collect::<Vec<_>>().join(", ")
 }
 
 /// How often the controller is killed: 30 times in an ordinary run, 200 with `FIGURES=1`.

@@ -1,0 +1,272 @@
+//! The companions' controller where something is not as it should be: a right is missing, a namespace goes, somebody
+//! holds a field, a singleton is above one, the whole is switched off. Each story starts its own controller, with the
+//! rights of the chart where rights matter.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::api;
+use super::companions_place::{KINDS, Place, budget_name};
+use super::companions_process::Process;
+use crate::lab::Lab;
+
+/// The chart's rights are enough, and without one of them the rest goes on; the missing one is said once, in the words
+/// of a rule, however often it is tried again.
+pub async fn a_missing_right_is_said_once(lab: &Lab) -> Result<()> {
+    let enough = Place::new(lab).await?;
+    let user = bind(lab, &enough, None).await?;
+    let controller = Process::start(lab, &enough.namespace, json!({}), Some(&user))?;
+    for kind in KINDS {
+        let name = kind.to_lowercase();
+        enough.create(kind, &name, json!({"spec": {"replicas": 0}})).await?;
+        enough.service(&name).await?;
+        enough.budget(&budget_name(&name, kind)).await?;
+    }
+    ensure!(controller.lines(MISSING)?.is_empty(), "{:?}", controller.lines(MISSING)?);
+    drop(controller);
+
+    for (resource, verb, rule) in [
+        ("services", "create", "apiGroups: [\"\"], resources: [services], verbs: [create, patch]"),
+        ("poddisruptionbudgets", "create", "resources: [poddisruptionbudgets], verbs: [create, patch]"),
+        ("replicasets", "patch", "apiGroups: [\"apps\"], resources: [replicasets], verbs: [list, patch]"),
+    ] {
+        let place = Place::new(lab).await?;
+        let user = bind(lab, &place, Some((resource, verb))).await?;
+        let controller = Process::start(lab, &place.namespace, json!({}), Some(&user))?;
+        place.create("Deployment", "web", json!({})).await?;
+        if resource != "services" {
+            place.service("web").await?;
+        }
+        if resource != "poddisruptionbudgets" {
+            place.budget(&budget_name("web", "Deployment")).await?;
+        }
+        place.until("the missing right is said", async || Ok(!controller.lines(MISSING)?.is_empty())).await?;
+        place
+            .until("it has been tried again", async || {
+                let labels = "result=\"error\"";
+                Ok(controller.metric("singleton_guard_companion_reconciles_total", labels).await? >= 4.0)
+            })
+            .await?;
+        let said = controller.lines(MISSING)?;
+        let whole = |line: &Value| line["rule"].as_str().is_some_and(|text| text.contains(rule));
+        ensure!(said.len() == 1 && whole(&said[0]), "without {verb} {resource}: {said:?}");
+    }
+    Ok(())
+}
+
+/// What cannot be watched is said once, and nothing is made on the strength of half of what there is.
+pub async fn without_a_watch_nothing_is_made(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let user = bind(lab, &place, Some(("poddisruptionbudgets", "list"))).await?;
+    let controller = Process::start(lab, &place.namespace, json!({}), Some(&user))?;
+    place.create("StatefulSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
+    place.until("it is said", async || Ok(!controller.lines(CANNOT_WATCH)?.is_empty())).await?;
+    settle().await;
+    let said = controller.lines(CANNOT_WATCH)?;
+    ensure!(said.len() == 1 && said[0]["resource"] == "poddisruptionbudgets", "{said:?}");
+    ensure!(said[0]["hint"].as_str().is_some_and(|hint| hint.contains("list and watch")), "{said:?}");
+    ensure!(place.get("Service", "ledger").await?.is_none(), "a Service was made without knowing the budgets");
+    Ok(())
+}
+
+/// A namespace that is being deleted is left alone: it goes, and nobody keeps trying to put something into it.
+pub async fn a_namespace_that_goes_is_left_alone(lab: &Lab) -> Result<()> {
+    let watched = Place::new(lab).await?;
+    let controller = Process::start(lab, &watched.namespace, json!({}), None)?;
+    let mut places = Vec::new();
+    for kind in KINDS {
+        let place = Place::new(lab).await?;
+        // The workload outlives its companions: the namespace waits for the finalizer.
+        let held = json!({"metadata": {"finalizers": ["example.com/held"]}, "spec": {"replicas": 0}});
+        place.create(kind, "ledger", held).await?;
+        place.service("ledger").await?;
+        place.budget(&budget_name("ledger", kind)).await?;
+        places.push((kind, place));
+    }
+    for (_, place) in &places {
+        let path = format!("/api/v1/namespaces/{}", place.namespace);
+        api::call(&lab.client(), Method::DELETE, &path, None, None).await?.success()?;
+    }
+    for (kind, place) in &places {
+        place
+            .until("the companions go with their namespace", async || {
+                Ok(place.get("Service", "ledger").await?.is_none()
+                    && place.get("PodDisruptionBudget", &budget_name("ledger", kind)).await?.is_none())
+            })
+            .await?;
+    }
+    settle().await;
+    for (kind, place) in &places {
+        let tried = attempts(lab, place)?;
+        // Each end that is heard of before that of the workload is one try to bring back what is missing by then.
+        ensure!(tried.len() <= 4, "{kind}: attempts to write into a namespace that is being deleted: {tried:#?}");
+        place.patch(kind, "ledger", json!({"metadata": {"finalizers": null}})).await?;
+        let path = format!("/api/v1/namespaces/{}", place.namespace);
+        place
+            .until("the namespace is gone", async || {
+                Ok(api::call(&lab.client(), Method::GET, &path, None, None).await?.code == 404)
+            })
+            .await?;
+    }
+    let troubles = controller.lines("companions are not as they should be; trying again")?;
+    let ours = |line: &&Value| places.iter().any(|(_, place)| line["namespace"] == place.namespace.as_str());
+    ensure!(!troubles.iter().any(|line| ours(&line)), "{troubles:?}");
+    Ok(())
+}
+
+/// A field of ours that somebody took stays theirs, and that is said; what they give back is ours again.
+pub async fn a_field_that_somebody_took_stays_theirs(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let _controller = Process::start(lab, &place.namespace, json!({}), None)?;
+    place.create("StatefulSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
+    let name = budget_name("ledger", "StatefulSet");
+    place.budget(&name).await?;
+    let path = format!("{}?fieldManager=somebody&force=true", place.path("PodDisruptionBudget", Some(&name)));
+    let apply = async |spec: Value| {
+        let body =
+            json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name}, "spec": spec});
+        let content = Some(("application/apply-patch+yaml", body.to_string()));
+        api::call(&lab.client(), Method::PATCH, &path, content, None).await?.success()
+    };
+    apply(json!({"maxUnavailable": 0})).await?;
+    place
+        .until("it is said whose the field is", async || {
+            let said = place.events("SingletonCompanionSkipped").await?;
+            Ok(said.iter().any(|note| note.contains("somebody") && note.contains("maxUnavailable")))
+        })
+        .await?;
+    settle().await;
+    let budget = place.budget(&name).await?;
+    ensure!(budget["spec"]["maxUnavailable"] == 0, "a field of somebody's was written: {budget}");
+    let said = place.events("SingletonCompanionSkipped").await?;
+    ensure!(said.len() == 1, "said more than once: {said:?}");
+    apply(json!({})).await?;
+    place
+        .until("ours is back", async || {
+            let budget = place.get("PodDisruptionBudget", &name).await?.unwrap_or_default();
+            Ok(budget["spec"]["maxUnavailable"] == 1)
+        })
+        .await
+}
+
+/// A singleton that is above one (the guard was installed later, or the glass was broken) is said once and counted,
+/// until it is not any more.
+pub async fn a_singleton_above_one_is_said(lab: &Lab) -> Result<()> {
+    for kind in KINDS {
+        let place = Place::new(lab).await?;
+        let controller = Process::start(lab, &place.namespace, json!({}), None)?;
+        let resource = format!("resource=\"{}\"", api::path(kind, "", None).rsplit('/').next().unwrap_or_default());
+        let above = async || controller.metric("singleton_guard_above_one", &resource).await;
+        place.until("the gauge is there", async || Ok(above().await? >= 0.0)).await?;
+        place.create(kind, "ledger", json!({"spec": {"replicas": 3}})).await?;
+        place.until("it is counted", async || Ok(above().await? >= 1.0)).await?;
+        place
+            .until("it is said", async || {
+                let said = place.events("SingletonAboveOne").await?;
+                Ok(said.iter().any(|note| note.contains("3 replicas") && note.contains("scale it to 1")))
+            })
+            .await?;
+        place.patch(kind, "ledger", json!({"spec": {"replicas": 1}})).await?;
+        place.until("it is counted no longer", async || Ok(above().await? == 0.0)).await?;
+        let said = place.events("SingletonAboveOne").await?;
+        ensure!(said.iter().filter(|note| note.contains("3 replicas")).count() == 1, "{kind}: {said:?}");
+    }
+    Ok(())
+}
+
+/// `companions.enabled: false`: not one request for companions, and what is there stays as it is.
+pub async fn switched_off_it_does_nothing(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let on = Process::start(lab, &format!("{}-on", place.namespace), json!({}), None)?;
+    place.create("StatefulSet", "before", json!({"spec": {"replicas": 0}})).await?;
+    let budget = place.budget(&budget_name("before", "StatefulSet")).await?;
+    drop(on);
+    let off = json!({"companions": {"enabled": false}});
+    let off = Process::start(lab, &format!("{}-off", place.namespace), off, None)?;
+    place.until("it runs", async || Ok(!off.lines("listening")?.is_empty())).await?;
+    let seen = attempts(lab, &place)?;
+    place.create("StatefulSet", "after", json!({"spec": {"replicas": 0}})).await?;
+    place.patch("StatefulSet", "before", json!({"metadata": {"labels": {super::case::MARK: null}}})).await?;
+    settle().await;
+    ensure!(attempts(lab, &place)? == seen, "it writes although it is switched off");
+    ensure!(place.get("Service", "after").await?.is_none(), "a Service was made");
+    let now = place.budget(&budget_name("before", "StatefulSet")).await?;
+    ensure!(now["metadata"]["resourceVersion"] == budget["metadata"]["resourceVersion"], "{now}");
+    Ok(())
+}
+
+/// A user of the place's own with the rights that the chart gives the process, less one verb on one resource.
+async fn bind(lab: &Lab, place: &Place<'_>, without: Option<(&str, &str)>) -> Result<String> {
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/singleton-guard");
+    let render = ["template", "guard", chart, "--show-only", "templates/rbac/cluster.yaml"];
+    let render = lab.helm(&render).await?.success()?;
+    let objects = lab.kubectl_with_input(&["create", "--dry-run=client", "-o", "json", "-f", "-"], &render).await?;
+    let objects = objects.success()?;
+    let stream = serde_json::Deserializer::from_str(&objects).into_iter::<Value>();
+    let objects: Vec<Value> = stream.collect::<Result<_, _>>()?;
+    let role = objects.iter().find(|object| object["kind"] == "ClusterRole").context("the chart's ClusterRole")?;
+    let mut rules = role["rules"].as_array().cloned().context("its rules")?;
+    if let Some((resource, verb)) = without {
+        for rule in rules.iter_mut().filter(|rule| names(&rule["resources"], resource)) {
+            if let Some(verbs) = rule["verbs"].as_array_mut() {
+                verbs.retain(|other| other != verb);
+            }
+        }
+        rules.retain(|rule| rule["verbs"].as_array().is_some_and(|verbs| !verbs.is_empty()));
+    }
+    let user = format!("controller-of-{}", place.namespace);
+    let (api_group, metadata) = ("rbac.authorization.k8s.io", json!({"name": user}));
+    let version = "rbac.authorization.k8s.io/v1";
+    let role = json!({"apiVersion": version, "kind": "ClusterRole", "metadata": metadata, "rules": rules});
+    let binding = json!({"apiVersion": version, "kind": "ClusterRoleBinding", "metadata": metadata,
+        "roleRef": {"apiGroup": api_group, "kind": "ClusterRole", "name": user},
+        "subjects": [{"apiGroup": api_group, "kind": "User", "name": user}]});
+    for object in [role, binding] {
+        lab.kubectl_with_input(&["create", "-f", "-"], &object.to_string()).await?.success()?;
+    }
+    Ok(user)
+}
+
+fn names(list: &Value, word: &str) -> bool {
+    list.as_array().is_some_and(|list| list.iter().any(|other| other == word))
+}
+
+/// The requests of companions' controllers to write something but Events that the audit log has for a place since the
+/// namespace began to go; since ever, if it does not.
+fn attempts(lab: &Lab, place: &Place<'_>) -> Result<Vec<String>> {
+    let log = std::fs::read_to_string(lab.logs().join("audit.log"))?;
+    let entries = log.lines().filter(|line| line.contains(&place.namespace));
+    let entries: Vec<Value> = entries.filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let done = |entry: &&Value| entry["stage"] == "ResponseComplete";
+    let deleted = entries.iter().filter(done).position(|entry| {
+        entry["verb"] == "delete"
+            && entry["objectRef"]["resource"] == "namespaces"
+            && entry["objectRef"]["name"] == place.namespace.as_str()
+    });
+    let ours = |entry: &&Value| {
+        entry["objectRef"]["namespace"] == place.namespace.as_str()
+            && entry["objectRef"]["resource"] != "events"
+            && entry["requestURI"].as_str().is_some_and(|uri| uri.contains("fieldManager=singleton-guard-companions"))
+    };
+    let tried = entries.iter().filter(done).skip(deleted.unwrap_or(0)).filter(ours);
+    Ok(tried
+        .map(|entry| {
+            format!(
+                "{} {} {} at {}",
+                entry["verb"], entry["requestURI"], entry["responseStatus"], entry["stageTimestamp"]
+            )
+        })
+        .collect())
+}
+
+/// Longer than anything that a controller does by itself takes: that something did not happen can only be waited for.
+async fn settle() {
+    let until = Instant::now() + Duration::from_secs(4);
+    tokio::time::sleep_until(until.into()).await;
+}
+
+const MISSING: &str = "a right is missing; add this rule to the ClusterRole, or set companions.enabled to false";
+const CANNOT_WATCH: &str = "cannot watch";

@@ -1,0 +1,97 @@
+//! The companions' controller as a process of the test: started with a configuration and an identity, read by its log
+//! and its metrics, killed when it is dropped. Nobody calls its webhook.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use super::case::with;
+use super::live::eventually;
+use crate::lab::Lab;
+
+/// A controller of the test's own.
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts one that is called `name`, with a configuration of the defaults and this overlay. It acts as the
+    /// administrator, or as a user that the administrator impersonates and whose rights are RBAC's.
+    pub fn start(lab: &Lab, name: &str, overlay: Value, user: Option<&str>) -> Result<Self> {
+        let directory = lab.logs().join(name);
+        std::fs::create_dir_all(&directory)?;
+        let config = directory.join("config.yaml");
+        let base = json!({"apiVersion": "singleton-guard.io/v1", "kind": "GuardConfiguration"});
+        std::fs::write(&config, with(&base, overlay).to_string())?;
+        let mut kubeconfig = lab.logs().parent().context("a work directory")?.join("pki/admin.kubeconfig");
+        if let Some(user) = user {
+            let mut access: Value = serde_json::from_slice(&std::fs::read(&kubeconfig)?)?;
+            access["users"][0]["user"]["as"] = user.into();
+            access["users"][0]["user"]["as-groups"] = json!(["system:authenticated"]);
+            kubeconfig = directory.join("kubeconfig");
+            std::fs::write(&kubeconfig, access.to_string())?;
+        }
+        let log = directory.join("log");
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
+        let child = Command::new(env!("CARGO_BIN_EXE_singleton-guard"))
+            .args(["serve", "--bind-address=127.0.0.1", "--port=0", "--operations-port=0"])
+            .arg(format!("--config={}", config.display()))
+            .arg(format!("--certificate-directory={}", directory.display()))
+            .arg(format!("--kubeconfig={}", kubeconfig.display()))
+            .arg(format!("--instance={name}"))
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Self { child, log })
+    }
+
+    /// SIGKILL.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.child.kill().await.context("killing a controller")
+    }
+
+    /// The lines of its log so far that are JSON and have this message.
+    pub fn lines(&self, message: &str) -> Result<Vec<Value>> {
+        let text = std::fs::read_to_string(&self.log)?;
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        Ok(lines.filter(|line| line["message"] == message).collect())
+    }
+
+    /// The sum of all series of a metric whose labels contain this text.
+    pub async fn metric(&self, name: &str, labels: &str) -> Result<f64> {
+        let address = eventually("the operations port", || async {
+            let lines = self.lines("listening")?;
+            let line = lines.iter().find(|line| line["flag"] == "operations-port");
+            Ok(line.and_then(|line| line["address"].as_str()?.parse::<SocketAddr>().ok()))
+        })
+        .await?;
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        ensure!(text.starts_with("HTTP/1.1 200"), "{text}");
+        let series = text.lines().filter(|line| line.starts_with(name) && line.contains(labels));
+        Ok(series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+    }
+
+    /// Resident memory, as proc(5) shows it.
+    pub fn memory(&self) -> String {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap_or_default()));
+        let status = status.unwrap_or_default();
+        status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("gone").to_owned()
+    }
+
+    /// CPU time in ticks of 10 ms, as proc(5) counts it.
+    pub fn cpu(&self) -> Result<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().context("it runs")?))?;
+        let fields: Vec<_> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+        Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+    }
+}
