@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::certs::lifetimes;
+use crate::policy::mark::DEFAULT_KEY;
 use crate::telemetry::log::Format;
 
 /// Keeps marked workloads at one replica, whichever way the request comes.
@@ -23,6 +24,8 @@ pub struct Arguments {
 pub enum Command {
     /// Serves the admission webhook.
     Serve(Box<Serve>),
+    /// Proves on the cluster that refusals work: as a dry run, asks for a singleton with two replicas.
+    Verify(Verify),
     /// Prints the version.
     Version,
 }
@@ -87,4 +90,21 @@ pub struct Serve {
     /// Seconds to go on answering after SIGTERM, until no API server sends anything here any more.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub drain_seconds: u64,
+}
+
+/// `singleton-guard verify`.
+#[derive(Debug, Clone, Args)]
+pub struct Verify {
+    /// Namespace to try it in: one that is guarded, where the caller may create Deployments.
+    #[arg(long, env = "POD_NAMESPACE")]
+    pub namespace: String,
+    /// Label key that makes a workload a singleton.
+    #[arg(long, value_name = "KEY", default_value = DEFAULT_KEY)]
+    pub mark_key: String,
+    /// Seconds to go on trying until it is refused. 0: one attempt.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub wait_seconds: u64,
+    /// Kubeconfig file. Without it the Pod's ServiceAccount is used.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
 }

@@ -29,6 +29,7 @@
 //! * `events` says things in `events.k8s.io`.
 //! * `certs` makes, stores, publishes and serves certificates.
 //! * `companions` gives singletons the Service and the budget that [`policy::companions`] plans.
+//! * `verify` is the other program in this one: it asks the cluster for what must be refused.
 //!
 //! Two registries carry all growth: [`policy::kind::KINDS`], one line per guarded resource, and
 //! [`policy::rules::RULES`], one file and one line per rule. The chart's webhook configurations, its RBAC and the
@@ -42,7 +43,7 @@
 //! | a decision always exists: neither a panic nor an unreadable body leaves a request without an answer in words | `tests/server`, the properties on arbitrary bytes |
 //! | at most one question per request, and only if its answer matters | the types of [`policy::Step`]; `asks` in the cases |
 //! | an answer carries the uid of its review, a validating one never a patch | [`review::write`]; the cases |
-//! | no side effects: a review changes nothing but its answer | the architecture test: only `certs`, `companions` and `events` write to the API server |
+//! | no side effects: a review changes nothing but its answer | the architecture test: only `certs`, `companions` and `events` write to the API server, and `verify` as a dry run |
 //! | no `unwrap`, indexing or `as` on input | the lints in `Cargo.toml` |
 
 #[cfg(feature = "server")]
@@ -65,3 +66,5 @@ pub mod server;
 pub mod settings;
 #[cfg(feature = "server")]
 pub mod telemetry;
+#[cfg(feature = "server")]
+pub mod verify;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use singleton_guard::args::{Arguments, Command};
-use singleton_guard::{certs, run};
+use singleton_guard::{certs, run, verify};
 
 /// musl's own allocator takes a lock for every allocation of every thread.
 #[cfg(target_env = "musl")]
@@ -19,6 +19,10 @@ fn main() -> ExitCode {
     let _installed = certs::provider().as_ref().clone().install_default();
     match Arguments::parse().command {
         Command::Serve(arguments) => report(run::serve(&arguments)),
+        Command::Verify(arguments) => match verify::verify(&arguments) {
+            Ok(refusal) => report(writeln!(io::stdout(), "refusals work: {refusal}")),
+            Err(error) => report(Err(error)),
+        },
         Command::Version => report(writeln!(io::stdout(), "singleton-guard {}", env!("CARGO_PKG_VERSION"))),
     }
 }

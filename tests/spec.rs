@@ -19,8 +19,10 @@ mod lab;
 mod spec {
     pub mod api;
     pub mod architecture;
+    pub mod bad_values;
     pub mod case;
     pub mod chart;
+    pub mod checkov;
     pub mod companions_dns;
     pub mod companions_drain;
     pub mod companions_live;
@@ -34,15 +36,20 @@ mod spec {
     pub mod left_out;
     pub mod live;
     pub mod model;
+    pub mod monitors;
+    pub mod operations;
     pub mod outage;
     pub mod properties;
     pub mod pure;
     pub mod readings;
     pub mod recorded;
     pub mod router;
+    pub mod rules;
     pub mod shapes;
     pub mod snapshot;
     pub mod stories;
+    pub mod values;
+    pub mod watched;
 }
 
 use std::path::Path;
@@ -57,8 +64,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use spec::case::{self, Case};
 use spec::installed::Installed;
 use spec::{
-    architecture, chart, companions_dns, companions_drain, companions_live, companions_plan, companions_selectors,
-    configuration, generated, left_out, live, outage, properties, pure, readings, recorded, router, stories,
+    architecture, bad_values, chart, checkov, companions_dns, companions_drain, companions_live, companions_plan,
+    companions_selectors, configuration, generated, left_out, live, operations, outage, properties, pure, readings,
+    recorded, router, rules, stories, values, watched,
 };
 
 type Check = fn(&Path) -> Result<(), String>;
@@ -122,6 +130,7 @@ fn local(root: &'static Path, cases: &[Case]) -> Vec<Trial> {
     for (name, check) in CHECKS {
         trials.push(Trial::test(name, move || Ok(check(root)?)));
     }
+    trials.push(rules::trial(root));
     for (name, property) in PROPERTIES {
         trials.push(Trial::test(format!("property::{name}"), move || Ok(property()?)));
     }
@@ -182,7 +191,8 @@ const PROPERTIES: [(&str, Property); 14] = [
 ];
 
 /// Controllers and tools at work around singletons; side by side with the cases.
-const STORIES: [(&str, LiveTest); 11] = [
+const STORIES: [(&str, LiveTest); 15] = [
+    ("operations::verify tells what it sees", |lab| Box::pin(operations::verify_tells_what_it_sees(lab))),
     ("story::the quickstart ends in a refusal", |lab| Box::pin(stories::the_quickstart_ends_in_a_refusal(lab))),
     ("chart::the mark's key has one source", |lab| Box::pin(chart::the_marks_key_has_one_source(lab))),
     ("recorded::the stored reviews are what the API server sends", |lab| {
@@ -202,12 +212,22 @@ const STORIES: [(&str, LiveTest); 11] = [
     ("chart::every values file renders and is accepted", |lab| {
         Box::pin(chart::every_values_file_renders_and_is_accepted(lab))
     }),
-    ("chart::unknown values are refused", |lab| Box::pin(chart::unknown_values_are_refused(lab))),
+    ("chart::checkov finds nothing unexplained", |lab| Box::pin(checkov::nothing_is_unexplained(lab))),
+    ("chart::every key of the values is known", |lab| Box::pin(bad_values::every_key_is_known(lab))),
+    ("chart::every type of the values is checked", |lab| Box::pin(bad_values::every_type_is_checked(lab))),
+    ("chart::values that cannot work are refused", |lab| Box::pin(bad_values::what_cannot_work_is_refused(lab))),
     ("chart::rights are the least", |lab| Box::pin(chart::rights_are_the_least(lab))),
 ];
 
 /// Tests that need the guard for themselves, one after the other.
-const ALONE: [(&str, LiveTest); 6] = [
+const ALONE: [(&str, LiveTest); 10] = [
+    ("operations::a release comes, works and goes", |lab| Box::pin(operations::a_release_comes_works_and_goes(lab))),
+    ("operations::an installation that guards nothing fails", |lab| {
+        Box::pin(operations::an_installation_that_guards_nothing_fails(lab))
+    }),
+    ("operations::a second release of the name is refused", |lab| {
+        Box::pin(operations::a_second_release_of_the_name_is_refused(lab))
+    }),
     ("outage::without its rights it says so", |lab| Box::pin(outage::without_its_rights_it_says_so(lab))),
     ("outage::unmarked work never reaches us", |lab| Box::pin(outage::unmarked_work_never_reaches_us(lab))),
     ("outage::killing one replica lets nothing through", |lab| {
@@ -217,11 +237,15 @@ const ALONE: [(&str, LiveTest); 6] = [
     ("outage::with every replica dead only what could break a rule waits", |lab| {
         Box::pin(outage::with_every_replica_dead_only_what_could_break_a_rule_waits(lab))
     }),
+    ("watched::every metric asked for exists", |lab| Box::pin(watched::every_metric_asked_for_exists(lab))),
     ("chart::an upgrade keeps the certificate", |lab| Box::pin(chart::an_upgrade_keeps_the_certificate(lab))),
 ];
 
 /// Checks of single files.
-const CHECKS: [(&str, Check); 12] = [
+const CHECKS: [(&str, Check); 15] = [
+    ("rules::every alert is tested and says what to do", rules::alerts_are_whole),
+    ("values::the chart README's table is that of values.yaml", values::table),
+    ("values::the schema knows every value by the same words", values::schema),
     ("plan::companions", companions_plan::run),
     ("recorded::reviews are decided as they say", recorded::are_decided_as_they_say),
     ("recorded::the model's Scales are like the real ones", recorded::the_model_is_honest),

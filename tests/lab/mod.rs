@@ -148,6 +148,11 @@ impl Lab {
         self.tools.run("helm", arguments, "").await
     }
 
+    /// Runs the real helm as administrator with `input` on its standard input, for `--values -`.
+    pub(crate) async fn helm_with_input(&self, arguments: &[&str], input: &str) -> Result<Outcome> {
+        self.tools.run("helm", arguments, input).await
+    }
+
     /// Creates a namespace and waits until Pods can be created in it, which is when it has its ServiceAccount `default`.
     pub(crate) async fn namespace(&self, name: &str) -> Result<()> {
         self.kubectl(&["create", "namespace", name]).await?.success()?;
@@ -208,6 +213,11 @@ impl Lab {
     /// The directory with the logs of all components, and the API server's `audit.log`.
     pub(crate) fn logs(&self) -> &Path {
         self.control_plane.logs()
+    }
+
+    /// The administrator's kubeconfig, for programs that run inside.
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        self.tools.kubeconfig()
     }
 
     /// The kubeconfig for an ordinary shell, if the stage was entered with [`stage::Reach::Outside`].

@@ -96,6 +96,11 @@ impl Tools {
         })
     }
 
+    /// Whom the tools act as.
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// Where the binaries are, for a PATH.
     pub(crate) fn binaries(&self) -> &Path {
         &self.binaries

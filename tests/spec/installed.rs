@@ -62,7 +62,8 @@ pub fn chart() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/singleton-guard")
 }
 
-fn values() -> Value {
+/// The values that make the lab's node run the program.
+pub fn values() -> Value {
     json!({"image": {"repository": REPOSITORY, "tag": "test"}})
 }
 

@@ -8,6 +8,7 @@ that does not work, and what would.
 {{- include "singleton-guard.validate.place" . -}}
 {{- include "singleton-guard.validate.labels" . -}}
 {{- include "singleton-guard.validate.reach" . -}}
+{{- include "singleton-guard.validate.operations" . -}}
 {{- if lt (int .Values.replicaCount) 1 -}}
   {{- fail (printf "replicaCount is %d: nobody would answer the API server, and with webhook.failurePolicy Fail every request that could break a rule would be refused. Set 1 or more (2 is the default). To switch the guard off, uninstall the release." (int .Values.replicaCount)) -}}
 {{- end -}}
@@ -18,13 +19,13 @@ that does not work, and what would.
 
 {{- /* The Service has the strictest name of all objects. */ -}}
 {{- define "singleton-guard.validate.names" -}}
-{{- $fullname := include "singleton-guard.fullname" . -}}
-{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $fullname) -}}
-  {{- fail (printf "the objects would be called %q, which cannot be the name of a Service: it must consist of lowercase letters, digits and '-', begin with a letter and end with a letter or digit. Set fullnameOverride, or choose another release name." $fullname) -}}
-{{- end -}}
 {{- $name := include "singleton-guard.name" . -}}
 {{- if not (regexMatch "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$" $name) -}}
   {{- fail (printf "nameOverride is %q, which cannot be a label's value: it must consist of letters, digits, '-', '_' or '.', and begin and end with a letter or digit." .Values.nameOverride) -}}
+{{- end -}}
+{{- $fullname := include "singleton-guard.fullname" . -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $fullname) -}}
+  {{- fail (printf "the objects would be called %q, which cannot be the name of a Service: it must consist of lowercase letters, digits and '-', begin with a letter and end with a letter or digit. Set fullnameOverride, or choose another release name." $fullname) -}}
 {{- end -}}
 {{- end -}}
 
@@ -51,9 +52,16 @@ that does not work, and what would.
     {{- fail (printf "global.commonLabels has the key %q, which is mark.key: the guard runs several replicas and cannot be a singleton itself. Leave it out." $key) -}}
   {{- end -}}
 {{- end -}}
-{{- range $key := keys (default dict .Values.podLabels) | sortAlpha -}}
-  {{- if or (has $key $ours) (has $key $common) -}}
-    {{- fail (printf "podLabels has the key %q, which the chart or global.commonLabels sets already. Leave it out." $key) -}}
+{{- $metrics := .Values.metrics -}}
+{{- $more := dict "podLabels" .Values.podLabels -}}
+{{- range $object := list "serviceMonitor" "podMonitor" "prometheusRule" "grafanaDashboard" -}}
+  {{- $_ := set $more (printf "metrics.%s.labels" $object) (get $metrics $object).labels -}}
+{{- end -}}
+{{- range $field, $labels := $more -}}
+  {{- range $key := keys (default dict $labels) | sortAlpha -}}
+    {{- if or (has $key $ours) (has $key $common) -}}
+      {{- fail (printf "%s has the key %q, which the chart or global.commonLabels sets already. Leave it out." $field $key) -}}
+    {{- end -}}
   {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -66,6 +74,21 @@ that does not work, and what would.
   {{- if not (regexMatch "^https://[^/?#@\\s]+/?$" .) -}}
     {{- fail (printf "webhook.url is %q: it must be https://, a host and perhaps a port, as in https://guard.example.com:8443. The Pods end TLS themselves, so nothing in between could take a path off, and the API server accepts no user, query or fragment." .) -}}
   {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "singleton-guard.validate.operations" -}}
+{{- $window := .Values.companions.consentWindowMax -}}
+{{- $minutes := mul (int64 (regexFind "^[0-9]+" $window)) (hasSuffix "h" $window | ternary 60 1) -}}
+{{- if gt $minutes 44640 -}}
+  {{- fail (printf "companions.consentWindowMax is %q: at most 744h (31 days), which is 44640m." $window) -}}
+{{- end -}}
+{{- $metrics := .Values.metrics -}}
+{{- if and $metrics.serviceMonitor.enabled $metrics.podMonitor.enabled -}}
+  {{- fail "metrics.serviceMonitor.enabled and metrics.podMonitor.enabled are both true: every replica would be scraped twice, and every sum over replicas would be wrong. Choose one." -}}
+{{- end -}}
+{{- if not .Values.networkPolicy.apiServerPorts -}}
+  {{- fail "networkPolicy.apiServerPorts is empty: an empty list of ports means all of them. Name the ports of the API server; [443, 6443] is the default." -}}
 {{- end -}}
 {{- end -}}
 

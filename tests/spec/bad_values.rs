@@ -1,0 +1,172 @@
+//! Bad values, one and more for every field: the schema or a template refuses each, in a text that names the field.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use super::installed::{NAMESPACE, chart};
+use super::values::{Entry, entries};
+use crate::lab::Lab;
+use crate::lab::tools::Outcome;
+
+/// A value of the wrong type is refused for every field there is.
+pub async fn every_type_is_checked(lab: &Lab) -> Result<()> {
+    let entries = entries(Path::new(env!("CARGO_MANIFEST_DIR"))).map_err(anyhow::Error::msg)?;
+    let mut values = json!({});
+    for entry in leaves(&entries) {
+        set(&mut values, &entry.path, wrong_type(&entry.default));
+    }
+    let done = render(lab, &values).await?;
+    for entry in leaves(&entries) {
+        let pointer = pointer(&entry.path);
+        ensure!(
+            done.stderr.contains(&format!("at '{pointer}'")),
+            "nothing says that {pointer} is wrong: {}",
+            done.stderr
+        );
+    }
+    ensure!(!done.succeeded(), "{done:?}");
+    Ok(())
+}
+
+/// A key that does not exist is refused in every map but those that hold whatever a user puts there.
+pub async fn every_key_is_known(lab: &Lab) -> Result<()> {
+    let schema = std::fs::read_to_string(chart().join("values.schema.json"))?;
+    let schema: Value = serde_json::from_str(&schema)?;
+    let mut maps = Vec::new();
+    closed_maps(&schema, &mut Vec::new(), &mut maps);
+    ensure!(maps.len() > 15, "only {} maps were found in the schema", maps.len());
+    let mut values = json!({});
+    for map in &maps {
+        set(&mut values, &[map.as_slice(), &["tpyo".to_owned()]].concat(), json!(1));
+    }
+    let done = render(lab, &values).await?;
+    for map in &maps {
+        let pointer = pointer(map);
+        let says = format!("at '{pointer}': additional properties 'tpyo' not allowed");
+        ensure!(!done.succeeded() && done.stderr.contains(&says), "a typo in {pointer:?} passes: {}", done.stderr);
+    }
+    Ok(())
+}
+
+/// Values of the right type that cannot work.
+pub async fn what_cannot_work_is_refused(lab: &Lab) -> Result<()> {
+    for (values, says) in CANNOT_WORK {
+        let values: Value = serde_saphyr::from_str(values).with_context(|| values.to_owned())?;
+        let done = render(lab, &values).await?;
+        ensure!(!done.succeeded() && done.stderr.contains(says), "{values} exits with {}: {}", done.code, done.stderr);
+    }
+    Ok(())
+}
+
+/// What is refused, and how the text names it.
+const CANNOT_WORK: &[(&str, &str)] = &[
+    ("global: {imageRegistry: 'https://registry.example.com'}", "/global/imageRegistry"),
+    ("global: {imagePullSecrets: [{}]}", "/global/imagePullSecrets/0"),
+    ("global: {imagePullSecrets: [{name: ''}]}", "/global/imagePullSecrets/0/name"),
+    ("global: {commonLabels: {helm.sh/chart: x}}", "global.commonLabels has the key \"helm.sh/chart\""),
+    ("global: {commonLabels: {singleton-guard.io/singleton: 'true'}}", "global.commonLabels has the key"),
+    ("image: {repository: ''}", "/image/repository"),
+    ("image: {repository: 'Registry Example'}", "/image/repository"),
+    ("image: {tag: 'a b'}", "/image/tag"),
+    ("image: {digest: 'sha1:00'}", "/image/digest"),
+    ("image: {pullPolicy: Sometimes}", "/image/pullPolicy"),
+    ("nameOverride: a/b", "nameOverride is \"a/b\""),
+    ("fullnameOverride: 1st", "fullnameOverride"),
+    ("replicaCount: 0", "replicaCount is 0"),
+    ("replicaCount: -1", "/replicaCount"),
+    ("replicaCount: 1.5", "/replicaCount"),
+    ("mark: {key: Not A Key}", "mark.key is \"Not A Key\""),
+    ("mark: {key: ''}", "mark.key is \"\""),
+    ("exemptNamespaces: [Kube_System]", "exemptNamespaces has \"Kube_System\""),
+    ("exemptNamespaces: [singleton-guard]", "it is in exemptNamespaces"),
+    ("companions: {disruption: maybe}", "/companions/disruption"),
+    ("companions: {consentWindowMax: 1d}", "/companions/consentWindowMax"),
+    ("companions: {consentWindowMax: 745h}", "companions.consentWindowMax is \"745h\""),
+    ("companions: {consentWindowMax: 44641m}", "companions.consentWindowMax is \"44641m\""),
+    ("webhook: {port: 443}", "/webhook/port"),
+    ("webhook: {port: 8080}", "webhook.port is 8080"),
+    ("webhook: {port: 65536}", "/webhook/port"),
+    ("webhook: {timeoutSeconds: 0}", "/webhook/timeoutSeconds"),
+    ("webhook: {timeoutSeconds: 11}", "/webhook/timeoutSeconds"),
+    ("webhook: {failurePolicy: Maybe}", "/webhook/failurePolicy"),
+    ("webhook: {url: 'http://guard.example.com'}", "webhook.url is \"http://guard.example.com\""),
+    ("webhook: {url: 'https://guard.example.com/path'}", "webhook.url is \"https://guard.example.com/path\""),
+    ("log: {format: xml}", "/log/format"),
+    ("log: {level: loud}", "/log/level"),
+    ("metrics: {serviceMonitor: {enabled: true}, podMonitor: {enabled: true}}", "metrics.podMonitor.enabled"),
+    ("metrics: {serviceMonitor: {interval: often}}", "/metrics/serviceMonitor/interval"),
+    ("metrics: {podMonitor: {interval: '30'}}", "/metrics/podMonitor/interval"),
+    ("metrics: {serviceMonitor: {labels: {helm.sh/chart: x}}}", "metrics.serviceMonitor.labels has the key"),
+    ("metrics: {podMonitor: {labels: {helm.sh/chart: x}}}", "metrics.podMonitor.labels has the key"),
+    ("metrics: {prometheusRule: {labels: {helm.sh/chart: x}}}", "metrics.prometheusRule.labels has the key"),
+    ("metrics: {grafanaDashboard: {labels: {helm.sh/chart: x}}}", "metrics.grafanaDashboard.labels has the key"),
+    ("networkPolicy: {metricsFrom: [{}]}", "/networkPolicy/metricsFrom/0"),
+    ("networkPolicy: {metricsFrom: [{ipBlock: {}}]}", "/networkPolicy/metricsFrom/0/ipBlock"),
+    ("networkPolicy: {apiServerPorts: []}", "networkPolicy.apiServerPorts is empty"),
+    ("networkPolicy: {apiServerPorts: [0]}", "/networkPolicy/apiServerPorts/0"),
+    ("startupCheck: {timeoutSeconds: 0}", "/startupCheck/timeoutSeconds"),
+    ("drainSeconds: -1", "/drainSeconds"),
+    ("drainSeconds: 301", "/drainSeconds"),
+    ("resources: {requests: {cpus: 1}}", "/resources/requests"),
+    ("resources: {limits: {memory: 1 GB}}", "/resources/limits/memory"),
+    ("serviceAccount: {create: false}", "serviceAccount.name is empty"),
+    ("serviceAccount: {name: Guard}", "/serviceAccount/name"),
+    ("podDisruptionBudget: {maxUnavailable: 0}", "/podDisruptionBudget/maxUnavailable"),
+    ("podDisruptionBudget: {maxUnavailable: 0%}", "/podDisruptionBudget/maxUnavailable"),
+    ("priorityClassName: Very High", "/priorityClassName"),
+    ("tolerations: [{operator: Is}]", "/tolerations/0/operator"),
+    ("topologySpreadConstraints: [{maxSkew: 1}]", "/topologySpreadConstraints/0"),
+    ("affinity: {nodes: {}}", "/affinity"),
+    ("podLabels: {app.kubernetes.io/name: x}", "podLabels has the key \"app.kubernetes.io/name\""),
+    ("extraArgs: ['']", "/extraArgs/0"),
+    ("extraEnv: [{value: x}]", "/extraEnv/0"),
+    ("extraEnv: [{name: X, valeu: x}]", "/extraEnv/0"),
+];
+
+/// The fields that hold no other field.
+fn leaves(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
+    let inner = |entry: &Entry| {
+        entries.iter().any(|other| other.path.len() > entry.path.len() && other.path.starts_with(&entry.path))
+    };
+    entries.iter().filter(move |entry| !inner(entry))
+}
+
+fn wrong_type(default: &Value) -> Value {
+    match default {
+        Value::String(_) => json!([1]),
+        _ => json!("neither this nor that"),
+    }
+}
+
+fn set(values: &mut Value, path: &[String], value: Value) {
+    let mut place = values;
+    for key in path {
+        place = &mut place[key];
+    }
+    *place = value;
+}
+
+/// A path as the schema's messages write it (RFC 6901).
+fn pointer(path: &[String]) -> String {
+    path.iter().fold(String::new(), |pointer, key| pointer + "/" + &key.replace('/', "~1"))
+}
+
+/// The paths of the maps that take no key but those they name.
+fn closed_maps(schema: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    if schema["additionalProperties"] == false {
+        found.push(path.clone());
+    }
+    for (key, inner) in schema["properties"].as_object().into_iter().flatten() {
+        path.push(key.clone());
+        closed_maps(inner, path, found);
+        path.pop();
+    }
+}
+
+async fn render(lab: &Lab, values: &Value) -> Result<Outcome> {
+    let chart = chart().display().to_string();
+    let arguments = ["template", "candidate", &chart, "--namespace", NAMESPACE, "--values", "-"];
+    lab.helm_with_input(&arguments, &values.to_string()).await
+}

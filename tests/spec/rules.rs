@@ -1,0 +1,103 @@
+//! The alerts and the dashboard: that promtool takes them, that each alert fires when it should and not otherwise, and
+//! that each says what to do.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libtest_mimic::Trial;
+use serde_json::Value;
+
+use super::left_out;
+
+/// `promtool check rules` and `promtool test rules`, where there is a promtool.
+pub fn trial(root: &'static Path) -> Trial {
+    match on_path("promtool") {
+        Some(promtool) => Trial::test("rules::fire when they should", move || Ok(fire(root, &promtool)?)),
+        None => left_out::trial("the test of the alerts", "promtool is not there (Debian: package prometheus)"),
+    }
+}
+
+fn fire(root: &Path, promtool: &Path) -> Result<(), String> {
+    for arguments in [["check", "rules", RULES], ["test", "rules", TESTS]] {
+        let done = Command::new(promtool).args(arguments).current_dir(root).output().map_err(|e| e.to_string())?;
+        if !done.status.success() {
+            let said = [done.stdout, done.stderr].concat();
+            return Err(format!("promtool {arguments:?}:\n{}", String::from_utf8_lossy(&said)));
+        }
+    }
+    Ok(())
+}
+
+/// Each alert has a runbook that exists, and a test in both directions.
+pub fn alerts_are_whole(root: &Path) -> Result<(), String> {
+    let tests = yaml(root, TESTS)?;
+    let tests: Vec<&Value> = each(&tests["tests"]).flat_map(|test| each(&test["alert_rule_test"])).collect();
+    let mut faults = Vec::new();
+    for alert in alerts(root)? {
+        let name = text(&alert["alert"]);
+        for fires in [true, false] {
+            let tested =
+                |test: &&&Value| test["alertname"] == name && each(&test["exp_alerts"]).next().is_some() == fires;
+            if !tests.iter().any(|test| tested(&test)) {
+                faults.push(format!("{TESTS} does not say when {name} {}", if fires { "fires" } else { "does not" }));
+            }
+        }
+        let runbook = text(&alert["annotations"]["runbook"]);
+        let expected = format!("{RUNBOOKS}#{}", name.to_lowercase());
+        let headings = std::fs::read_to_string(root.join(RUNBOOKS)).map_err(|error| error.to_string())?;
+        if runbook != expected || !headings.lines().any(|line| line.trim_start_matches('#') == format!(" {name}")) {
+            faults.push(format!("{name}: the runbook {runbook:?} should be {expected}, a heading that exists"));
+        }
+        for field in ["summary", "description"] {
+            if text(&alert["annotations"][field]).is_empty() {
+                faults.push(format!("{name} has no {field}"));
+            }
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
+/// Everything that is asked of Prometheus: the expressions of the alerts and of the dashboard.
+pub fn expressions(root: &Path) -> Result<Vec<String>, String> {
+    let mut expressions: Vec<String> = alerts(root)?.iter().map(|alert| text(&alert["expr"]).to_owned()).collect();
+    let dashboard = std::fs::read_to_string(root.join(DASHBOARD)).map_err(|error| error.to_string())?;
+    let dashboard: Value = serde_json::from_str(&dashboard).map_err(|error| error.to_string())?;
+    for target in each(&dashboard["panels"]).flat_map(|panel| each(&panel["targets"])) {
+        expressions.push(text(&target["expr"]).to_owned());
+    }
+    Ok(expressions)
+}
+
+/// The rules as the chart keeps them.
+pub fn rules(root: &Path) -> Result<Value, String> {
+    yaml(root, RULES)
+}
+
+/// The program of that name on the PATH.
+pub fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
+}
+
+fn alerts(root: &Path) -> Result<Vec<Value>, String> {
+    let rules = rules(root)?;
+    Ok(each(&rules["groups"]).flat_map(|group| each(&group["rules"])).cloned().collect())
+}
+
+fn yaml(root: &Path, path: &str) -> Result<Value, String> {
+    let text = std::fs::read_to_string(root.join(path)).map_err(|error| format!("{path}: {error}"))?;
+    serde_saphyr::from_str(&text).map_err(|error| format!("{path}: {error}"))
+}
+
+fn each(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+const RULES: &str = "charts/singleton-guard/files/rules.yaml";
+const DASHBOARD: &str = "charts/singleton-guard/files/dashboard.json";
+const TESTS: &str = "tests/rules.yaml";
+const RUNBOOKS: &str = "charts/singleton-guard/README.md";
