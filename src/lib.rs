@@ -19,6 +19,7 @@
 //!   [`policy::violation`] every sentence a user may read, [`policy::kind`] the guarded kinds, [`policy::webhook`] the
 //!   rows of the webhook configuration.
 //! * [`certs::plan`]: whether a certificate is kept or made anew, and the steps of a rotation; [`certs::lifetimes`].
+//! * [`namespaces::plan`]: in which namespaces an outage refuses.
 //!
 //! *The shell*, only with the feature `server`, does the IO:
 //!
@@ -28,6 +29,7 @@
 //! * `configuration` reads the file, again whenever it changes; everybody else sees the settings in force.
 //! * `events` says things in `events.k8s.io`.
 //! * `certs` makes, stores, publishes and serves certificates.
+//! * `namespaces` writes into the webhook configurations which namespaces hold singletons.
 //! * `companions` gives singletons the Service and the budget that [`policy::companions`] plans.
 //! * `verify` is the other program in this one: it asks the cluster for what must be refused.
 //!
@@ -43,7 +45,7 @@
 //! | a decision always exists: neither a panic nor an unreadable body leaves a request without an answer in words | `tests/server`, the properties on arbitrary bytes |
 //! | at most one question per request, and only if its answer matters | the types of [`policy::Step`]; `asks` in the cases |
 //! | an answer carries the uid of its review, a validating one never a patch | [`review::write`]; the cases |
-//! | no side effects: a review changes nothing but its answer | the architecture test: only `certs`, `companions` and `events` write to the API server, and `verify` as a dry run |
+//! | no side effects: a review changes nothing but its answer | the architecture test: only `certs`, `companions`, `events` and `namespaces` write to the API server, and `verify` as a dry run |
 //! | no `unwrap`, indexing or `as` on input | the lints in `Cargo.toml` |
 
 #[cfg(feature = "server")]
@@ -57,6 +59,7 @@ pub mod companions;
 pub mod configuration;
 #[cfg(feature = "server")]
 pub mod events;
+pub mod namespaces;
 pub mod policy;
 pub mod review;
 #[cfg(feature = "server")]

@@ -21,8 +21,9 @@ use crate::certs::upkeep::{Source, Upkeep};
 use crate::certs::{Configuration, ConfigurationKind, Directory, Own, SecretRef, provider};
 use crate::cluster::{ApiServer, ConnectError, Gate, connect};
 use crate::companions::Controller;
-use crate::configuration::{self, ConfigurationError, Own as OwnPod, Reload};
+use crate::configuration::{self, ConfigurationError, Current, Own as OwnPod, Reload};
 use crate::events::{Regarding, Voice};
+use crate::namespaces;
 use crate::server::{Guard, Limits, Readiness, Server, operations, router, tls_config};
 use crate::settings::Settings;
 use crate::telemetry::log::{self, LevelError};
@@ -62,6 +63,7 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
     let reload = reload.map(|reload| reload.telling(own_pod(arguments, &client)));
     let companions = Controller::new(client.clone(), settings.clone(), metrics.clone(), instance);
+    let namespaces = namespaces_upkeep(arguments, &client, settings.clone());
     let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone());
     let webhook = router(guard, readiness.clone(), limits);
     let listener = listen(arguments, "port", arguments.port).await?;
@@ -76,6 +78,9 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     tasks.start("companions", companions.run());
     if let Some(reload) = reload {
         tasks.start("configuration", reload.run());
+    }
+    if let Some(namespaces) = namespaces {
+        tasks.start("namespaces", namespaces.run());
     }
     tasks.start(
         "webhook",
@@ -174,6 +179,14 @@ fn source(arguments: &Serve, client: &Client) -> Result<Source, RunError> {
         configurations: validating.chain(mutating).collect(),
         lifetimes: Lifetimes::new(arguments.authority_life, arguments.certificate_life)?,
     }))
+}
+
+/// None without configurations: they are somebody else's.
+fn namespaces_upkeep(arguments: &Serve, client: &Client, settings: Current) -> Option<namespaces::Upkeep> {
+    let of = |name: &String| Configuration { kind: ConfigurationKind::Validating, name: name.clone() };
+    let configurations: Vec<_> = arguments.validating_configuration.iter().map(of).collect();
+    let own = arguments.namespace.clone().filter(|_| !configurations.is_empty())?;
+    Some(namespaces::Upkeep::new(client.clone(), settings, own, configurations))
 }
 
 async fn listen(arguments: &Serve, flag: &'static str, port: u16) -> Result<TcpListener, RunError> {

@@ -37,6 +37,7 @@ mod spec {
     pub mod live;
     pub mod model;
     pub mod monitors;
+    pub mod namespaces_plan;
     pub mod operations;
     pub mod outage;
     pub mod properties;
@@ -50,6 +51,7 @@ mod spec {
     pub mod stories;
     pub mod values;
     pub mod watched;
+    pub mod workloads;
 }
 
 use std::path::Path;
@@ -65,8 +67,8 @@ use spec::case::{self, Case};
 use spec::installed::Installed;
 use spec::{
     architecture, bad_values, chart, checkov, companions_dns, companions_drain, companions_live, companions_plan,
-    companions_selectors, configuration, generated, left_out, live, operations, outage, properties, pure, readings,
-    recorded, router, rules, stories, values, watched,
+    companions_selectors, configuration, generated, left_out, live, namespaces_plan, operations, outage, properties,
+    pure, readings, recorded, router, rules, stories, values, watched,
 };
 
 type Check = fn(&Path) -> Result<(), String>;
@@ -220,7 +222,7 @@ const STORIES: [(&str, LiveTest); 15] = [
 ];
 
 /// Tests that need the guard for themselves, one after the other.
-const ALONE: [(&str, LiveTest); 10] = [
+const ALONE: [(&str, LiveTest); 8] = [
     ("operations::a release comes, works and goes", |lab| Box::pin(operations::a_release_comes_works_and_goes(lab))),
     ("operations::an installation that guards nothing fails", |lab| {
         Box::pin(operations::an_installation_that_guards_nothing_fails(lab))
@@ -230,23 +232,20 @@ const ALONE: [(&str, LiveTest); 10] = [
     }),
     ("outage::without its rights it says so", |lab| Box::pin(outage::without_its_rights_it_says_so(lab))),
     ("outage::unmarked work never reaches us", |lab| Box::pin(outage::unmarked_work_never_reaches_us(lab))),
-    ("outage::killing one replica lets nothing through", |lab| {
-        Box::pin(outage::killing_one_replica_lets_nothing_through(lab))
-    }),
-    ("outage::a rolling restart loses no call", |lab| Box::pin(outage::a_rolling_restart_loses_no_call(lab))),
-    ("outage::with every replica dead only what could break a rule waits", |lab| {
-        Box::pin(outage::with_every_replica_dead_only_what_could_break_a_rule_waits(lab))
+    ("outage::with every replica dead scaling up waits", |lab| {
+        Box::pin(outage::with_every_replica_dead_scaling_up_waits(lab))
     }),
     ("watched::every metric asked for exists", |lab| Box::pin(watched::every_metric_asked_for_exists(lab))),
     ("chart::an upgrade keeps the certificate", |lab| Box::pin(chart::an_upgrade_keeps_the_certificate(lab))),
 ];
 
 /// Checks of single files.
-const CHECKS: [(&str, Check); 15] = [
+const CHECKS: [(&str, Check); 16] = [
     ("rules::every alert is tested and says what to do", rules::alerts_are_whole),
     ("values::the chart README's table is that of values.yaml", values::table),
     ("values::the schema knows every value by the same words", values::schema),
     ("plan::companions", companions_plan::run),
+    ("plan::namespaces", namespaces_plan::run),
     ("recorded::reviews are decided as they say", recorded::are_decided_as_they_say),
     ("recorded::the model's Scales are like the real ones", recorded::the_model_is_honest),
     ("architecture::pure rooms stay pure", architecture::pure_rooms_stay_pure),

@@ -98,11 +98,11 @@ impl Configuration {
         Ok(Trusted { generation: patched.metadata.generation, written: true })
     }
 
-    fn api(&self, client: &Client) -> Api<DynamicObject> {
+    pub(crate) fn api(&self, client: &Client) -> Api<DynamicObject> {
         Api::all_with(client.clone(), &self.resource())
     }
 
-    fn resource(&self) -> ApiResource {
+    pub(crate) fn resource(&self) -> ApiResource {
         match self.kind {
             ConfigurationKind::Validating => ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
             ConfigurationKind::Mutating => ApiResource::erase::<MutatingWebhookConfiguration>(&()),

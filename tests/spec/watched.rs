@@ -34,7 +34,7 @@ pub async fn every_metric_asked_for_exists(lab: &Lab) -> Result<()> {
     work(lab).await?;
     fail_open(lab).await?;
     if !missing(lab, &expressions).await?.is_empty() {
-        outage::with_every_replica_dead_only_what_could_break_a_rule_waits(lab).await?;
+        outage::with_every_replica_dead_scaling_up_waits(lab).await?;
         outage::without_its_rights_it_says_so(lab).await?;
         work(lab).await?;
     }

@@ -1,0 +1,106 @@
+//! The drills: what a cluster goes through while replicas die, hang, restart and are replaced, with the guard installed
+//! from the chart.
+//!
+//! `LONG=1` runs each for as long as it takes to believe it, and prints its figures. A filter runs one:
+//! `LONG=1 cargo test --test drills -- kill`.
+
+#![allow(unreachable_pub, missing_docs, dead_code, reason = "one program that shares rooms with the specification")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "a test that meets the unexpected has failed"
+)]
+
+#[path = "lab/mod.rs"]
+mod lab;
+mod spec {
+    pub mod api;
+    pub mod case;
+    pub mod installed;
+    pub mod left_out;
+    pub mod live;
+    pub mod workloads;
+}
+mod drill {
+    pub mod hang;
+    pub mod kills;
+    pub mod listed;
+    pub mod lists;
+    pub mod load;
+    pub mod outage;
+    pub mod upgrades;
+}
+
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use drill::{kills, lists, outage, upgrades};
+use lab::Lab;
+use lab::progress::Progress;
+use lab::stage::{self, Reach};
+use libtest_mimic::{Arguments, Trial};
+use spec::installed::Installed;
+use spec::left_out;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Each needs the guard for itself.
+    arguments.test_threads = Some(1);
+    if arguments.list {
+        let names = DRILLS.into_iter().map(|(name, _)| Trial::test(name, || Ok(()))).collect();
+        return libtest_mimic::run(&arguments, names).exit_code();
+    }
+    let progress = Progress::to_stderr();
+    let entered = match stage::enter(Reach::Inside, &progress) {
+        Ok(entered) => entered,
+        Err(reason) => {
+            let trial = left_out::trial("the drills", &reason.to_string());
+            return libtest_mimic::run(&arguments, vec![trial]).exit_code();
+        }
+    };
+    let installed = match Installed::boot(entered, &progress) {
+        Ok(installed) => Arc::new(installed),
+        Err(error) => {
+            let error = format!("{error:#}");
+            let trial = Trial::test("the lab boots and the chart installs", move || Err(error.into()));
+            return libtest_mimic::run(&arguments, vec![trial]).exit_code();
+        }
+    };
+    let trials = DRILLS.into_iter().map(|(name, drill)| trial(name, &installed, drill)).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    match Arc::into_inner(installed).map(Installed::shutdown) {
+        Some(Err(error)) => {
+            eprintln!("the lab did not end well: {error:#}");
+            ExitCode::FAILURE
+        }
+        _ => conclusion.exit_code(),
+    }
+}
+
+type Drill = for<'a> fn(&'a Lab) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;
+
+fn trial(name: &str, installed: &Arc<Installed>, drill: Drill) -> Trial {
+    let installed = Arc::clone(installed);
+    Trial::test(name, move || installed.block_on(drill(installed.lab())).map_err(|error| format!("{error:#}").into()))
+}
+
+/// Whether the long forms are asked for.
+#[must_use]
+pub fn is_long() -> bool {
+    std::env::var_os("LONG").is_some_and(|value| value == "1")
+}
+
+const DRILLS: [(&str, Drill); 6] = [
+    ("a namespace is listed within a second of its first mark", |lab| Box::pin(lists::a_first_mark_is_listed(lab))),
+    ("the list comes back, whatever is done to it", |lab| Box::pin(lists::the_list_comes_back(lab))),
+    ("a kill of one replica fails calls for a second at most", |lab| Box::pin(kills::one_replica(lab))),
+    ("with every replica dead, then hanging, only what could break a rule waits", |lab| {
+        Box::pin(outage::dead_then_hanging(lab))
+    }),
+    ("a rolling restart and upgrades lose no call", |lab| Box::pin(upgrades::the_same_rows(lab))),
+    ("an upgrade to other rows loses no call", |lab| Box::pin(upgrades::other_rows(lab))),
+];
