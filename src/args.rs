@@ -75,7 +75,8 @@ pub struct Serve {
     /// `MutatingWebhookConfiguration` whose caBundle to keep. May be repeated.
     #[arg(long, value_name = "NAME")]
     pub mutating_configuration: Vec<String>,
-    /// Directory with tls.crt and tls.key that somebody else keeps. Then no Secret is read and no caBundle written.
+    /// Directory with tls.crt and tls.key that somebody else keeps. Then no Secret is read and no caBundle written, only
+    /// looked at.
     #[arg(long, value_name = "DIRECTORY")]
     pub certificate_directory: Option<PathBuf>,
     /// Kubeconfig file. Without it the Pod's ServiceAccount is used.

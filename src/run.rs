@@ -17,7 +17,7 @@ use crate::args::Serve;
 use crate::certs::authority::{canonical, service_names};
 use crate::certs::lifetimes::{Lifetimes, LifetimesError};
 use crate::certs::serving::Serving;
-use crate::certs::upkeep::{Source, Upkeep};
+use crate::certs::upkeep::{Given, Source, Upkeep};
 use crate::certs::{Configuration, ConfigurationKind, Directory, Own, SecretRef, provider};
 use crate::cluster::{ApiServer, ConnectError, Gate, connect};
 use crate::companions::Controller;
@@ -57,7 +57,8 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let client = connect(arguments.kubeconfig.as_deref()).await?;
 
     let source = source(arguments, &client)?;
-    let upkeep = Upkeep::new(source, Arc::clone(&serving), Arc::clone(&provider), metrics.clone(), &readiness);
+    let upkeep = Upkeep::new(source, Arc::clone(&serving), Arc::clone(&provider), metrics.clone(), &readiness)
+        .reached_at(SocketAddr::new(arguments.bind_address, arguments.port));
     let tls = Arc::new(tls_config(provider, serving)?);
     let settings = reload.as_ref().map_or_else(|| Settings::default().into(), Reload::current);
     let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
@@ -162,21 +163,23 @@ fn own_pod(arguments: &Serve, client: &Client) -> Option<OwnPod> {
 }
 
 fn source(arguments: &Serve, client: &Client) -> Result<Source, RunError> {
+    let of = |kind| move |name: &String| Configuration { kind, name: name.clone() };
+    let validating = arguments.validating_configuration.iter().map(of(ConfigurationKind::Validating));
+    let mutating = arguments.mutating_configuration.iter().map(of(ConfigurationKind::Mutating));
+    let configurations = validating.chain(mutating).collect();
     if let Some(directory) = &arguments.certificate_directory {
-        return Ok(Source::Given(Directory::new(directory.clone())));
+        let directory = Directory::new(directory.clone());
+        return Ok(Source::Given(Given { directory, trusted_in: Some((client.clone(), configurations)) }));
     }
     let given = |value: &Option<String>, flag| value.clone().ok_or(RunError::Missing(flag));
     let namespace = given(&arguments.namespace, "namespace")?;
     let mut names = service_names(&given(&arguments.service, "service")?, &namespace);
     names.extend(arguments.certificate_name.iter().map(|name| canonical(name)));
-    let of = |kind| move |name: &String| Configuration { kind, name: name.clone() };
-    let validating = arguments.validating_configuration.iter().map(of(ConfigurationKind::Validating));
-    let mutating = arguments.mutating_configuration.iter().map(of(ConfigurationKind::Mutating));
     Ok(Source::Own(Own {
         client: client.clone(),
         secret: SecretRef { namespace, name: given(&arguments.certificate_secret, "certificate-secret")? },
         names,
-        configurations: validating.chain(mutating).collect(),
+        configurations,
         lifetimes: Lifetimes::new(arguments.authority_life, arguments.certificate_life)?,
     }))
 }

@@ -33,9 +33,11 @@ mod spec {
     pub mod generated;
     pub mod https;
     pub mod installed;
+    pub mod issuers;
     pub mod left_out;
     pub mod live;
     pub mod model;
+    pub mod modes;
     pub mod monitors;
     pub mod namespaces_plan;
     pub mod operations;
@@ -67,8 +69,8 @@ use spec::case::{self, Case};
 use spec::installed::Installed;
 use spec::{
     architecture, bad_values, chart, checkov, companions_dns, companions_drain, companions_live, companions_plan,
-    companions_selectors, configuration, generated, left_out, live, namespaces_plan, operations, outage, properties,
-    pure, readings, recorded, router, rules, stories, values, watched,
+    companions_selectors, configuration, generated, left_out, live, modes, namespaces_plan, operations, outage,
+    properties, pure, readings, recorded, router, rules, stories, values, watched,
 };
 
 type Check = fn(&Path) -> Result<(), String>;
@@ -222,7 +224,7 @@ const STORIES: [(&str, LiveTest); 15] = [
 ];
 
 /// Tests that need the guard for themselves, one after the other.
-const ALONE: [(&str, LiveTest); 8] = [
+const ALONE: [(&str, LiveTest); 9] = [
     ("operations::a release comes, works and goes", |lab| Box::pin(operations::a_release_comes_works_and_goes(lab))),
     ("operations::an installation that guards nothing fails", |lab| {
         Box::pin(operations::an_installation_that_guards_nothing_fails(lab))
@@ -236,6 +238,7 @@ const ALONE: [(&str, LiveTest); 8] = [
         Box::pin(outage::with_every_replica_dead_scaling_up_waits(lab))
     }),
     ("watched::every metric asked for exists", |lab| Box::pin(watched::every_metric_asked_for_exists(lab))),
+    ("certificate::one that is provided is verified and exchanged", |lab| Box::pin(modes::a_provided_certificate(lab))),
     ("chart::an upgrade keeps the certificate", |lab| Box::pin(chart::an_upgrade_keeps_the_certificate(lab))),
 ];
 

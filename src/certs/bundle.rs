@@ -12,6 +12,7 @@ use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use super::handshake::Told;
 use crate::cluster::words;
 
 /// Which of the two kinds of webhook configuration.
@@ -38,6 +39,8 @@ pub(super) struct Trusted {
     pub(super) generation: Option<i64>,
     /// Whether it had to be written.
     pub(super) written: bool,
+    /// What it tells API servers, as it is stored now.
+    pub(super) told: Vec<Told>,
 }
 
 /// The configuration cannot be used.
@@ -79,7 +82,7 @@ impl Configuration {
         let object = api.get(&self.name).await.map_err(|cause| self.error("get", cause))?;
         let bundle = BASE64_STANDARD.encode(authorities);
         let Some(webhooks) = with_bundle(&object.data, &bundle) else {
-            return Ok(Trusted { generation: object.metadata.generation, written: false });
+            return Ok(Trusted::new(&object, false));
         };
         if Instant::now() > fresh {
             return Err(BundleError::Late { configuration: self.clone() });
@@ -95,7 +98,13 @@ impl Configuration {
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let patched = api.patch(&self.name, &parameters, &Patch::Apply(&patch)).await;
         let patched = patched.map_err(|cause| self.error("patch", cause))?;
-        Ok(Trusted { generation: patched.metadata.generation, written: true })
+        Ok(Trusted::new(&patched, true))
+    }
+
+    /// What it tells API servers. Nothing is written.
+    pub(super) async fn told(&self, client: &Client) -> Result<Vec<Told>, BundleError> {
+        let object = self.api(client).get(&self.name).await.map_err(|cause| self.error("get", cause))?;
+        Ok(Told::read(&object.data).collect())
     }
 
     pub(crate) fn api(&self, client: &Client) -> Api<DynamicObject> {
@@ -118,6 +127,12 @@ impl Configuration {
             _ => "",
         };
         BundleError::Api { verb, configuration: self.clone(), cause: Box::new(cause), hint }
+    }
+}
+
+impl Trusted {
+    fn new(object: &DynamicObject, written: bool) -> Self {
+        Self { generation: object.metadata.generation, written, told: Told::read(&object.data).collect() }
     }
 }
 

@@ -16,6 +16,8 @@ mod directory;
 #[cfg(feature = "server")]
 pub mod facts;
 #[cfg(feature = "server")]
+mod handshake;
+#[cfg(feature = "server")]
 pub mod material;
 #[cfg(feature = "server")]
 mod own;

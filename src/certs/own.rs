@@ -1,5 +1,6 @@
 //! A pair of our own making: what the plan says, done. Any replica may do any step; who is late finds it done.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use kube::Client;
@@ -8,12 +9,13 @@ use rustls::crypto::CryptoProvider;
 use super::authority::Maker;
 use super::bundle::Configuration;
 use super::facts;
+use super::handshake::Told;
 use super::lifetimes::Lifetimes;
 use super::material::Material;
 use super::plan::{Plan, Reason, Stored, plan};
 use super::secret::{Reading, SecretRef, Snapshot, Written};
 use super::serving::Pair;
-use super::upkeep::{Shown, Trouble};
+use super::upkeep::{Looked, Shown, Trouble};
 
 /// Stored in a Secret, trusted through webhook configurations.
 pub struct Own {
@@ -46,7 +48,7 @@ impl Own {
     ///
     /// What is stored is published before the next step is planned, so a switch follows right upon a look at every
     /// configuration.
-    pub(super) async fn pass(&self, memory: &mut Memory, shown: &Shown, draining: bool) -> Result<(), Trouble> {
+    pub(super) async fn pass(&self, memory: &mut Memory, shown: &Shown, draining: bool) -> Result<Looked, Trouble> {
         for _ in 0..ATTEMPTS {
             let read = Instant::now();
             let Reading { snapshot, now } = self.secret.read(&self.client).await?;
@@ -59,12 +61,12 @@ impl Own {
                 Some(material) if !matches!(self.plan(&stored, now, None), Plan::Start(_)) => {
                     self.apply(memory, shown, &snapshot, material, read, now).await
                 }
-                _ => Ok(()),
+                _ => Ok(BTreeSet::new()),
             };
             let plan = self.plan(&stored, now, snapshot.material.as_ref().and_then(|it| memory.published_for(it)));
             if plan == Plan::Keep {
                 memory.lost = None;
-                return outcome;
+                return outcome.map(|told| Looked { told, now });
             }
             let material = self.carry_out(&plan, memory, &snapshot, &stored, now, &shown.provider)?;
             if self.secret.write(&self.client, &snapshot, &material).await? == Written::Stored {
@@ -86,7 +88,7 @@ impl Own {
         material: &Material,
         read: Instant,
         now: SystemTime,
-    ) -> Result<(), Trouble> {
+    ) -> Result<BTreeSet<Told>, Trouble> {
         let pair = Pair::parse(material.leaf.as_bytes(), material.leaf_key.as_bytes(), &shown.provider);
         let serve = |memory: &mut Memory| -> Result<(), Trouble> {
             shown.serve(&pair?, now)?;
@@ -95,10 +97,11 @@ impl Own {
         };
         if memory.held.as_ref().is_none_or(|(_, held, _)| material.still_trusts(held)) {
             let served = serve(memory);
-            self.publish(memory, material, read).await.and(served)
+            let told = self.publish(memory, material, read).await?;
+            served.map(|()| told)
         } else {
-            self.publish(memory, material, read).await?;
-            serve(memory)
+            let told = self.publish(memory, material, read).await?;
+            serve(memory).map(|()| told)
         }
     }
 
@@ -129,12 +132,19 @@ impl Own {
     }
 
     /// Makes every configuration trust the material. One that cannot be written must not keep the others from it.
-    async fn publish(&self, memory: &mut Memory, material: &Material, read: Instant) -> Result<(), Trouble> {
+    async fn publish(
+        &self,
+        memory: &mut Memory,
+        material: &Material,
+        read: Instant,
+    ) -> Result<BTreeSet<Told>, Trouble> {
         let (bundle, mut result, mut generations) = (material.bundle(), Ok(()), Vec::new());
+        let mut told = BTreeSet::new();
         for configuration in &self.configurations {
             match configuration.trust(&self.client, &bundle, read + self.lifetimes.settle() / 2).await {
                 Ok(trusted) => {
                     generations.push(trusted.generation);
+                    told.extend(trusted.told);
                     if trusted.written {
                         tracing::info!(%configuration, "wrote caBundle");
                     }
@@ -143,7 +153,7 @@ impl Own {
             }
         }
         memory.saw_published(material, result.is_ok().then_some(generations));
-        result
+        result.map(|()| told)
     }
 
     /// Somebody has deleted the Secret. It is made again after a while: whoever uninstalls deletes it, too, and must not

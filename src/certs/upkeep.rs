@@ -4,16 +4,20 @@
 //! Times of certificates are read from the API server's clock, or from the wall clock where no API server is asked; how
 //! long something has lasted is measured by a clock that only goes forward.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use kube::Client;
 use rustls::crypto::CryptoProvider;
 use time::OffsetDateTime;
 use tokio::time::{sleep, timeout};
 
 use super::authority::MakeError;
-use super::bundle::BundleError;
+use super::bundle::{BundleError, Configuration};
 use super::directory::{Directory, DirectoryError};
+use super::handshake::{HandshakeError, Told};
 use super::own::{Memory, Own};
 use super::plan::Reason;
 use super::secret::{SecretError, SecretRef};
@@ -26,7 +30,23 @@ pub enum Source {
     /// This process makes it.
     Own(Own),
     /// Somebody else keeps it, and sees to it that the API server trusts it.
-    Given(Directory),
+    Given(Given),
+}
+
+/// A pair that somebody else keeps.
+pub struct Given {
+    /// Where it is.
+    pub directory: Directory,
+    /// Through which API server, and in which configurations, to see that it is trusted. Nothing is written.
+    pub trusted_in: Option<(Client, Vec<Configuration>)>,
+}
+
+/// What a look has found in order.
+pub(super) struct Looked {
+    /// What API servers are told to verify.
+    pub(super) told: BTreeSet<Told>,
+    /// The time by which they verify.
+    pub(super) now: SystemTime,
 }
 
 /// Keeps the pair in use right.
@@ -34,6 +54,7 @@ pub struct Upkeep {
     source: Source,
     memory: Memory,
     shown: Shown,
+    address: Option<SocketAddr>,
     readiness: Readiness,
     right: Condition,
     met: bool,
@@ -49,8 +70,9 @@ pub(super) struct Shown {
 }
 
 impl Upkeep {
-    /// Adds a condition to readiness: a pair is loaded, and (for one of our own) every configuration trusts it. Once
-    /// met it stays so: while one configuration cannot be written the others still work.
+    /// Adds a condition to readiness: a pair is loaded, every configuration trusts it, and a handshake shows it. Once
+    /// met it stays so while an API server cannot be reached, or will not have something written; it does not while a
+    /// handshake shows that no API server can call this replica.
     #[must_use]
     pub fn new(
         source: Source,
@@ -63,11 +85,18 @@ impl Upkeep {
             source,
             memory: Memory::default(),
             shown: Shown { serving, provider, metrics },
+            address: None,
             readiness: readiness.clone(),
             right: readiness.require("certificate"),
             met: false,
             trouble: None,
         }
+    }
+
+    /// Shakes hands at this address, too, with every look.
+    #[must_use]
+    pub fn reached_at(self, address: SocketAddr) -> Self {
+        Self { address: Some(address), ..self }
     }
 
     /// Never ends.
@@ -98,8 +127,9 @@ impl Upkeep {
                 self.right.meet();
             }
             Err(trouble) => {
+                let refused = matches!(trouble, Trouble::Handshake(HandshakeError::Refused { .. }));
                 let trouble = trouble.to_string();
-                if !self.met {
+                if !self.met || refused {
                     self.right.withdraw(&trouble);
                 }
                 if self.trouble.as_ref() != Some(&trouble) {
@@ -112,13 +142,30 @@ impl Upkeep {
     }
 
     async fn pass(&mut self) -> Result<(), Trouble> {
-        match &self.source {
-            Source::Given(directory) => {
-                let pair = directory.read(&self.shown.provider).await?;
-                self.shown.serve(&pair, SystemTime::now()).map_err(|cause| directory.rejected(cause).into())
+        let Looked { told, now } = match &self.source {
+            Source::Given(given) => given.pass(&self.shown).await?,
+            Source::Own(own) => own.pass(&mut self.memory, &self.shown, self.readiness.is_draining()).await?,
+        };
+        if let Some(address) = self.address {
+            for told in &told {
+                told.verify(address, now, &self.shown.provider).await?;
             }
-            Source::Own(own) => own.pass(&mut self.memory, &self.shown, self.readiness.is_draining()).await,
         }
+        Ok(())
+    }
+}
+
+impl Given {
+    async fn pass(&self, shown: &Shown) -> Result<Looked, Trouble> {
+        let (pair, now) = (self.directory.read(&shown.provider).await?, SystemTime::now());
+        shown.serve(&pair, now).map_err(|cause| self.directory.rejected(cause))?;
+        let mut told = BTreeSet::new();
+        if let Some((client, configurations)) = &self.trusted_in {
+            for configuration in configurations {
+                told.extend(configuration.told(client).await?);
+            }
+        }
+        Ok(Looked { told, now })
     }
 }
 
@@ -151,6 +198,9 @@ pub enum Trouble {
     /// The files cannot be served.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// It is not accepted.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
     /// Others were faster every time.
     #[error("Secret {0} was changed by somebody else again and again")]
     Contended(SecretRef),

@@ -12,7 +12,7 @@ use singleton_guard::certs::lifetimes::Lifetimes;
 use singleton_guard::certs::material::{Material, Next};
 use singleton_guard::certs::plan::{Facts, Plan, Reason, Stored, plan};
 use singleton_guard::certs::serving::{Pair, PairError, Serving};
-use singleton_guard::certs::upkeep::{Source, Upkeep};
+use singleton_guard::certs::upkeep::{Given, Source, Upkeep};
 use singleton_guard::certs::{Directory, facts, provider};
 use singleton_guard::server::Readiness;
 use singleton_guard::telemetry::metrics::Metrics;
@@ -142,7 +142,7 @@ async fn files_are_followed_through_an_exchange_and_the_old_pair_outlives_a_bad_
     let (first, second) = (make(&names, now).unwrap(), make(&names, now - YEAR / 365).unwrap());
 
     let (readiness, metrics) = (Readiness::default(), Metrics::new());
-    let source = Source::Given(Directory::new(root.0.clone()));
+    let source = Source::Given(Given { directory: Directory::new(root.0.clone()), trusted_in: None });
     let mut upkeep = Upkeep::new(source, Arc::new(Serving::default()), provider(), metrics.clone(), &readiness);
     let in_use = |material: &Material| {
         let end = parse(material).unwrap().until().duration_since(UNIX_EPOCH).unwrap().as_secs();

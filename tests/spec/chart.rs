@@ -11,12 +11,17 @@ use singleton_guard::policy::kind::KINDS;
 
 use super::api;
 use super::installed::{NAMESPACE, RELEASE, chart};
+use super::issuers;
 use super::monitors;
 use crate::lab::Lab;
 
 /// `helm lint --strict`, two equal renders, and a server-side dry run of every object, for every values file.
 pub async fn every_values_file_renders_and_is_accepted(lab: &Lab) -> Result<()> {
     monitors::install(lab).await?;
+    issuers::install(lab).await?;
+    let example = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/certs/cert-manager.yaml"))?;
+    let example = example.replace("namespace: cert-manager", "namespace: default");
+    lab.kubectl_with_input(&["apply", "--dry-run=server", "--server-side", "-f", "-"], &example).await?.success()?;
     for file in values_files()? {
         let first = render(lab, &file).await?;
         ensure!(first == render(lab, &file).await?, "{}: two renders differ", file.display());
@@ -91,8 +96,12 @@ pub async fn rights_are_the_least(lab: &Lab) -> Result<()> {
         granted.difference(&expected).collect::<Vec<_>>(),
         expected.difference(&granted).collect::<Vec<_>>()
     );
-    let secrets = lab.kubectl(&["auth", "can-i", "get", "secret/other", "--as", &account, "-n", NAMESPACE]).await?;
-    ensure!(secrets.stdout.trim() == "no", "it may read another Secret of its namespace");
+    for (verb, secret) in
+        [("get", "secret/other"), ("patch", "secret/other"), ("create", "secret/other"), ("create", "secrets")]
+    {
+        let may = lab.kubectl(&["auth", "can-i", verb, secret, "--as", &account, "-n", NAMESPACE]).await?;
+        ensure!(may.stdout.trim() == "no", "it may {verb} {secret} in its namespace");
+    }
     Ok(())
 }
 

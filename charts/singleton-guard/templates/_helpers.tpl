@@ -28,6 +28,17 @@ Names, labels and the image: what every template of the chart shares.
 {{- printf "%s-certificate" (include "singleton-guard.fullname" .) -}}
 {{- end -}}
 
+{{- /* The Secret that is mounted where somebody else keeps the certificate, and with cert-manager its Certificate. */ -}}
+{{- define "singleton-guard.tls.secretName" -}}
+{{- if eq .Values.tls.mode "provided" -}}
+{{- .Values.tls.provided.secretName -}}
+{{- else -}}
+{{- printf "%s-tls" (include "singleton-guard.fullname" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "singleton-guard.tls.directory" -}}/etc/singleton-guard-tls{{- end -}}
+
 {{- define "singleton-guard.breakGlass.name" -}}
 {{- printf "%s-break-glass" (include "singleton-guard.fullname" .) -}}
 {{- end -}}

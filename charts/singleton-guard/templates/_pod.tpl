@@ -15,16 +15,22 @@ Parts of the Pod that are long enough to hide the rest of it.
 - --operations-port={{ include "singleton-guard.operationsPort" . }}
 - --config=/etc/singleton-guard/config.yaml
 - --namespace=$(POD_NAMESPACE)
+{{- if eq .Values.tls.mode "self-managed" }}
 - --service={{ include "singleton-guard.fullname" . }}
 - --certificate-secret={{ include "singleton-guard.certificateSecretName" . }}
+- --certificate-life={{ .Values.tls.selfManaged.certificateLife }}
+- --authority-life={{ .Values.tls.selfManaged.authorityLife }}
+{{- with .Values.webhook.url }}
+- --certificate-name={{ get (urlParse .) "hostname" }}
+{{- end }}
+{{- else }}
+- --certificate-directory={{ include "singleton-guard.tls.directory" . }}
+{{- end }}
 {{- range $rows.validating }}
 - --validating-configuration={{ include "singleton-guard.webhook.name" (dict "root" $root "row" .) }}
 {{- end }}
 {{- range $rows.mutating }}
 - --mutating-configuration={{ include "singleton-guard.webhook.name" (dict "root" $root "row" .) }}
-{{- end }}
-{{- with .Values.webhook.url }}
-- --certificate-name={{ get (urlParse .) "hostname" }}
 {{- end }}
 - --log-format={{ .Values.log.format }}
 - --drain-seconds={{ .Values.drainSeconds }}

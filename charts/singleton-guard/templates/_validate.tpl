@@ -9,6 +9,7 @@ that does not work, and what would.
 {{- include "singleton-guard.validate.labels" . -}}
 {{- include "singleton-guard.validate.reach" . -}}
 {{- include "singleton-guard.validate.operations" . -}}
+{{- include "singleton-guard.validate.tls" . -}}
 {{- if lt (int .Values.replicaCount) 1 -}}
   {{- fail (printf "replicaCount is %d: nobody would answer the API server, and with webhook.failurePolicy Fail every request that could break a rule would be refused. Set 1 or more (2 is the default). To switch the guard off, uninstall the release." (int .Values.replicaCount)) -}}
 {{- end -}}
@@ -89,6 +90,51 @@ that does not work, and what would.
 {{- end -}}
 {{- if not .Values.networkPolicy.apiServerPorts -}}
   {{- fail "networkPolicy.apiServerPorts is empty: an empty list of ports means all of them. Name the ports of the API server; [443, 6443] is the default." -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* One mode, and only what belongs to it: what would be ignored is refused. */ -}}
+{{- define "singleton-guard.validate.tls" -}}
+{{- $mode := .Values.tls.mode -}}
+{{- $provided := .Values.tls.provided -}}
+{{- if ne $mode "provided" -}}
+  {{- range $field := list "secretName" "caBundle" -}}
+    {{- if get $provided $field -}}
+      {{- fail (printf "tls.provided.%s is set, but tls.mode is %q, so it would be ignored. Set tls.mode to provided, or leave it out." $field $mode) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- if and .Values.tls.certManager.issuerRef (ne $mode "cert-manager") -}}
+  {{- fail (printf "tls.certManager.issuerRef is set, but tls.mode is %q, so it would be ignored. Set tls.mode to cert-manager, or leave it out." $mode) -}}
+{{- end -}}
+{{- if and .Values.tls.certManager.issuerRef (not .Values.tls.certManager.issuerRef.name) -}}
+  {{- fail "tls.certManager.issuerRef has no name: cert-manager would not know who signs. Name an Issuer or ClusterIssuer, or leave issuerRef out for an authority of this release alone." -}}
+{{- end -}}
+{{- if eq $mode "provided" -}}
+  {{- include "singleton-guard.validate.provided" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "singleton-guard.validate.provided" -}}
+{{- $provided := .Values.tls.provided -}}
+{{- if not $provided.secretName -}}
+  {{- fail "tls.mode is provided and tls.provided.secretName is empty: the Pods would have no certificate. Name a Secret with tls.crt and tls.key in the namespace of the release." -}}
+{{- end -}}
+{{- if eq $provided.secretName (include "singleton-guard.certificateSecretName" .) -}}
+  {{- fail (printf "tls.provided.secretName is %q, which the chart itself makes where tls.mode is self-managed, and deletes where it is not. Give the Secret another name." $provided.secretName) -}}
+{{- end -}}
+{{- if not $provided.caBundle -}}
+  {{- fail "tls.mode is provided and tls.provided.caBundle is empty: the API server would not believe any certificate. Give the authority that signs it, as in --set-file tls.provided.caBundle=ca.crt" -}}
+{{- end -}}
+{{- $pem := $provided.caBundle -}}
+{{- if not (contains "-----BEGIN" $pem) -}}
+  {{- $pem = regexReplaceAll "\\s" $pem "" | b64dec -}}
+{{- end -}}
+{{- if contains "PRIVATE KEY" $pem -}}
+  {{- fail "tls.provided.caBundle holds a private key, which everybody who can read webhook configurations would read. Give certificates only, and make another key." -}}
+{{- end -}}
+{{- if not (contains "-----BEGIN CERTIFICATE-----" $pem) -}}
+  {{- fail "tls.provided.caBundle holds no certificate: it must be PEM (-----BEGIN CERTIFICATE-----), or the same in base64." -}}
 {{- end -}}
 {{- end -}}
 

@@ -1,6 +1,6 @@
 {{- /*
 What the webhook configurations share. They are generated, one file a row, and call these templates.
-None of them renders a caBundle or a namespaceSelector: the process owns both fields.
+None of them renders a namespaceSelector, nor (but where the certificate is provided) a caBundle: others own these fields.
 */ -}}
 
 {{- /* The label key of the mark: the one source for selectors, conditions and the process. */ -}}
@@ -27,7 +27,11 @@ None of them renders a caBundle or a namespaceSelector: the process owns both fi
 
 {{- /* Empty where there are none. */ -}}
 {{- define "singleton-guard.webhook.annotations" -}}
-{{- with .Values.webhook.annotations -}}
+{{- $annotations := deepCopy (default dict .Values.webhook.annotations) -}}
+{{- if eq .Values.tls.mode "cert-manager" -}}
+  {{- $_ := set $annotations "cert-manager.io/inject-ca-from" (printf "%s/%s" .Release.Namespace (include "singleton-guard.tls.secretName" .)) -}}
+{{- end -}}
+{{- with $annotations -}}
 {{ toYaml . }}
 {{- end -}}
 {{- end -}}
@@ -43,6 +47,10 @@ service:
   namespace: {{ $root.Release.Namespace | quote }}
   path: {{ .path }}
   port: 443
+{{- end -}}
+{{- if eq $root.Values.tls.mode "provided" }}
+{{- $bundle := $root.Values.tls.provided.caBundle }}
+caBundle: {{ ternary (b64enc $bundle) (regexReplaceAll "\\s" $bundle "") (contains "-----BEGIN CERTIFICATE-----" $bundle) }}
 {{- end -}}
 {{- end -}}
 
