@@ -25,6 +25,8 @@ mod spec {
     pub mod workloads;
 }
 mod drill {
+    pub mod accelerated_life;
+    pub mod handshakes;
     pub mod hang;
     pub mod kills;
     pub mod listed;
@@ -38,7 +40,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use drill::{kills, lists, outage, upgrades};
+use drill::{accelerated_life, kills, lists, outage, upgrades};
 use lab::Lab;
 use lab::progress::Progress;
 use lab::stage::{self, Reach};
@@ -94,7 +96,7 @@ pub fn is_long() -> bool {
     std::env::var_os("LONG").is_some_and(|value| value == "1")
 }
 
-const DRILLS: [(&str, Drill); 6] = [
+const DRILLS: [(&str, Drill); 7] = [
     ("a namespace is listed within a second of its first mark", |lab| Box::pin(lists::a_first_mark_is_listed(lab))),
     ("the list comes back, whatever is done to it", |lab| Box::pin(lists::the_list_comes_back(lab))),
     ("a kill of one replica fails calls for a second at most", |lab| Box::pin(kills::one_replica(lab))),
@@ -103,4 +105,5 @@ const DRILLS: [(&str, Drill); 6] = [
     }),
     ("a rolling restart and upgrades lose no call", |lab| Box::pin(upgrades::the_same_rows(lab))),
     ("an upgrade to other rows loses no call", |lab| Box::pin(upgrades::other_rows(lab))),
+    ("years of certificates in minutes fail no call", |lab| Box::pin(accelerated_life::run(lab))),
 ];
