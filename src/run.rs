@@ -43,6 +43,7 @@ pub fn serve(arguments: &Serve) -> Result<(), RunError> {
         }
         None => None,
     };
+    raise_descriptors();
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -153,6 +154,14 @@ pub enum RunError {
     TaskEnded(&'static str),
 }
 
+/// Each connection is a descriptor. The soft limit that a Pod gets is often 1024, so that `select(2)` keeps working in
+/// programs that use it; Go raises it at start, and so do we, as far as it may be.
+fn raise_descriptors() {
+    if let Err(error) = rlimit::increase_nofile_limit(DESCRIPTORS) {
+        tracing::warn!(cause = %error, "the number of open connections stays low");
+    }
+}
+
 /// What we are, and say about ourselves; nothing outside of a Pod.
 fn own_pod(arguments: &Serve, client: &Client) -> Option<OwnPod> {
     let (namespace, name) = (arguments.namespace.clone()?, arguments.instance.clone()?);
@@ -244,3 +253,6 @@ impl Signals {
         }
     }
 }
+
+/// [`Limits::connections`], and room for everything else.
+const DESCRIPTORS: u64 = 8192;

@@ -28,6 +28,10 @@ pub(super) fn complete(request: &Request<'_>, settings: &Settings) -> Decision {
     if object.metadata.deletion_timestamp.is_some() || object.metadata.controller().is_some() {
         return Decision::ALLOWED;
     }
+    // The server refuses it, and a patch of a `spec` that is not there would fail before that.
+    if object.spec.template.is_none() {
+        return Decision::ALLOWED;
+    }
     let is_marked = object.mark(&settings.mark).is_present();
     let old = request.old_object.as_ref();
     let was_marked = old.is_some_and(|old| old.mark(&settings.mark).is_present());

@@ -18,6 +18,7 @@ pub mod object;
 pub mod replicas;
 pub mod request;
 pub mod rules;
+pub(crate) mod strict;
 pub(crate) mod text;
 pub mod violation;
 pub mod webhook;

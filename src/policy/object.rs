@@ -17,19 +17,20 @@ use super::kind::Kind;
 use super::lookup::ObjectRef;
 use super::mark::{Mark, MarkKey};
 use super::replicas::Replicas;
+use super::strict::{ENTRIES_MAX, few_objects, nullable, object, some_object};
 
 /// A workload, or the Scale of one.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
 pub struct Object<'a> {
     /// Standard object metadata.
-    #[serde(borrow, deserialize_with = "nullable")]
+    #[serde(borrow, deserialize_with = "object")]
     pub metadata: Metadata<'a>,
     /// The desired state.
-    #[serde(borrow, deserialize_with = "nullable")]
+    #[serde(borrow, deserialize_with = "object")]
     pub spec: Spec<'a>,
     /// The observed state.
-    #[serde(borrow, deserialize_with = "nullable")]
+    #[serde(borrow, deserialize_with = "object")]
     pub status: Status<'a>,
 }
 
@@ -50,7 +51,7 @@ pub struct Metadata<'a> {
     #[serde(borrow, deserialize_with = "nullable")]
     pub annotations: OurAnnotations<'a>,
     /// Owner references.
-    #[serde(borrow, deserialize_with = "nullable")]
+    #[serde(borrow, deserialize_with = "few_objects")]
     pub owner_references: Vec<OwnerReference<'a>>,
     /// When deletion was asked for. Only whether it is there matters.
     #[serde(borrow)]
@@ -85,13 +86,13 @@ pub struct Spec<'a> {
     #[serde(borrow)]
     pub replicas: Replicas<'a>,
     /// Deployment: how a rollout replaces Pods.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "some_object")]
     pub strategy: Option<Strategy<'a>>,
     /// StatefulSet: the governing Service.
     #[serde(borrow)]
     pub service_name: Option<Cow<'a, str>>,
     /// StatefulSet: where the Pods' numbers begin (KEP-3335).
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "some_object")]
     pub ordinals: Option<Ordinals<'a>>,
     /// Which Pods belong to the workload: a `LabelSelector`, for a ReplicationController a map of labels.
     #[serde(borrow)]
@@ -109,7 +110,7 @@ pub struct Strategy<'a> {
     #[serde(rename = "type", borrow)]
     pub type_: Option<Cow<'a, str>>,
     /// Bounds of a rolling update.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "some_object")]
     pub rolling_update: Option<RollingUpdate<'a>>,
 }
 
@@ -199,25 +200,22 @@ impl Labels<'_> {
     }
 }
 
-/// Whether two pieces of JSON say the same. Equal bytes, the API server's normal case, cost nothing more.
+/// Whether two pieces of JSON say the same. Equal bytes, the API server's normal case, cost nothing more; what is
+/// large and has not the same bytes counts as different.
 #[must_use]
 pub fn same_json(a: Option<&RawValue>, b: Option<&RawValue>) -> bool {
     match (a, b) {
         (None, None) => true,
         (Some(a), Some(b)) => {
             a.get() == b.get()
-                || matches!(
-                    (serde_json::from_str::<serde_json::Value>(a.get()), serde_json::from_str::<serde_json::Value>(b.get())),
-                    (Ok(a), Ok(b)) if a == b
-                )
+                || a.get().len().max(b.get().len()) <= COMPARED_MAX
+                    && matches!(
+                        (serde_json::from_str::<serde_json::Value>(a.get()), serde_json::from_str::<serde_json::Value>(b.get())),
+                        (Ok(a), Ok(b)) if a == b
+                    )
         }
         _ => false,
     }
-}
-
-/// Go writes an empty map or pointer as `null` where the field has no `omitempty`: the same as absent.
-fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
@@ -235,6 +233,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
                 while let Some((Text(key), Text(value))) = map.next_entry()? {
                     if labels.get(&key).is_some() {
                         return Err(de::Error::custom(format_args!("duplicate label `{key}`")));
+                    }
+                    if labels.0.len() >= ENTRIES_MAX {
+                        return Err(de::Error::custom(format_args!("more than {ENTRIES_MAX} labels")));
                     }
                     labels.0.push((key, value));
                 }
@@ -282,3 +283,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for OurAnnotations<'a> {
 /// A string that borrows where it can: a plain `Cow<str>` as a map's key or value is always copied.
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Up to which size two pieces of JSON are compared by meaning: parsed, they take many times their bytes.
+const COMPARED_MAX: usize = 256 << 10;

@@ -47,8 +47,8 @@ impl Replicas<'_> {
     pub const fn increases_from(self, from: Self) -> bool {
         match (from, self) {
             (Self::Count(from), Self::Count(to)) => to > from,
-            (_, Self::Unreadable(_)) | (Self::Absent, Self::Count(_)) => true,
-            (_, Self::Absent) | (Self::Unreadable(_), Self::Count(_)) => false,
+            (_, Self::Unreadable(_)) | (Self::Absent | Self::Unreadable(_), Self::Count(_)) => true,
+            (_, Self::Absent) => false,
         }
     }
 }
@@ -66,8 +66,9 @@ impl fmt::Display for Replicas<'_> {
 impl<'de: 'a, 'a> Deserialize<'de> for Replicas<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = <&'a RawValue>::deserialize(deserializer)?.get();
-        Ok(match json.parse() {
-            Ok(count) => Self::Count(count),
+        // `int32` in Kubernetes' types: a number that does not fit is none.
+        Ok(match json.parse::<i32>() {
+            Ok(count) => Self::Count(count.into()),
             Err(_) if json == "null" => Self::Absent,
             Err(_) => Self::Unreadable(json),
         })

@@ -7,6 +7,7 @@ use std::ops::Deref;
 use crate::policy::kind::Resource;
 use crate::policy::object::Object;
 use crate::policy::request::{Operation, Request, Subresource};
+use crate::policy::strict::{self, few, object, required_object, some_object};
 
 /// The uid of a review: the answer must repeat it, or the API server takes the call as failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub struct Unreadable {
 /// [`Unreadable`]: not an `AdmissionReview`, a field of another type than Kubernetes gives it, a key that comes twice,
 /// or an object missing where the operation has one.
 pub fn read(body: &[u8]) -> Result<Review<'_>, Unreadable> {
-    let review: AdmissionReview<'_> =
+    let strict::Object::<AdmissionReview<'_>>(review) =
         serde_json::from_slice(body).map_err(|error| unreadable(body, error.to_string()))?;
     if review.kind != "AdmissionReview" {
         return Err(unreadable(body, format!("its kind is {:?}, not \"AdmissionReview\"", review.kind)));
@@ -79,7 +80,7 @@ pub fn read(body: &[u8]) -> Result<Review<'_>, Unreadable> {
         namespace,
         name,
         user: user_info.username,
-        groups: user_info.groups.unwrap_or_default(),
+        groups: user_info.groups,
         dry_run: dry_run.unwrap_or_default(),
         object,
         // Never trusted on CREATE.
@@ -114,7 +115,7 @@ fn unreadable(body: &[u8], cause: String) -> Unreadable {
 struct AdmissionReview<'a> {
     #[serde(borrow)]
     kind: Cow<'a, str>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "required_object")]
     request: AdmissionRequest<'a>,
 }
 
@@ -125,7 +126,7 @@ struct AdmissionReview<'a> {
 struct AdmissionRequest<'a> {
     #[serde(borrow)]
     uid: Cow<'a, str>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "required_object")]
     resource: GroupVersionResource<'a>,
     #[serde(borrow, default)]
     sub_resource: Cow<'a, str>,
@@ -135,13 +136,13 @@ struct AdmissionRequest<'a> {
     namespace: Cow<'a, str>,
     #[serde(borrow)]
     operation: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "object")]
     user_info: UserInfo<'a>,
     #[serde(default)]
     dry_run: Option<bool>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "some_object")]
     object: Option<Object<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "some_object")]
     old_object: Option<Object<'a>>,
 }
 
@@ -158,6 +159,6 @@ struct GroupVersionResource<'a> {
 struct UserInfo<'a> {
     #[serde(borrow)]
     username: Cow<'a, str>,
-    #[serde(borrow)]
-    groups: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow, deserialize_with = "few")]
+    groups: Vec<Cow<'a, str>>,
 }

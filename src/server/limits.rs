@@ -18,6 +18,8 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Size of a body in bytes.
     pub body_bytes: usize,
+    /// Size of all bodies above 16 KiB that are held at once, in bytes.
+    pub bodies_bytes: usize,
     /// Open connections.
     pub connections: usize,
     /// From the end of the drain to the end of the last request.
@@ -38,6 +40,9 @@ impl Default for Limits {
             // An update carries the object twice, and the API server accepts objects of up to 3 MiB
             // (`MaxRequestBodyBytes`). controller-runtime takes 7 MiB.
             body_bytes: 8 << 20,
+            // Four of the largest. Read into values, the worst body takes several times its size; the chart's limit
+            // of memory is 256 MiB.
+            bodies_bytes: 32 << 20,
             // An API server has at most 600 requests in flight by default; each keeps one connection.
             connections: 4096,
             finish: Duration::from_secs(5),

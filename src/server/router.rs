@@ -11,6 +11,7 @@ use http::{HeaderValue, Request, StatusCode, header};
 use tokio::time::Instant;
 
 use super::body;
+use super::budget::Budget;
 use super::deadline::Deadline;
 use super::guard::Guard;
 use super::limits::Limits;
@@ -20,7 +21,8 @@ use crate::policy::request::Phase;
 
 /// `POST /validate` and `POST /mutate`. Two paths and no more: the API server keeps a pool of connections for each.
 pub fn router<C: Cluster>(guard: Guard<C>, readiness: Readiness, limits: Limits) -> Router {
-    let desk = Arc::new(Desk { guard, readiness, limits });
+    let budget = Budget::new(limits.bodies_bytes);
+    let desk = Arc::new(Desk { guard, readiness, limits, budget });
     Router::new()
         .route("/validate", post(async |State(desk): Shared<C>, request| desk.answer(Phase::Validate, request).await))
         .route("/mutate", post(async |State(desk): Shared<C>, request| desk.answer(Phase::Mutate, request).await))
@@ -32,6 +34,7 @@ struct Desk<C> {
     guard: Guard<C>,
     readiness: Readiness,
     limits: Limits,
+    budget: Budget,
 }
 
 impl<C: Cluster> Desk<C> {
@@ -42,7 +45,8 @@ impl<C: Cluster> Desk<C> {
         let _under_way = self.guard.metrics().review();
         let started = Instant::now();
         let deadline = Deadline::new(request.uri().query(), started);
-        let body = match body::read(request, self.limits.body_bytes, deadline.body(self.limits.body)).await {
+        let due = deadline.body(self.limits.body);
+        let body = match body::read(request, self.limits.body_bytes, &self.budget, due).await {
             Ok(body) => body,
             Err(refused) => {
                 tracing::warn!(cause = %refused, "a request without a usable body");

@@ -29,7 +29,7 @@ pub(crate) mod stage;
 pub(crate) mod tools;
 pub(crate) mod watch;
 
-mod binaries;
+pub(crate) mod binaries;
 mod container;
 mod control_plane;
 mod dns;

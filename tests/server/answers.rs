@@ -102,6 +102,44 @@ async fn a_body_above_the_limit_is_refused_in_words_that_arrive() {
 }
 
 #[tokio::test]
+async fn large_bodies_share_a_budget_and_small_ones_do_not_wait_for_them() {
+    let note = |length: usize| scale(&json!({ "note": "x".repeat(length) }));
+    let server = Running::start(Answers::Marked, Limits { bodies_bytes: 1 << 20, ..Limits::default() }).await;
+    let (large, other) = (note(400 << 10), note(200 << 10));
+    // It announces much and sends little.
+    let mut idler = server.connect().await;
+    idler.send(&head("/validate", large.len())).await;
+    let begun = large.len() / 2;
+    let mut first = server.connect().await;
+    first.send(&head("/validate", large.len())).await;
+    first.send(&large[..begun]).await;
+
+    // No room, and none in time. The first may still be on its way, so it is asked until that has come.
+    let mut second = server.connect().await;
+    let refused = async {
+        loop {
+            let answer = second.review("/validate?timeout=1s", &other).await;
+            if answer.status != 200 {
+                break answer;
+            }
+        }
+    };
+    let answer = tokio::time::timeout(PATIENCE, refused).await.expect("there is always room");
+    let headers = (answer.header("retry-after"), answer.header("connection"));
+    assert_eq!((answer.status, headers), (503, (Some("1"), Some("close"))), "{}", answer.text());
+    assert!(answer.text().starts_with("there is no room for a body of this size"), "{}", answer.text());
+    assert_eq!(server.connect().await.review("/validate", &scale_up()).await.status, 200);
+
+    // Room comes in time, because the first one ends.
+    let mut third = server.connect().await;
+    third.send(&head("/validate", other.len())).await;
+    third.send(&other).await;
+    first.send(&large[begun..]).await;
+    assert_eq!(first.answer().await.response()["status"]["code"], 403);
+    assert_eq!(third.answer().await.response()["status"]["code"], 403);
+}
+
+#[tokio::test]
 async fn a_body_that_stalls_is_given_up() {
     let limits = Limits { body: Duration::from_millis(100), ..Limits::default() };
     let server = Running::start(Answers::Marked, limits).await;

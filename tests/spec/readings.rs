@@ -63,6 +63,29 @@ pub fn reviews_are_read_strictly() -> Result<(), String> {
             return Err(format!("{change}: uid {:?}", unreadable.uid));
         }
     }
+    // Long lists are made only to fill our memory.
+    let many = |count: usize| {
+        let labels: serde_json::Map<_, _> = (1..count).map(|n| (format!("l{n}"), json!(""))).collect();
+        let mut review = edit("StatefulSet", json!({"spec": {"replicas": 3}, "metadata": {"labels": labels}}));
+        review["request"]["object"]["metadata"]["ownerReferences"] = json!(vec![json!({}); count]);
+        review["request"]["userInfo"]["groups"] = json!(vec![""; count]);
+        review
+    };
+    expect(&many(2_048), false, "as many labels, owners and groups as may be")?;
+    for list in ["/object/metadata/labels", "/object/metadata/ownerReferences", "/userInfo/groups"] {
+        let mut review = many(2_048);
+        let longer = many(2_049).pointer(&format!("/request{list}")).cloned().ok_or("no such list")?;
+        *review.pointer_mut(&format!("/request{list}")).ok_or("no such list")? = longer;
+        let body = review.to_string();
+        let unreadable = review::read(body.as_bytes()).err().ok_or_else(|| format!("{list} has no end"))?;
+        if unreadable.uid.as_deref() != Some("u-1") || !unreadable.cause.contains("more than 2048") {
+            return Err(format!("{list}: {unreadable}"));
+        }
+    }
+    // From a number that cannot be read, everything may be an increase.
+    let mut unreadable = edit("StatefulSet", json!({"spec": {"replicas": 3}}));
+    unreadable["request"]["oldObject"]["spec"]["replicas"] = json!("9");
+    expect(&unreadable, false, "an increase from a string")?;
     // A CREATE has no old object, whatever it carries: this one would look like an edit of what is above one.
     let mut forged = edit("StatefulSet", json!({"spec": {"replicas": 3}}));
     forged["request"]["operation"] = json!("CREATE");

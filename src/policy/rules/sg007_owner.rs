@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::super::cel;
 use super::super::change::{Change, Standing, Via};
 use super::super::object::{Labels, Object};
+use super::super::strict::few;
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
 use super::Rule;
@@ -55,8 +56,8 @@ fn selected_keys(selector: &RawValue) -> Option<Vec<String>> {
     struct LabelSelector<'a> {
         #[serde(borrow, default)]
         match_labels: Option<Labels<'a>>,
-        #[serde(default)]
-        match_expressions: Option<Vec<Requirement>>,
+        #[serde(default, deserialize_with = "few")]
+        match_expressions: Vec<Requirement>,
     }
     #[derive(serde::Deserialize)]
     struct Requirement {
@@ -64,7 +65,7 @@ fn selected_keys(selector: &RawValue) -> Option<Vec<String>> {
     }
     let selector: LabelSelector<'_> = serde_json::from_str(selector.get()).ok()?;
     let mut keys: Vec<String> = selector.match_labels.unwrap_or_default().keys().map(ToOwned::to_owned).collect();
-    keys.extend(selector.match_expressions.unwrap_or_default().into_iter().map(|requirement| requirement.key));
+    keys.extend(selector.match_expressions.into_iter().map(|requirement| requirement.key));
     Some(keys)
 }
 

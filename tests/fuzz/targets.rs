@@ -1,0 +1,102 @@
+//! What must hold for any bytes, as plain functions that panic where it does not: a property drives them on stable Rust,
+//! cargo-fuzz on nightly.
+//!
+//! ```text
+//! cargo +nightly fuzz run --fuzz-dir tests/fuzz read|decide|patch
+//! ```
+//!
+//! They know the public rooms only, and take nothing but bytes.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::Value;
+use singleton_guard::policy::decision::Decision;
+use singleton_guard::policy::lookup::{Found, Owner, Unknown};
+use singleton_guard::policy::request::Phase;
+use singleton_guard::policy::{Step, evaluate};
+use singleton_guard::review;
+use singleton_guard::settings::Settings;
+
+/// Reading ends in a review or in words, and the uid is the one that a general parser finds.
+pub fn read(body: &[u8]) {
+    let parsed = serde_json::from_slice::<Value>(body).ok();
+    let expected = parsed.as_ref().and_then(|review| review["request"]["uid"].as_str());
+    match review::read(body) {
+        Ok(review) => {
+            // Too deep for the general parser is not too deep for us.
+            assert!(parsed.is_none() || expected == Some(&*review.uid), "another uid: {}", &*review.uid);
+        }
+        Err(unreadable) => assert!(!unreadable.cause.is_empty(), "refused without a word"),
+    }
+}
+
+/// Whatever the cluster says, the answer is a whole one: with the uid, in words where it refuses, with a patch only
+/// where one may be.
+pub fn decide(body: &[u8]) {
+    for phase in [Phase::Mutate, Phase::Validate] {
+        for (uid, decision) in decisions(phase, body) {
+            let answer: Value = serde_json::from_slice(&review::write(&uid, &decision)).expect("an answer is JSON");
+            let response = &answer["response"];
+            assert_eq!(response["uid"], uid);
+            let allowed = response["allowed"] == true;
+            assert!(allowed || phase == Phase::Validate, "refused while mutating: {answer}");
+            assert!(response["patch"].is_null() || phase == Phase::Mutate, "a patch while validating: {answer}");
+            let message = response["status"]["message"].as_str().unwrap_or_default();
+            assert!(allowed || !message.is_empty() && message.chars().count() <= 250, "not a line: {answer}");
+        }
+    }
+}
+
+/// A patch applies to the object it was made for, and leaves nothing to patch.
+pub fn patch(body: &[u8]) {
+    let Ok(mut review) = serde_json::from_slice::<Value>(body) else { return };
+    let Some(patch) = patch_for(body) else { return };
+    json_patch::patch(&mut review["request"]["object"], &patch).expect("the patch applies");
+    let again = patch_for(review.to_string().as_bytes());
+    assert!(again.is_none(), "{patch:?} and then {again:?}");
+}
+
+/// Whether a review passes while every other object is a singleton. What gets no answer does not: the call has failed.
+pub fn allowed(body: &[u8]) -> bool {
+    let decisions = decisions(Phase::Validate, body);
+    decisions.first().is_some_and(|(_, decision)| decision.allowed())
+}
+
+/// The decision for each answer that the cluster could give, the most marked one first.
+fn decisions(phase: Phase, body: &[u8]) -> Vec<(String, Decision)> {
+    let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let step = || {
+        let review = review::read(body)?;
+        Ok::<_, review::Unreadable>((
+            review.uid.to_string(),
+            evaluate(phase, review.request, &Settings::default(), now),
+        ))
+    };
+    match step() {
+        Ok((uid, Step::Decided(decision))) => vec![(uid, decision)],
+        Ok((_, Step::Ask(..))) => {
+            let owners = |owner| Found::Owners { before: Some(owner), after: Some(owner) };
+            let found = [
+                Ok(Found::Parent { marked: true, owner: None }),
+                Ok(owners(Owner::Marked)),
+                Ok(Found::Parent { marked: false, owner: Some(Owner::Marked) }),
+                Ok(owners(Owner::Gone)),
+                Err(Unknown::Busy),
+            ];
+            let resumed = found.into_iter().filter_map(|found| match step() {
+                Ok((uid, Step::Ask(_, pending))) => Some((uid, pending.resume(found))),
+                _ => None,
+            });
+            resumed.collect()
+        }
+        Err(_) => Vec::new(),
+    }
+}
+
+fn patch_for(body: &[u8]) -> Option<json_patch::Patch> {
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+    let (uid, decision) = decisions(Phase::Mutate, body).into_iter().next()?;
+    let answer: Value = serde_json::from_slice(&review::write(&uid, &decision)).expect("an answer is JSON");
+    let patch = BASE64_STANDARD.decode(answer["response"]["patch"].as_str()?).expect("base64");
+    Some(serde_json::from_slice(&patch).expect("a JSON patch"))
+}

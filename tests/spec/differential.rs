@@ -1,0 +1,96 @@
+//! Whatever is wrong in a review: what the API server's own JSON library and one page of Go refuse, we never allow; and
+//! what holds for any bytes holds.
+//!
+//! The reference is built once, by Go, into the user's cache directory. Where there is no Go this is left out with the
+//! reason, and with `CI=true` that is a failure.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::mangled::{mangled, recorded};
+use crate::targets;
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// See `tests/reference/main.go`.
+pub fn what_the_reference_refuses_we_never_allow(root: &Path) -> Result<(), String> {
+    let program = program(root)?;
+    let bodies = bodies(root)?;
+    let answers = answers(&program, &bodies)?;
+    let refused: Vec<_> =
+        bodies.iter().zip(&answers).filter(|(_, answer)| **answer == b'd').map(|(body, _)| body).collect();
+    // Both sides of the comparison have to occur, or it compares nothing.
+    let allowed = bodies.len() - refused.len();
+    if answers.len() != bodies.len() || refused.len() < bodies.len() / 10 || allowed < bodies.len() / 10 {
+        return Err(format!("{} answers to {}: {} refused", answers.len(), bodies.len(), refused.len()));
+    }
+    match refused.iter().filter(|body| targets::allowed(body)).min_by_key(|body| body.len()) {
+        Some(body) => Err(format!("refused by the reference, allowed by us: {}", String::from_utf8_lossy(body))),
+        None => Ok(()),
+    }
+}
+
+/// The targets of the fuzzers, on reviews that are nearly right.
+pub fn what_holds_for_any_bytes_holds(root: &Path) -> Result<(), String> {
+    for body in bodies(root)? {
+        targets::read(&body);
+        targets::decide(&body);
+        targets::patch(&body);
+    }
+    Ok(())
+}
+
+/// Builds the reference if it is not there. To be called where there is a network.
+pub fn program(root: &Path) -> Result<PathBuf, String> {
+    let directory = root.join("tests/reference");
+    let read = |name| std::fs::read_to_string(directory.join(name)).map_err(|error| format!("{name}: {error}"));
+    let sources = [read("go.mod")?, read("go.sum")?, read("main.go")?];
+    let key = crate::lab::binaries::fnv1a(&sources.each_ref().map(String::as_str));
+    let cache = crate::lab::binaries::cache_directory().ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
+    let program = cache.join(format!("reference-{key:016x}"));
+    if program.is_file() {
+        return Ok(program);
+    }
+    let mut go = Command::new("go");
+    // To a name of its own, and then renamed: another process may be doing the same.
+    let unfinished = cache.join(format!("reference-{}.unfinished", std::process::id()));
+    go.args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o"]).arg(&unfinished).arg(".");
+    let output = go.current_dir(&directory).env("CGO_ENABLED", "0").output().map_err(|error| format!("go: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("go build: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    std::fs::rename(&unfinished, &program).map_err(|error| format!("{}: {error}", program.display()))?;
+    Ok(program)
+}
+
+/// The recorded reviews as they are, and many that are wrong; the same ones each time.
+fn bodies(root: &Path) -> Result<Vec<Vec<u8>>, String> {
+    let reviews = recorded(root)?;
+    let count = if std::env::var_os("LONG").is_some_and(|value| value == "1") { 1_000_000 } else { 4_000 };
+    let mut bodies: Vec<_> = reviews.iter().map(|review| review.to_string().into_bytes()).collect();
+    let strategy = mangled(reviews);
+    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    for _ in 0..count {
+        bodies.push(strategy.new_tree(&mut runner).map_err(|reason| reason.to_string())?.current());
+    }
+    Ok(bodies)
+}
+
+/// One byte for each body.
+fn answers(program: &Path, bodies: &[Vec<u8>]) -> Result<Vec<u8>, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", program.display());
+    let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+    let mut input = child.stdin.take().ok_or("no input")?;
+    let output = std::thread::scope(|scope| {
+        // It answers at the end, so nobody waits for anybody.
+        scope.spawn(move || {
+            for body in bodies {
+                let length = u32::try_from(body.len()).expect("short").to_be_bytes();
+                input.write_all(&length).and_then(|()| input.write_all(body)).expect("the reference reads on");
+            }
+        });
+        child.wait_with_output()
+    });
+    Ok(output.map_err(failed)?.stdout)
+}
