@@ -55,6 +55,7 @@ mod spec {
     pub mod shapes;
     pub mod snapshot;
     pub mod stories;
+    pub mod threats;
     pub mod values;
     pub mod watched;
     pub mod workloads;
@@ -77,7 +78,7 @@ use spec::{
     properties, pure, readings, recorded, router, rules, stories, values, watched,
 };
 
-use spec::differential;
+use spec::{differential, threats};
 
 type Check = fn(&Path) -> Result<(), String>;
 type Property = fn() -> Result<(), String>;
@@ -203,7 +204,7 @@ const PROPERTIES: [(&str, Property); 14] = [
 ];
 
 /// Controllers and tools at work around singletons; side by side with the cases.
-const STORIES: [(&str, LiveTest); 15] = [
+const STORIES: [(&str, LiveTest); 16] = [
     ("operations::verify tells what it sees", |lab| Box::pin(operations::verify_tells_what_it_sees(lab))),
     ("story::the quickstart ends in a refusal", |lab| Box::pin(stories::the_quickstart_ends_in_a_refusal(lab))),
     ("chart::the mark's key has one source", |lab| Box::pin(chart::the_marks_key_has_one_source(lab))),
@@ -228,6 +229,9 @@ const STORIES: [(&str, LiveTest); 15] = [
     ("chart::every key of the values is known", |lab| Box::pin(bad_values::every_key_is_known(lab))),
     ("chart::every type of the values is checked", |lab| Box::pin(bad_values::every_type_is_checked(lab))),
     ("chart::values that cannot work are refused", |lab| Box::pin(bad_values::what_cannot_work_is_refused(lab))),
+    ("chart::the rendered rights are the reviewed ones", |lab| {
+        Box::pin(chart::the_rendered_rights_are_the_reviewed_ones(lab))
+    }),
     ("chart::rights are the least", |lab| Box::pin(chart::rights_are_the_least(lab))),
 ];
 
@@ -251,10 +255,11 @@ const ALONE: [(&str, LiveTest); 9] = [
 ];
 
 /// Checks of single files.
-const CHECKS: [(&str, Check); 18] = [
+const CHECKS: [(&str, Check); 19] = [
     ("rules::every alert is tested and says what to do", rules::alerts_are_whole),
     ("values::the chart README's table is that of values.yaml", values::table),
     ("values::the schema knows every value by the same words", values::schema),
+    ("SECURITY.md answers every threat, with tests that exist", threats::are_answered),
     (
         "differential::what the reference refuses we never allow",
         differential::what_the_reference_refuses_we_never_allow,

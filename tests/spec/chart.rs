@@ -13,6 +13,7 @@ use super::api;
 use super::installed::{NAMESPACE, RELEASE, chart};
 use super::issuers;
 use super::monitors;
+use super::snapshot;
 use crate::lab::Lab;
 
 /// `helm lint --strict`, two equal renders, and a server-side dry run of every object, for every values file.
@@ -101,6 +102,23 @@ pub async fn rights_are_the_least(lab: &Lab) -> Result<()> {
     {
         let may = lab.kubectl(&["auth", "can-i", verb, secret, "--as", &account, "-n", NAMESPACE]).await?;
         ensure!(may.stdout.trim() == "no", "it may {verb} {secret} in its namespace");
+    }
+    Ok(())
+}
+
+/// Everything that the chart grants, for each values file, is what somebody has looked at: `tests/rights`.
+pub async fn the_rendered_rights_are_the_reviewed_ones(lab: &Lab) -> Result<()> {
+    for file in values_files()? {
+        let rendered = render(lab, &file).await?;
+        let grants = |document: &&str| {
+            let kind = document.lines().find_map(|line| line.strip_prefix("kind: ")).unwrap_or_default();
+            ["Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"].contains(&kind)
+        };
+        let rights: Vec<&str> = rendered.split("---\n").filter(grants).collect();
+        ensure!(!rights.is_empty(), "{}: nothing is granted", file.display());
+        let name = file.file_name().and_then(|name| name.to_str()).context("a values file has a name")?;
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        snapshot::file(root, &format!("tests/rights/{name}"), &rights.join("---\n")).map_err(anyhow::Error::msg)?;
     }
     Ok(())
 }
