@@ -27,7 +27,7 @@
 //! * `server` terminates TLS, reads bodies, keeps deadlines and drains.
 //! * `cluster` answers a look-up: the only thing a request ever waits for.
 //! * `configuration` reads the file, again whenever it changes; everybody else sees the settings in force.
-//! * `events` says things in `events.k8s.io`.
+//! * `events` says things in `events.k8s.io`: denials, folded, and what the other rooms have to say.
 //! * `certs` makes, stores, publishes and serves certificates.
 //! * `namespaces` writes into the webhook configurations which namespaces hold singletons.
 //! * `companions` gives singletons the Service and the budget that [`policy::companions`] plans.
@@ -45,7 +45,7 @@
 //! | a decision always exists: neither a panic nor an unreadable body leaves a request without an answer in words | `tests/server`, the properties on arbitrary bytes |
 //! | at most one question per request, and only if its answer matters | the types of [`policy::Step`]; `asks` in the cases |
 //! | an answer carries the uid of its review, a validating one never a patch | [`review::write`]; the cases |
-//! | no side effects: a review changes nothing but its answer | the architecture test: only `certs`, `companions`, `events` and `namespaces` write to the API server, and `verify` as a dry run |
+//! | a review changes nothing but its answer; beside it a refusal is told to `events`, which nobody waits for, and a dry run to nobody | the architecture test: only `certs`, `companions`, `events` and `namespaces` write to the API server, and `verify` as a dry run; `spec/events` |
 //! | no `unwrap`, indexing or `as` on input | the lints in `Cargo.toml` |
 
 #[cfg(feature = "server")]

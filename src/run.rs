@@ -22,7 +22,7 @@ use crate::certs::{Configuration, ConfigurationKind, Directory, Own, SecretRef, 
 use crate::cluster::{ApiServer, ConnectError, Gate, connect};
 use crate::companions::Controller;
 use crate::configuration::{self, ConfigurationError, Current, Own as OwnPod, Reload};
-use crate::events::{Regarding, Voice};
+use crate::events::{Denials, Regarding, Voice};
 use crate::namespaces;
 use crate::server::{Guard, Limits, Readiness, Server, operations, router, tls_config};
 use crate::settings::Settings;
@@ -64,9 +64,11 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let settings = reload.as_ref().map_or_else(|| Settings::default().into(), Reload::current);
     let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
     let reload = reload.map(|reload| reload.telling(own_pod(arguments, &client)));
+    let voice = Voice::new(client.clone(), "singleton-guard.io/admission", "Deny", instance.clone());
+    let (denials, teller) = Denials::new(voice, metrics.clone());
     let companions = Controller::new(client.clone(), settings.clone(), metrics.clone(), instance);
     let namespaces = namespaces_upkeep(arguments, &client, settings.clone());
-    let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone());
+    let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone()).telling(denials);
     let webhook = router(guard, readiness.clone(), limits);
     let listener = listen(arguments, "port", arguments.port).await?;
     let server = Server::new(listener, tls, webhook, readiness.clone(), limits, metrics.clone());
@@ -78,6 +80,7 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     tasks.start("operations", operations::serve(listener, probes));
     tasks.start("certificate", upkeep.run());
     tasks.start("companions", companions.run());
+    tasks.start("denials", teller.run());
     if let Some(reload) = reload {
         tasks.start("configuration", reload.run());
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::policy::companions::{self, wish::Disruption};
+use crate::policy::decision::Mode;
 use crate::policy::mark::{MarkKey, is_dns_label};
 
 /// The configuration file as it is written.
@@ -22,7 +23,13 @@ pub struct GuardConfiguration {
     #[serde(default = "default_exempt_namespaces")]
     exempt_namespaces: Vec<Namespace>,
     #[serde(default)]
+    warn_namespaces: Vec<Namespace>,
+    #[serde(default)]
+    release: Release,
+    #[serde(default)]
     companions: CompanionsConfiguration,
+    #[serde(default)]
+    events: EventsConfiguration,
     #[serde(default)]
     log: LogConfiguration,
 }
@@ -55,6 +62,12 @@ struct CompanionsConfiguration {
     consent_window_max: Duration,
 }
 
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+struct EventsConfiguration {
+    denials: bool,
+}
+
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 struct LogConfiguration {
@@ -70,7 +83,33 @@ pub struct Settings {
     pub companions: companions::Defaults,
     /// What is logged; `None` leaves it to the command line.
     pub log_level: Option<LogLevel>,
+    /// Who may take the mark off.
+    pub release: Release,
+    /// Whether a denial is told of in an Event on the workload.
+    pub denial_events: bool,
     exempt_namespaces: BTreeSet<Namespace>,
+    warn_namespaces: BTreeSet<Namespace>,
+}
+
+/// Two fields that do not go together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct SettingsError {
+    /// Path of the field that has to change.
+    pub field: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+/// Who may release a singleton.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Release {
+    /// Whoever may change its labels.
+    #[default]
+    Free,
+    /// Only who breaks the glass.
+    BreakGlass,
 }
 
 /// The least severe line that is logged.
@@ -100,6 +139,12 @@ impl Settings {
     pub fn exempts(&self, namespace: &str) -> bool {
         self.exempt_namespaces.contains(namespace)
     }
+
+    /// What a broken rule comes to in this namespace.
+    #[must_use]
+    pub fn mode(&self, namespace: &str) -> Mode {
+        if self.warn_namespaces.contains(namespace) { Mode::Warn } else { Mode::Enforce }
+    }
 }
 
 impl Default for Settings {
@@ -108,23 +153,42 @@ impl Default for Settings {
             mark: MarkKey::default(),
             companions: companions::Defaults::default(),
             log_level: None,
+            release: Release::default(),
+            denial_events: EventsConfiguration::default().denials,
             exempt_namespaces: default_exempt_namespaces().into_iter().collect(),
+            warn_namespaces: BTreeSet::new(),
         }
     }
 }
 
-impl From<GuardConfiguration> for Settings {
-    fn from(configuration: GuardConfiguration) -> Self {
+impl TryFrom<GuardConfiguration> for Settings {
+    type Error = SettingsError;
+
+    fn try_from(configuration: GuardConfiguration) -> Result<Self, SettingsError> {
         let GuardConfiguration {
             api_version: ApiVersion::V1,
             kind: Kind::GuardConfiguration,
             mark: MarkConfiguration { key: mark },
             exempt_namespaces,
+            warn_namespaces,
+            release,
             companions: CompanionsConfiguration { enabled, headless_service, disruption, consent_window_max },
+            events: EventsConfiguration { denials: denial_events },
             log: LogConfiguration { level: log_level },
         } = configuration;
         let companions = companions::Defaults { enabled, headless_service, disruption, consent_window_max };
-        Self { mark, companions, log_level, exempt_namespaces: exempt_namespaces.into_iter().collect() }
+        let both = warn_namespaces.iter().position(|namespace| exempt_namespaces.contains(namespace));
+        if let Some((index, Namespace(name))) = both.and_then(|index| Some((index, warn_namespaces.get(index)?))) {
+            return Err(SettingsError {
+                field: format!("warnNamespaces[{index}]"),
+                problem: format!(
+                    "{name:?} is in exemptNamespaces too: nothing is judged there, so there is nothing to warn of; name it in one of the two"
+                ),
+            });
+        }
+        let (exempt_namespaces, warn_namespaces) =
+            (exempt_namespaces.into_iter().collect(), warn_namespaces.into_iter().collect());
+        Ok(Self { mark, companions, log_level, release, denial_events, exempt_namespaces, warn_namespaces })
     }
 }
 
@@ -158,6 +222,12 @@ impl TryFrom<String> for Namespace {
 impl std::borrow::Borrow<str> for Namespace {
     fn borrow(&self) -> &str {
         &self.0
+    }
+}
+
+impl Default for EventsConfiguration {
+    fn default() -> Self {
+        Self { denials: true }
     }
 }
 

@@ -32,7 +32,10 @@ mod spec {
     pub mod companions_plan;
     pub mod companions_selectors;
     pub mod configuration;
+    pub mod configuration_live;
+    pub mod denials_live;
     pub mod differential;
+    pub mod events;
     pub mod generated;
     pub mod https;
     pub mod installed;
@@ -40,6 +43,7 @@ mod spec {
     pub mod left_out;
     pub mod live;
     pub mod mangled;
+    pub mod metrics_table;
     pub mod model;
     pub mod modes;
     pub mod monitors;
@@ -55,6 +59,7 @@ mod spec {
     pub mod shapes;
     pub mod snapshot;
     pub mod stories;
+    pub mod texts;
     pub mod threats;
     pub mod values;
     pub mod watched;
@@ -74,8 +79,9 @@ use spec::case::{self, Case};
 use spec::installed::Installed;
 use spec::{
     architecture, bad_values, chart, checkov, companions_dns, companions_drain, companions_live, companions_plan,
-    companions_selectors, configuration, generated, left_out, live, modes, namespaces_plan, operations, outage,
-    properties, pure, readings, recorded, router, rules, stories, values, watched,
+    companions_selectors, configuration, configuration_live, denials_live, events, generated, left_out, live,
+    metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings, recorded, router, rules,
+    stories, texts, values, watched,
 };
 
 use spec::{differential, threats};
@@ -115,12 +121,14 @@ fn main() -> ExitCode {
         }
     };
     let mut trials = local(root, &cases);
+    let (configured, cases): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| case.configuration.is_some());
     trials.extend(cases.into_iter().map(|case| live_trial(&installed, case)));
     let mut alone = Vec::new();
     if installed.is_guarded() {
         trials
             .extend(COMPANIONS.into_iter().map(|(name, test)| story(&installed, &format!("companions/{name}"), test)));
         trials.extend(STORIES.into_iter().map(|(name, test)| story(&installed, name, test)));
+        alone.extend(configured.into_iter().map(|case| configured_trial(&installed, case)));
         alone.extend(ALONE.into_iter().map(|(name, test)| story(&installed, name, test)));
     }
     let mut conclusion = libtest_mimic::run(&arguments, trials);
@@ -168,6 +176,16 @@ fn live_trial(installed: &Arc<Installed>, case: Case) -> Trial {
     })
 }
 
+/// A case that asks for a configuration of its own; those that ask for the same follow each other.
+fn configured_trial(installed: &Arc<Installed>, case: Case) -> Trial {
+    let installed = Arc::clone(installed);
+    Trial::test(live_name(&case), move || {
+        installed
+            .block_on(configuration_live::run(installed.lab(), &case))
+            .map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}
+
 fn story(installed: &Arc<Installed>, name: &str, test: LiveTest) -> Trial {
     let installed = Arc::clone(installed);
     Trial::test(format!("live::{name}"), move || {
@@ -186,7 +204,7 @@ fn wants_live(arguments: &Arguments) -> bool {
 }
 
 /// What holds for every request.
-const PROPERTIES: [(&str, Property); 14] = [
+const PROPERTIES: [(&str, Property); 17] = [
     ("maxSurge is rounded up", readings::max_surge_is_rounded_up),
     ("the numbering moves only without a Pod", readings::the_numbering_moves_only_without_a_pod),
     ("reviews are read strictly", readings::reviews_are_read_strictly),
@@ -194,20 +212,23 @@ const PROPERTIES: [(&str, Property); 14] = [
     ("no answer is no consent", readings::no_answer_is_no_consent),
     ("a refusal is a whole Status", readings::a_refusal_is_a_whole_status),
     ("a wrong configuration names the line, the field and what would be right", configuration::names_what_is_wrong),
+    ("a denial is one Event, however often it happens", events::are_folded),
+    ("what waits to be told is bounded, and what is written", events::are_bounded),
+    ("an Event is about what exists and can be named", events::are_about_what_exists),
     ("a configuration is read again, and a wrong one changes nothing", configuration::is_read_again),
     ("any bytes are answered", properties::any_bytes_are_answered),
     ("any type at any field is answered", properties::any_type_at_any_field_is_answered),
     ("no sequence of requests takes a singleton past one", properties::no_sequence_passes_one),
     ("completing twice changes nothing more", properties::defaults_are_idempotent),
     ("field order, unknown fields and nesting do not matter", properties::form_does_not_matter),
-    ("texts keep their limits", properties::texts_keep_their_limits),
+    ("texts keep their limits", texts::keep_their_limits),
 ];
 
 /// Controllers and tools at work around singletons; side by side with the cases.
 const STORIES: [(&str, LiveTest); 16] = [
     ("operations::verify tells what it sees", |lab| Box::pin(operations::verify_tells_what_it_sees(lab))),
     ("story::the quickstart ends in a refusal", |lab| Box::pin(stories::the_quickstart_ends_in_a_refusal(lab))),
-    ("chart::the mark's key has one source", |lab| Box::pin(chart::the_marks_key_has_one_source(lab))),
+    ("chart::file and webhooks agree", |lab| Box::pin(chart::file_and_webhooks_agree(lab))),
     ("recorded::the stored reviews are what the API server sends", |lab| {
         Box::pin(recorded::are_what_the_api_server_sends(lab))
     }),
@@ -236,7 +257,14 @@ const STORIES: [(&str, LiveTest); 16] = [
 ];
 
 /// Tests that need the guard for themselves, one after the other.
-const ALONE: [(&str, LiveTest); 9] = [
+const ALONE: [(&str, LiveTest); 12] = [
+    ("configuration::a running Pod follows its configuration", |lab| {
+        Box::pin(configuration_live::a_running_pod_follows_its_configuration(lab))
+    }),
+    ("denials::a denial is one Event on the workload", |lab| {
+        Box::pin(denials_live::a_denial_is_one_event_on_the_workload(lab))
+    }),
+    ("denials::the audit log has the verdict", |lab| Box::pin(denials_live::the_audit_log_has_the_verdict(lab))),
     ("operations::a release comes, works and goes", |lab| Box::pin(operations::a_release_comes_works_and_goes(lab))),
     ("operations::an installation that guards nothing fails", |lab| {
         Box::pin(operations::an_installation_that_guards_nothing_fails(lab))
@@ -255,7 +283,7 @@ const ALONE: [(&str, LiveTest); 9] = [
 ];
 
 /// Checks of single files.
-const CHECKS: [(&str, Check); 19] = [
+const CHECKS: [(&str, Check); 20] = [
     ("rules::every alert is tested and says what to do", rules::alerts_are_whole),
     ("values::the chart README's table is that of values.yaml", values::table),
     ("values::the schema knows every value by the same words", values::schema),
@@ -277,6 +305,7 @@ const CHECKS: [(&str, Check); 19] = [
     ("generated::the chart's webhook configurations are those of the registries", generated::webhook_templates),
     ("generated::the README's rules are those of the registry", generated::rule_table),
     ("generated::the README's webhooks are those of the registry", generated::webhook_table),
+    ("generated::the table of metrics is what is exported", metrics_table::is_complete),
     ("generated::the message catalogue is the one that was reviewed", generated::catalogue),
 ];
 

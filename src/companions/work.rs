@@ -27,6 +27,7 @@ pub(super) enum Work {
 
 #[derive(Debug)]
 pub(super) struct Keep {
+    resource: &'static str,
     about: Regarding,
     plan: Plan,
     /// The states that were said before.
@@ -71,6 +72,7 @@ impl Work {
         let behind = revision.clone().filter(|revision| memory.stamped.as_ref() != Some(revision));
         let stamp = behind.filter(|_| workload.kind == Kind::Deployment && !workload.is_deleted);
         let keep = Keep {
+            resource: workload.kind.info().resource,
             about,
             plan,
             said: memory.said.clone(),
@@ -88,6 +90,10 @@ impl Work {
 
     /// Does it.
     pub(super) async fn run(self, client: &Client, voice: &Voice, metrics: &Metrics, mark: &MarkKey) -> Done {
+        let resource = match &self {
+            Self::Keep(keep) => keep.resource,
+            Self::Release { key, .. } => key.kind().info().resource,
+        };
         let done = match self {
             Self::Keep(keep) => keep.run(client, voice, metrics, mark).await,
             Self::Release { key, budgets, sets } => {
@@ -95,14 +101,14 @@ impl Work {
                 Done { error, ..Done::default() }
             }
         };
-        metrics.reconciled(if done.error.is_some() { "error" } else { "ok" });
+        metrics.reconciled(resource, if done.error.is_some() { "error" } else { "ok" });
         done
     }
 }
 
 impl Keep {
     async fn run(self, client: &Client, voice: &Voice, metrics: &Metrics, mark: &MarkKey) -> Done {
-        let Self { about, plan, said, mut states, stamp } = self;
+        let Self { about, plan, said, mut states, stamp, .. } = self;
         let mut done = Done { uid: about.uid.clone(), ..Done::default() };
         for step in &plan.steps {
             match carry_out(client, voice, metrics, &about, step).await {

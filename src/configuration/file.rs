@@ -11,7 +11,7 @@ use serde_path_to_error::{Deserializer, Track};
 use serde_saphyr::MessageFormatter as _;
 
 use crate::policy::text::clip;
-use crate::settings::{GuardConfiguration, Settings};
+use crate::settings::{GuardConfiguration, Settings, SettingsError};
 
 /// What is wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,11 @@ pub fn parse(bytes: &[u8]) -> Result<Settings, Fault> {
         GuardConfiguration::deserialize(Deserializer::new(yaml, &mut track))
     });
     match configuration {
-        Ok(configuration) => Ok(Settings::from(configuration)),
+        Ok(configuration) => Settings::try_from(configuration).map_err(|SettingsError { field, problem }| Fault {
+            line: None,
+            field,
+            problem,
+        }),
         Err(error) => Err(Fault {
             line: error.location().map(|location| location.line()),
             // "." and "?" are what the path is called before the first field and at a key that is no field.

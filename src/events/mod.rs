@@ -2,6 +2,9 @@
 //!
 //! An Event is never what something depends on: one that cannot be written is a line in the log.
 
+mod denials;
+pub mod fold;
 mod voice;
 
+pub use denials::{Denials, Teller, said};
 pub use voice::{Regarding, Saying, Voice};

@@ -5,11 +5,13 @@
 use std::borrow::Cow;
 
 use super::companions::wish::Consent;
+use super::decision::Mode;
 use super::kind::{Kind, Resource};
 use super::mark::{Mark, MarkKey};
 use super::object::Object;
 use super::replicas::Replicas;
 use super::request::Subresource;
+use crate::settings::Release;
 
 /// What somebody wants to do to one workload.
 #[derive(Debug, Clone)]
@@ -26,6 +28,10 @@ pub struct Change<'a> {
     pub key: MarkKey,
     /// By which time, and how far ahead, consent to a disruption is judged.
     pub consent: Consent,
+    /// Who may take the mark off.
+    pub release: Release,
+    /// What a broken rule comes to.
+    pub mode: Mode,
 }
 
 /// The workload that a request is about; for a Scale its parent.
@@ -62,6 +68,12 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// It is one no longer.
+    #[must_use]
+    pub const fn releases(self) -> bool {
+        self.before && !self.after
+    }
+
     /// It was one or will be one.
     #[must_use]
     pub const fn ever(self) -> bool {

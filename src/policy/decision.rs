@@ -4,7 +4,7 @@ use json_patch::Patch;
 
 use super::lookup::Unknown;
 use super::mark::MarkKey;
-use super::text::{clip, line};
+use super::text::{clip, line, wrap};
 use super::violation::{Code, Violation};
 
 /// The answer to one request.
@@ -13,6 +13,19 @@ pub struct Decision {
     verdict: Verdict,
     warnings: Vec<String>,
     released: bool,
+    mode: Mode,
+    /// `namespace/name` of what a release, or a question without an answer, is about.
+    about: Option<String>,
+}
+
+/// What a broken rule comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// A refusal.
+    #[default]
+    Enforce,
+    /// A warning.
+    Warn,
 }
 
 /// Whether the request may go on.
@@ -63,7 +76,7 @@ impl Decision {
     /// Allowed, with words for the person who asked.
     #[must_use]
     pub const fn allowed_with(warnings: Vec<String>) -> Self {
-        Self { verdict: Verdict::Allowed, warnings, released: false }
+        Self { verdict: Verdict::Allowed, warnings, released: false, mode: Mode::Enforce, about: None }
     }
 
     /// Allowed.
@@ -74,13 +87,13 @@ impl Decision {
     pub fn release(subject: &Subject) -> Self {
         let warning =
             line("", &subject.id(), " is no longer a singleton: nothing keeps it at one replica", WARNING_MAX);
-        Self { verdict: Verdict::Allowed, warnings: vec![warning], released: true }
+        Self { released: true, about: Some(subject.path()), ..Self::allowed_with(vec![warning]) }
     }
 
     /// Allowed once the patch is applied.
     #[must_use]
     pub fn completed(patch: Patch, warnings: Vec<String>) -> Self {
-        Self { verdict: Verdict::Completed(patch), warnings, released: false }
+        Self { verdict: Verdict::Completed(patch), ..Self::allowed_with(warnings) }
     }
 
     /// Refused. The remedies go along as warnings.
@@ -90,14 +103,15 @@ impl Decision {
         if let Some(other) = denial.others.iter().map(remedy).find(|other| !warnings.contains(other)) {
             warnings.push(other);
         }
-        Self { verdict: Verdict::Denied(denial), warnings, released: false }
+        Self { verdict: Verdict::Denied(denial), ..Self::allowed_with(warnings) }
     }
 
     /// Refused because the cluster could not be asked whether the workload is a singleton.
     #[must_use]
     pub fn unknown(subject: &Subject, cause: &Unknown) -> Self {
         let after = format!(" is a singleton: {}; nothing was changed", clip(&cause.to_string(), CAUSE_MAX));
-        Self::undecided(line(&format!("{COULD_NOT_DECIDE} whether "), &subject.id(), &after, LINE_MAX))
+        let message = line(&format!("{COULD_NOT_DECIDE} whether "), &subject.id(), &after, LINE_MAX);
+        Self { about: Some(subject.path()), ..Self::undecided(message) }
     }
 
     /// Refused because of a fault of ours, or because the request could not be understood.
@@ -107,7 +121,26 @@ impl Decision {
     }
 
     fn undecided(message: String) -> Self {
-        Self { verdict: Verdict::Undecided { message }, warnings: Vec::new(), released: false }
+        Self { verdict: Verdict::Undecided { message }, ..Self::allowed_with(Vec::new()) }
+    }
+
+    /// The same where a broken rule, or one that could not be judged, is only a warning: the request goes on, and its
+    /// verdict is told line by line. `releases` says whether it takes a singleton's mark off.
+    #[must_use]
+    pub fn only_warned(self, releases: bool) -> Self {
+        let lines = match &self.verdict {
+            Verdict::Allowed | Verdict::Completed(_) => return self,
+            Verdict::Denied(denial) => denial.violations().flat_map(|violation| denial.warning(violation)).collect(),
+            Verdict::Undecided { message } => wrap(message, "could not decide: ", WARNING_MAX),
+        };
+        let warnings = lines.into_iter().chain(self.warnings).collect();
+        Self { warnings, released: releases, mode: Mode::Warn, ..self }
+    }
+
+    /// Whether a broken rule was only a warning.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// Whether, and how, the request may go on.
@@ -119,10 +152,48 @@ impl Decision {
     /// Whether the request may go on.
     #[must_use]
     pub const fn allowed(&self) -> bool {
-        matches!(self.verdict, Verdict::Allowed | Verdict::Completed(_))
+        matches!((self.mode, &self.verdict), (Mode::Warn, _) | (_, Verdict::Allowed | Verdict::Completed(_)))
     }
 
-    /// Whether it was refused because it could not be decided.
+    /// What became of the request, in one word from a bounded set: for a metric, and for the audit log.
+    #[must_use]
+    pub const fn outcome(&self) -> &'static str {
+        match (&self.verdict, self.mode) {
+            (Verdict::Allowed, _) if self.released => "released",
+            (Verdict::Allowed, _) => "allowed",
+            (Verdict::Completed(_), _) => "completed",
+            (Verdict::Denied(_), Mode::Enforce) => "denied",
+            (Verdict::Denied(_), Mode::Warn) => "warned",
+            (Verdict::Undecided { .. }, _) => "undecided",
+        }
+    }
+
+    /// What the API server's audit log is to keep: nothing about what is simply allowed.
+    #[must_use]
+    pub fn annotations(&self) -> Vec<(&'static str, String)> {
+        if self.message().is_none() && !self.released {
+            return Vec::new();
+        }
+        let denial = match &self.verdict {
+            Verdict::Denied(denial) => Some(denial),
+            _ => None,
+        };
+        let singleton = denial.map(|denial| denial.subject.path()).or_else(|| self.about.clone());
+        let replicas = denial.and_then(|denial| denial.violations().find_map(Violation::requested_replicas));
+        let mode = if self.mode == Mode::Warn { "warn" } else { "enforce" };
+        [
+            ("decision", Some(self.outcome().to_owned())),
+            ("code", self.code().map(|code| code.as_str().to_owned())),
+            ("singleton", singleton.map(|path| clip(&path, PATH_MAX))),
+            ("requested-replicas", replicas.map(|replicas| clip(replicas, NAME_MAX))),
+            ("mode", Some(mode.to_owned())),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+    }
+
+    /// Whether it could not be decided.
     #[must_use]
     pub const fn is_undecided(&self) -> bool {
         matches!(self.verdict, Verdict::Undecided { .. })
@@ -134,7 +205,7 @@ impl Decision {
         self.released
     }
 
-    /// Code of the rule that is reported, if one is broken.
+    /// Code of the rule that is reported, if one is broken; also where that is only a warning.
     #[must_use]
     pub fn code(&self) -> Option<Code> {
         match &self.verdict {
@@ -143,7 +214,7 @@ impl Decision {
         }
     }
 
-    /// The one line that says why it was refused, of at most 250 characters.
+    /// The one line that says which rule is broken, or why that could not be decided, of at most 250 characters.
     #[must_use]
     pub fn message(&self) -> Option<String> {
         match &self.verdict {
@@ -169,11 +240,29 @@ impl Denial {
     /// One violation as a line. A long name is shortened in its middle, the code and the value never are.
     #[must_use]
     pub fn message(&self, violation: &Violation) -> String {
+        self.line(violation, &self.subject.path())
+    }
+
+    /// The same as warnings, each of at most 120 characters and with the code. Nothing but a long name is left out.
+    fn warning(&self, violation: &Violation) -> Vec<String> {
+        let (line, code) = (self.line(violation, &clip(&self.subject.path(), NAME_MAX)), violation.code());
+        if line.chars().count() <= WARNING_MAX {
+            return vec![line];
+        }
+        let (rule, requested) = line.rsplit_once(REQUESTED).unwrap_or((&line, ""));
+        let mut pieces = wrap(rule, &format!("{code} "), WARNING_MAX);
+        if !requested.is_empty() {
+            pieces.extend(wrap(&format!("{code} requested {requested}"), &format!("{code} "), WARNING_MAX));
+        }
+        pieces
+    }
+
+    fn line(&self, violation: &Violation, path: &str) -> String {
         let sentence = violation.sentence(&self.key);
         // "SG006 StatefulSet pay/ledger: label ... must", but "SG001 StatefulSet pay/ledger is a singleton: ...".
         let joint = if sentence.starts_with("label") || sentence.starts_with("annotation") { ": " } else { " " };
         let before = format!("{} {} ", violation.code(), self.subject.kind);
-        line(&before, &self.subject.path(), &format!("{joint}{sentence}"), LINE_MAX)
+        line(&before, path, &format!("{joint}{sentence}"), LINE_MAX)
     }
 }
 
@@ -199,3 +288,9 @@ const LINE_MAX: usize = 250;
 /// The API server asks for at most 120 characters a warning (`AdmissionResponse.warnings`).
 const WARNING_MAX: usize = 120;
 const CAUSE_MAX: usize = 120;
+/// A namespace, a slash and a name, at their longest.
+const PATH_MAX: usize = 63 + 1 + 253;
+/// How a sentence comes to what was asked for ([`Violation::sentence`]).
+const REQUESTED: &str = ", requested ";
+/// In a warning a longer name would leave no room for what is wrong.
+const NAME_MAX: usize = 64;

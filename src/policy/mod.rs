@@ -28,7 +28,7 @@ use std::time::SystemTime;
 
 use change::{Change, Standing, Via, Workload};
 use companions::wish::Consent;
-use decision::{Decision, Denial, Subject};
+use decision::{Decision, Denial, Mode, Subject};
 use kind::{Kind, Resource};
 use lookup::{Found, Lookup, ObjectRef, Owner, Unknown};
 use object::Object;
@@ -71,10 +71,8 @@ impl Pending<'_> {
             Ok(found) if matches!(found, Found::Parent { .. }) == (change.via == Via::Scale) => {
                 decide(&change, standing(&change, found))
             }
-            Ok(_) => {
-                Decision::unknown(&subject(&change), &Unknown::Unreadable("it answers another question".to_owned()))
-            }
-            Err(unknown) => Decision::unknown(&subject(&change), &unknown),
+            Ok(_) => undecided(&change, &Unknown::Unreadable("it answers another question".to_owned())),
+            Err(unknown) => undecided(&change, &unknown),
         }
     }
 }
@@ -84,7 +82,8 @@ fn validate<'a>(request: Request<'a>, settings: &Settings, now: SystemTime) -> S
     let Some(to) = object else { return Step::Decided(Decision::ALLOWED) };
     let workload = Workload { resource, namespace, name };
     let (key, consent) = (settings.mark.clone(), Consent { now, max: settings.companions.consent_window_max });
-    let change = Change { workload, via: subresource.into(), from: old_object, to, key, consent };
+    let (release, mode) = (settings.release, settings.mode(&workload.namespace));
+    let change = Change { workload, via: subresource.into(), from: old_object, to, key, consent, release, mode };
     let Some(lookup) = question(&change) else {
         return Step::Decided(decide(&change, own_standing(&change)));
     };
@@ -169,12 +168,24 @@ fn decide(change: &Change<'_>, standing: Standing) -> Decision {
     let mut violations = rules::judge(change, standing).into_iter();
     if let Some(first) = violations.next() {
         let (subject, key) = (subject(change), change.key.clone());
-        return Decision::denied(Denial { subject, key, first, others: violations.collect() });
+        let denied = Decision::denied(Denial { subject, key, first, others: violations.collect() });
+        return match change.mode {
+            Mode::Enforce => denied,
+            Mode::Warn => denied.only_warned(standing.releases()),
+        };
     }
-    if standing.before && !standing.after {
+    if standing.releases() {
         return Decision::release(&subject(change));
     }
     Decision::ALLOWED
+}
+
+fn undecided(change: &Change<'_>, cause: &Unknown) -> Decision {
+    let undecided = Decision::unknown(&subject(change), cause);
+    match change.mode {
+        Mode::Enforce => undecided,
+        Mode::Warn => undecided.only_warned(false),
+    }
 }
 
 fn subject(change: &Change<'_>) -> Subject {

@@ -33,6 +33,30 @@ pub(crate) fn line(before: &str, subject: &str, after: &str, max: usize) -> Stri
     line
 }
 
+/// The text in pieces of at most `max` characters, broken at spaces; each piece after the first begins with `again`.
+pub(crate) fn wrap(text: &str, again: &str, max: usize) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    let mut length = 0_usize;
+    for word in text.split(' ') {
+        let word = clip(word, max.saturating_sub(again.chars().count()));
+        let needed = word.chars().count();
+        if piece.is_empty() {
+            piece.push_str(&word);
+        } else if length + 1 + needed <= max {
+            piece.push(' ');
+            piece.push_str(&word);
+            length += 1;
+        } else {
+            pieces.push(std::mem::replace(&mut piece, format!("{again}{word}")));
+            length = again.chars().count();
+        }
+        length += needed;
+    }
+    pieces.push(piece);
+    pieces
+}
+
 const ELLIPSIS: &str = "...";
 /// Line and paragraph separators, and the marks of bidirectional text (Unicode TR 36, 3.1).
 const DISGUISING: [std::ops::RangeInclusive<char>; 3] =

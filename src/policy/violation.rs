@@ -74,6 +74,8 @@ pub enum Violation {
         /// What is asked for.
         requested: String,
     },
+    /// SG005: the mark goes, where that takes breaking the glass.
+    ReleasedWithoutGlass,
     /// SG005: the mark changes through `/status`.
     MarkedThroughStatus {
         /// The value that is asked for; `None` where the label goes.
@@ -143,9 +145,10 @@ impl Violation {
             | Self::MarkedWhileRunning { .. } => Code::Sg001,
             Self::Surges { .. } => Code::Sg002,
             Self::OrdinalsMoved { .. } | Self::SelectorReplaced { .. } => Code::Sg004,
-            Self::ReleasedWhileScaling { .. } | Self::MarkedThroughStatus { .. } | Self::UnmarkedBehindOwner => {
-                Code::Sg005
-            }
+            Self::ReleasedWhileScaling { .. }
+            | Self::ReleasedWithoutGlass
+            | Self::MarkedThroughStatus { .. }
+            | Self::UnmarkedBehindOwner => Code::Sg005,
             Self::MalformedMark { .. }
             | Self::StrictMark
             | Self::UnmarkableKind { .. }
@@ -167,6 +170,7 @@ impl Violation {
             Self::OrdinalsMoved { .. } => "spec.ordinals.start".to_owned(),
             Self::SelectorReplaced { .. } => "spec.selector".to_owned(),
             Self::ReleasedWhileScaling { .. }
+            | Self::ReleasedWithoutGlass
             | Self::MarkedThroughStatus { .. }
             | Self::UnmarkedBehindOwner
             | Self::MalformedMark { .. }
@@ -176,6 +180,18 @@ impl Violation {
             Self::MalformedAnnotation { annotation, .. } => format!("metadata.annotations[{}]", annotation.key()),
             Self::ConsentTooLong { .. } => format!("metadata.annotations[{DISRUPTION_ALLOWED_UNTIL}]"),
             Self::Disowned { .. } => "metadata.ownerReferences".to_owned(),
+        }
+    }
+
+    /// The number of replicas that is asked for, where that is what is wrong.
+    #[must_use]
+    pub fn requested_replicas(&self) -> Option<&str> {
+        match self {
+            Self::TooMany { requested }
+            | Self::TooManyBehind { requested }
+            | Self::MarkedAboveOne { requested }
+            | Self::ReleasedWhileScaling { requested, .. } => Some(requested),
+            _ => None,
         }
     }
 
@@ -213,6 +229,9 @@ impl Violation {
             Self::ReleasedWhileScaling { from, requested } => format!(
                 "is a singleton: it must not be released in the request that scales, requested {requested} instead of {from} replicas"
             ),
+            Self::ReleasedWithoutGlass => {
+                "is a singleton: it must not be released, because the setting release is break-glass".to_owned()
+            }
             Self::MarkedThroughStatus { requested } => {
                 format!(
                     "label {label} must not be changed through /status, requested {}",
@@ -283,6 +302,9 @@ impl Violation {
             }
             Self::ReleasedWhileScaling { .. } => {
                 "release it first (take the singleton label off), then scale in a request of its own"
+            }
+            Self::ReleasedWithoutGlass => {
+                "ask somebody who may change the workload and impersonate the group singleton-guard:break-glass"
             }
             Self::MarkedThroughStatus { .. } => {
                 "change the label on the object itself (kubectl label, apply or patch), not through its status"

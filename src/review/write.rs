@@ -1,6 +1,8 @@
 //! Writing the answer. It cannot be built without a uid, and a validating answer never carries a patch: both would
 //! make the API server take the call as failed.
 
+use std::collections::BTreeMap;
+
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use crate::policy::decision::{Decision, Denial, Verdict};
@@ -25,6 +27,7 @@ pub fn write(uid: &str, decision: &Decision) -> Vec<u8> {
             patch_type: patch.is_some().then_some("JSONPatch"),
             patch,
             warnings: decision.warnings(),
+            audit_annotations: decision.annotations().into_iter().collect(),
         },
     };
     // Strings, numbers and booleans only: nothing in it can fail to serialise.
@@ -32,7 +35,7 @@ pub fn write(uid: &str, decision: &Decision) -> Vec<u8> {
 }
 
 fn status(decision: &Decision) -> Option<Status<'_>> {
-    let message = decision.message()?;
+    let message = decision.message().filter(|_| !decision.allowed())?;
     Some(match decision.verdict() {
         Verdict::Denied(denial) => {
             Status { outcome: "Failure", message, reason: "Forbidden", code: 403, details: Some(details(denial)) }
@@ -77,6 +80,9 @@ struct AdmissionResponse<'a> {
     patch_type: Option<&'static str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     warnings: &'a [String],
+    /// The API server stores each as `<name of the webhook>/<key>`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    audit_annotations: BTreeMap<&'static str, String>,
 }
 
 #[derive(serde::Serialize)]

@@ -10,10 +10,12 @@ use super::deadline::Deadline;
 use super::unwind::caught;
 use crate::cluster::Cluster;
 use crate::configuration::Current;
-use crate::policy::decision::Decision;
+use crate::events::Denials;
+use crate::policy::decision::{Decision, Mode};
 use crate::policy::request::{Phase, Request};
 use crate::policy::{Step, evaluate};
 use crate::review::{self, Review, Unreadable};
+use crate::settings::Settings;
 use crate::telemetry::log::{self, About};
 use crate::telemetry::metrics::Metrics;
 
@@ -23,13 +25,20 @@ pub struct Guard<C> {
     settings: Current,
     cluster: C,
     metrics: Metrics,
+    denials: Option<Denials>,
 }
 
 impl<C: Cluster> Guard<C> {
     /// Puts them together.
     #[must_use]
     pub fn new(settings: impl Into<Current>, cluster: C, metrics: Metrics) -> Self {
-        Self { settings: settings.into(), cluster, metrics }
+        Self { settings: settings.into(), cluster, metrics, denials: None }
+    }
+
+    /// Denials are told of in Events.
+    #[must_use]
+    pub fn telling(self, denials: Denials) -> Self {
+        Self { denials: Some(denials), ..self }
     }
 
     /// The metrics that the answers are counted in.
@@ -51,11 +60,21 @@ impl<C: Cluster> Guard<C> {
     ) -> Result<Vec<u8>, Unreadable> {
         match self.read(body).await {
             Ok(Review { uid, request }) => {
+                // Read once: a review is judged, and its question asked, by one version.
+                let settings = self.settings.get();
                 let about = About::new(phase, &request);
-                let decision = match caught(self.decide(phase, request, deadline)).await {
+                let (mode, operation, dry_run) =
+                    (settings.mode(&request.namespace), request.operation, request.dry_run);
+                let decision = match caught(self.decide(phase, request, &settings, deadline)).await {
                     Ok(decision) => decision,
-                    Err(panic) => undecided(phase, &uid, &self.panicked(panic.as_ref())),
+                    Err(panic) => {
+                        let undecided = undecided(phase, &uid, &self.panicked(panic.as_ref()));
+                        if mode == Mode::Warn { undecided.only_warned(false) } else { undecided }
+                    }
                 };
+                if let Some(denials) = self.denials.as_ref().filter(|_| settings.denial_events) {
+                    denials.tell(operation, dry_run, &decision);
+                }
                 Ok(self.conclude(&uid, &about, &decision, started.elapsed()))
             }
             Err(Unreadable { uid: Some(uid), cause }) => {
@@ -74,10 +93,8 @@ impl<C: Cluster> Guard<C> {
         }
     }
 
-    async fn decide(&self, phase: Phase, request: Request<'_>, deadline: Deadline) -> Decision {
-        // Read once: a review is judged, and its question asked, by one version.
-        let settings = self.settings.get();
-        match evaluate(phase, request, &settings, SystemTime::now()) {
+    async fn decide(&self, phase: Phase, request: Request<'_>, settings: &Settings, deadline: Deadline) -> Decision {
+        match evaluate(phase, request, settings, SystemTime::now()) {
             Step::Decided(decision) => decision,
             Step::Ask(lookup, pending) => {
                 let deadline = deadline.lookup(Instant::now());

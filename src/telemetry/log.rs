@@ -1,4 +1,4 @@
-//! The log: one line a denial, a release or a failure of ours; nothing for what is allowed.
+//! The log: one line a denial, a warning in its place, a release or a failure of ours; nothing for what is allowed.
 //!
 //! Names and users are values of fields, never part of the text: both formats escape them, so nobody can write a
 //! line of their own.
@@ -12,7 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, registry, reload};
 
-use crate::policy::decision::Decision;
+use crate::policy::decision::{Decision, Mode};
 use crate::policy::request::{Phase, Request};
 use crate::policy::violation::Code;
 use crate::settings::LogLevel;
@@ -64,6 +64,17 @@ pub struct About<'a> {
 }
 
 impl Level {
+    /// The filter of a subscriber, and what changes it later.
+    ///
+    /// # Errors
+    /// [`LevelError`].
+    pub fn new(level: &str) -> Result<(reload::Layer<EnvFilter, Registry>, Self), LevelError> {
+        let filter =
+            EnvFilter::builder().parse(level).map_err(|cause| LevelError { level: level.to_owned(), cause })?;
+        let (layer, filter) = reload::Layer::new(filter);
+        Ok((layer, Self { filter, initial: level.to_owned() }))
+    }
+
     /// From now on this level; `None` is the one that the process was started with.
     pub fn set(&self, level: Option<LogLevel>) {
         let level = level.as_ref().map_or(self.initial.as_str(), |level| level.as_str());
@@ -71,6 +82,12 @@ impl Level {
         if let Ok(filter) = EnvFilter::builder().parse(level) {
             let _reloaded = self.filter.reload(filter);
         }
+    }
+
+    /// As it is now.
+    #[must_use]
+    pub fn get(&self) -> String {
+        self.filter.with_current(ToString::to_string).unwrap_or_default()
     }
 }
 
@@ -81,8 +98,7 @@ impl Level {
 /// # Errors
 /// [`LevelError`].
 pub fn start(format: Format, level: &str) -> Result<Level, LevelError> {
-    let filter = EnvFilter::builder().parse(level).map_err(|cause| LevelError { level: level.to_owned(), cause })?;
-    let (filter, handle) = reload::Layer::new(filter);
+    let (filter, level) = Level::new(level)?;
     let lines = fmt::layer().with_writer(io::stdout).with_target(false);
     let lines = match format {
         Format::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
@@ -93,7 +109,7 @@ pub fn start(format: Format, level: &str) -> Result<Level, LevelError> {
         let location = panic.location().map(ToString::to_string);
         tracing::error!(location, cause = %panic_text(panic.payload()), "panic");
     }));
-    Ok(Level { filter: handle, initial: level.to_owned() })
+    Ok(level)
 }
 
 /// The words of a panic, where it has any.
@@ -105,7 +121,7 @@ pub fn panic_text(payload: &(dyn std::any::Any + Send)) -> &str {
 
 /// Writes the line of a decision, if it is worth one.
 pub fn decision(uid: &str, about: &About<'_>, decision: &Decision, latency: Duration) {
-    if decision.allowed() && !decision.released() {
+    if decision.message().is_none() && !decision.released() {
         return;
     }
     let About { resource, operation, dry_run, namespace, name, user, .. } = about;
@@ -124,6 +140,8 @@ pub fn decision(uid: &str, about: &About<'_>, decision: &Decision, latency: Dura
         line!(info, "released: a workload is a singleton no longer");
     } else if decision.is_undecided() {
         line!(warn, "could not decide");
+    } else if decision.mode() == Mode::Warn {
+        line!(info, "warned: a rule is broken where that is only a warning");
     } else {
         line!(info, "denied");
     }

@@ -15,7 +15,7 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::log::About;
 use super::process::Process;
-use crate::policy::decision::{Decision, Verdict};
+use crate::policy::decision::Decision;
 use crate::policy::lookup::{Found, Unknown};
 use crate::policy::request::Phase;
 
@@ -36,11 +36,12 @@ pub struct Metrics {
     above_one: Family<ResourceLabel, Gauge>,
     consent_windows: Gauge,
     companion_writes: Family<WriteLabels, Counter>,
-    reconciles: Family<LookupLabels, Counter>,
+    reconciles: Family<ReconcileLabels, Counter>,
     stamps: Counter,
     reloads: Family<LookupLabels, Counter>,
     reload_is_good: Gauge,
     synced: Family<ResourceLabel, Gauge>,
+    events: Family<LookupLabels, Counter>,
 }
 
 /// Something counted as under way until it is dropped.
@@ -106,6 +107,7 @@ impl Metrics {
                 "1 if the configuration file as it is now is in force, else 0",
                 Gauge::default(),
             ),
+            events: add(own, "denial_events", "Denials to be told of in Events, by what came of it", Family::default()),
             synced: add(own, "cache_synced", "1 if the watch of a resource is up to date, else 0", Family::default()),
             registry: Arc::new(root),
         }
@@ -117,12 +119,7 @@ impl Metrics {
             phase: about.phase(),
             resource: about.resource,
             operation: about.operation,
-            decision: match decision.verdict() {
-                Verdict::Allowed => "allowed",
-                Verdict::Completed(_) => "completed",
-                Verdict::Denied(_) => "denied",
-                Verdict::Undecided { .. } => "undecided",
-            },
+            decision: decision.outcome(),
             code: decision.code().map_or("", |code| code.as_str()),
             dry_run: if about.dry_run { "true" } else { "false" },
         };
@@ -190,13 +187,18 @@ impl Metrics {
     }
 
     /// A workload was worked on.
-    pub fn reconciled(&self, result: &'static str) {
-        self.reconciles.get_or_create(&LookupLabels { result }).inc();
+    pub fn reconciled(&self, resource: &'static str, result: &'static str) {
+        self.reconciles.get_or_create(&ReconcileLabels { resource, result }).inc();
     }
 
     /// ReplicaSets were stamped.
     pub fn stamped(&self, count: usize) {
         self.stamps.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    /// A denial was told of in an Event, or was not.
+    pub fn event(&self, result: &'static str) {
+        self.events.get_or_create(&LookupLabels { result }).inc();
     }
 
     /// The configuration file was read again, or was wrong.
@@ -289,6 +291,12 @@ struct LookupLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResourceLabel {
     resource: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReconcileLabels {
+    resource: &'static str,
+    result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -4,6 +4,7 @@
 //! for: [StatefulSet, Deployment]    # runs once per kind, $KIND (in lower case $kind) stands for it; may be left out
 //! cluster:                          # what is stored before: partial objects, put there with the glass broken
 //!   - {kind: $KIND, metadata: {name: ledger, labels: {$MARK: "true"}}, spec: {replicas: 1}}
+//! configuration: {release: free}    # fields of the configuration file that are not their defaults; may be left out
 //! steps:
 //!   - request: {scale: {kind: $KIND, name: ledger, replicas: 3}}
 //!     asks: parent                  # the question that the decision needs: nothing, parent or owners
@@ -19,13 +20,17 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use singleton_guard::configuration;
+use singleton_guard::settings::Settings;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Case {
     /// `topic/sentence`, with the kind behind it where the case runs for several.
     pub name: String,
     /// The namespace that it must run in; one of its own unless stated.
     pub namespace: Option<String>,
+    /// What the configuration says beside its defaults, as fields of the file.
+    pub configuration: Option<Value>,
     pub cluster: Vec<Value>,
     pub steps: Vec<Step>,
 }
@@ -36,6 +41,7 @@ struct Document {
     #[serde(default, rename = "for")]
     kinds: Vec<String>,
     namespace: Option<String>,
+    configuration: Option<Value>,
     #[serde(default)]
     cluster: Vec<Value>,
     steps: Vec<Step>,
@@ -203,7 +209,8 @@ fn read(directory: &Path, file: &Path) -> Vec<Case> {
     let parse = |name: String, text: &str| {
         let document: Document =
             serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        Case { name, namespace: document.namespace, cluster: document.cluster, steps: document.steps }
+        let Document { namespace, configuration, cluster, steps, .. } = document;
+        Case { name, namespace, configuration, cluster, steps }
     };
     let kinds: Document = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     if kinds.kinds.is_empty() {
@@ -216,6 +223,20 @@ fn read(directory: &Path, file: &Path) -> Vec<Case> {
             parse(format!("{name} ({kind})"), &text.replace("$KIND", kind).replace("$kind", &kind.to_lowercase()))
         })
         .collect()
+}
+
+impl Case {
+    /// The configuration file that the case asks for.
+    pub fn file(&self) -> String {
+        let head = json!({"apiVersion": "singleton-guard.io/v1", "kind": "GuardConfiguration"});
+        // JSON is YAML.
+        with(&head, self.configuration.clone().unwrap_or_else(|| json!({}))).to_string()
+    }
+
+    /// What it says.
+    pub fn settings(&self) -> Settings {
+        configuration::parse(self.file().as_bytes()).unwrap_or_else(|fault| panic!("{}: {fault}", self.name))
+    }
 }
 
 /// Fills in what a case leaves out because it does not matter.

@@ -4,10 +4,13 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use http::Method;
 use serde_json::{Value, json};
+use singleton_guard::configuration;
+use singleton_guard::policy::decision::Mode;
 use singleton_guard::policy::kind::KINDS;
+use singleton_guard::policy::webhook::ROWS;
 
 use super::api;
 use super::installed::{NAMESPACE, RELEASE, chart};
@@ -37,15 +40,77 @@ pub async fn every_values_file_renders_and_is_accepted(lab: &Lab) -> Result<()> 
     Ok(())
 }
 
-/// One value reaches the selectors, the conditions and the process: with another key nothing of the default one is left.
-pub async fn the_marks_key_has_one_source(lab: &Lab) -> Result<()> {
-    let key = "example.com/only-one";
-    let render = lab.helm(&["template", &path(&chart()), "--set", &format!("mark.key={key}")]).await?.success()?;
-    ensure!(!render.contains(super::case::MARK), "the default key is still in the render");
-    // The process's configuration and the four rows that select marked objects.
-    let named = render.matches(&format!("key: \"{key}\"\n")).count();
-    ensure!(named == 5, "expected the key in one configuration and four selectors, found it {named} times");
-    ensure!(render.contains(&format!("labels[?'{key}']")), "the conditions do not name the key");
+/// One value reaches the selectors, the conditions and the process: the file, read as the process reads it, and the webhook
+/// configurations say the same, whatever the values.
+pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
+    let sets: [&[&str]; 3] = [
+        &[],
+        &["mark.key=example.com/only-one", "exemptNamespaces={ops,kube-system,ops}", "warnNamespaces={staging}"],
+        &[
+            "exemptNamespaces={ops}",
+            "warnNamespaces={b,a}",
+            "release=break-glass",
+            "companions.enabled=false",
+            "events.denials=false",
+        ],
+    ];
+    for set in sets {
+        let chart = path(&chart());
+        let mut arguments = vec!["template", RELEASE, &chart, "--namespace", NAMESPACE];
+        arguments.extend(set.iter().flat_map(|value| ["--set", value]));
+        let render = lab.helm(&arguments).await?.success()?;
+        let objects: Vec<Value> = serde_saphyr::from_multiple(&render)?;
+        let map = objects.iter().find(|object| object["kind"] == "ConfigMap").context("no ConfigMap")?;
+        let file = map["data"]["config.yaml"].as_str().context("no config.yaml")?;
+        let settings = configuration::parse(file.as_bytes()).map_err(|fault| anyhow!("{set:?}: {fault}\n{file}"))?;
+        let key = settings.mark.as_str();
+
+        let webhooks: Vec<&Value> = objects
+            .iter()
+            .filter(|object| object["kind"].as_str().is_some_and(|kind| kind.ends_with("WebhookConfiguration")))
+            .flat_map(|object| object["webhooks"].as_array().into_iter().flatten())
+            .collect();
+        let entries: usize = ROWS.iter().map(|row| row.entries().len()).sum();
+        ensure!(webhooks.len() == entries, "{set:?}: {} webhooks instead of {entries}", webhooks.len());
+        for webhook in webhooks {
+            let name = &webhook["name"];
+            let mutating = ["defaults.", "released."].iter().any(|row| name.to_string().contains(row));
+            let told = settings.denial_events && !mutating;
+            let side_effects = if told { "NoneOnDryRun" } else { "None" };
+            ensure!(webhook["sideEffects"] == side_effects, "{set:?}: {name} declares {}", webhook["sideEffects"]);
+            let conditions: Vec<_> = webhook["matchConditions"].as_array().into_iter().flatten().collect();
+            let exempt = conditions.iter().find(|condition| condition["name"] == "not-exempt-namespace");
+            let exempt = exempt.and_then(|condition| condition["expression"].as_str()).context("no exemption")?;
+            for namespace in NAMESPACES {
+                let named = exempt.contains(&format!("'{namespace}'"));
+                ensure!(named == settings.exempts(namespace), "{set:?}: {name} and the file differ about {namespace}");
+            }
+            for expression in webhook["objectSelector"]["matchExpressions"].as_array().into_iter().flatten() {
+                ensure!(expression["key"] == key, "{set:?}: {name} selects by {}", expression["key"]);
+            }
+            let text = json!(conditions).to_string();
+            for (index, _) in text.match_indices("labels[?'") {
+                let named = text[index..].starts_with(&format!("labels[?'{key}']"));
+                ensure!(named, "{set:?}: {name} has a condition about another label: {}", &text[index..]);
+            }
+        }
+        for namespace in NAMESPACES {
+            let named = |value: &&str| {
+                value.starts_with("warnNamespaces=") && value.split(['{', ',', '}']).any(|name| name == namespace)
+            };
+            let warns = set.iter().any(named);
+            ensure!((settings.mode(namespace) == Mode::Warn) == warns, "{set:?}: the file differs about {namespace}");
+        }
+        let watches = objects.iter().any(|object| {
+            object["kind"] == "ClusterRole" && object["rules"].to_string().contains("poddisruptionbudgets")
+        });
+        ensure!(watches == settings.companions.enabled, "{set:?}: the rights and the file differ about companions");
+        let tells = objects
+            .iter()
+            .any(|object| object["kind"] == "ClusterRole" && object["rules"].to_string().contains("events.k8s.io"));
+        let wanted = settings.companions.enabled || settings.denial_events;
+        ensure!(tells == wanted, "{set:?}: the rights and the file differ about Events");
+    }
     Ok(())
 }
 
@@ -193,3 +258,6 @@ pub fn values_files() -> Result<Vec<PathBuf>> {
 fn path(path: &std::path::Path) -> String {
     path.display().to_string()
 }
+
+/// What the values above are about, and what they are not.
+const NAMESPACES: [&str; 6] = ["kube-system", "ops", "staging", "a", "b", "pay"];

@@ -7,9 +7,8 @@ use std::path::Path;
 use singleton_guard::configuration::{self, ConfigurationError, Reload};
 use singleton_guard::policy::companions::wish::Disruption;
 use singleton_guard::settings::Settings;
-use singleton_guard::telemetry::log::{self, Format};
+use singleton_guard::telemetry::log::Level;
 use singleton_guard::telemetry::metrics::Metrics;
-use tracing::level_filters::LevelFilter;
 
 /// A wrong file names the line, the field and what would be right; so at every field and at every level.
 pub fn names_what_is_wrong() -> Result<(), String> {
@@ -38,9 +37,9 @@ async fn read_again() -> Result<(), Box<dyn std::error::Error>> {
     mount(&directory, "one", Some(HEAD))?;
 
     let metrics = Metrics::new();
-    let level = log::start(Format::Text, "error")?;
+    let (_filter, level) = Level::new("error")?;
     let (bytes, settings) = configuration::read(&path)?;
-    let mut reload = Reload::new(path.clone(), bytes, settings, level, metrics.clone());
+    let mut reload = Reload::new(path.clone(), bytes, settings, level.clone(), metrics.clone());
     let current = reload.current();
     let blocks = || current.get().companions.disruption == Disruption::Block;
     let counted = |success: u32, failure: u32, is_good: u32| {
@@ -61,7 +60,7 @@ async fn read_again() -> Result<(), Box<dyn std::error::Error>> {
     reload.look().await;
     counted(1, 0, 1)?;
     assert!(blocks(), "the new file is not in force");
-    assert_eq!(LevelFilter::current(), LevelFilter::DEBUG, "the level is not the file's");
+    assert_eq!(level.get(), "debug", "the level is not the file's");
 
     for wrong in [Some("mark: [\n"), None] {
         mount(&directory, "three", wrong)?;
@@ -76,7 +75,7 @@ async fn read_again() -> Result<(), Box<dyn std::error::Error>> {
     reload.look().await;
     counted(2, 2, 1)?;
     assert!(blocks(), "the file as it was is not in force");
-    assert_eq!(LevelFilter::current(), LevelFilter::ERROR, "the level is not that of the command line");
+    assert_eq!(level.get(), "error", "the level is not that of the command line");
 
     std::fs::remove_dir_all(&directory)?;
     let gone = configuration::read(&path).expect_err("a file that does not exist was read");
@@ -139,10 +138,10 @@ const HEADS: [(&str, &str); 8] = [
     ),
 ];
 /// What may follow the beginning, wrong in one field each.
-const FIELDS: [(&str, &str); 19] = [
+const FIELDS: [(&str, &str); 27] = [
     (
         "exemptNamespace: []",
-        "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, companions, log",
+        "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, warnNamespaces, release, companions, events, log",
     ),
     ("exemptNamespaces: kube-system", "line 3: exemptNamespaces: must be a list, as in [a, b]"),
     (
@@ -153,6 +152,20 @@ const FIELDS: [(&str, &str); 19] = [
         "exemptNamespaces: ['team-*']",
         r#"line 3: exemptNamespaces[0]: "team-*" is not the name of a namespace: lowercase letters, digits and '-' only, at most 63; patterns are not supported"#,
     ),
+    ("warnNamespaces:\n  - pay\n  -", "line 5: warnNamespaces[1]: null is not allowed here"),
+    (
+        "warnNamespaces: [pay, Pay]",
+        r#"line 3: warnNamespaces[1]: "Pay" is not the name of a namespace: lowercase letters, digits and '-' only, at most 63; patterns are not supported"#,
+    ),
+    (
+        "exemptNamespaces: [ops]\nwarnNamespaces: [pay, ops]",
+        r#"warnNamespaces[1]: "ops" is in exemptNamespaces too: nothing is judged there, so there is nothing to warn of; name it in one of the two"#,
+    ),
+    (
+        "warnNamespaces: [kube-system]",
+        r#"warnNamespaces[0]: "kube-system" is in exemptNamespaces too: nothing is judged there, so there is nothing to warn of; name it in one of the two"#,
+    ),
+    ("release: never", "line 3: release: unknown variant `never`, expected one of free, break-glass"),
     ("mark: singleton", r#"line 3: mark: must have fields below it, each as "name: value""#),
     ("mark:\n  label: a", "line 4: mark.label: unknown field `label`, expected one of key"),
     (
@@ -186,6 +199,9 @@ const FIELDS: [(&str, &str); 19] = [
         "companions:\n  consentWindowMax: 745h",
         r#"line 4: companions.consentWindowMax: "745h" is not a time between 1 minute and 744 hours: right is a number with m or h, as in "24h""#,
     ),
+    ("events: true", r#"line 3: events: must have fields below it, each as "name: value""#),
+    ("events:\n  denial: true", "line 4: events.denial: unknown field `denial`, expected one of denials"),
+    ("events:\n  denials: often", "line 4: events.denials: invalid boolean (true or false expected)"),
     ("log: info", r#"line 3: log: must have fields below it, each as "name: value""#),
     ("log:\n  levels: info", "line 4: log.levels: unknown field `levels`, expected one of level"),
     (

@@ -117,6 +117,7 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::OrdinalsMoved { from: text("0"), requested: text("5") },
         Violation::SelectorReplaced { requested: text(r#"{"app":"other"}"#) },
         Violation::ReleasedWhileScaling { from: text("1"), requested: text("3") },
+        Violation::ReleasedWithoutGlass,
         Violation::MarkedThroughStatus { requested: None },
         Violation::UnmarkedBehindOwner,
         Violation::MalformedMark { requested: text("yes") },
@@ -177,9 +178,14 @@ webhooks:
 
 /// One entry of a row's template.
 fn webhook(row: Row, entry: Entry) -> String {
-    let (path, timeout, reinvocation) = match row.phase() {
-        Phase::Validate => ("/validate", "{{ include \"singleton-guard.webhook.timeoutSeconds\" . }}", ""),
-        Phase::Mutate => ("/mutate", "1", "    reinvocationPolicy: IfNeeded\n"),
+    let (path, timeout, reinvocation, side_effects) = match row.phase() {
+        Phase::Validate => (
+            "/validate",
+            "{{ include \"singleton-guard.webhook.timeoutSeconds\" . }}",
+            "",
+            "{{ include \"singleton-guard.webhook.sideEffects\" . }}",
+        ),
+        Phase::Mutate => ("/mutate", "1", "    reinvocationPolicy: IfNeeded\n", "None"),
     };
     let policy = match entry.outage {
         Outage::Refuses => "{{ include \"singleton-guard.webhook.failurePolicy\" . }}",
@@ -197,7 +203,7 @@ fn webhook(row: Row, entry: Entry) -> String {
     clientConfig:
       {{{{- include "singleton-guard.webhook.clientConfig" (dict "root" $ "path" "{path}") | nindent 6 }}}}
     admissionReviewVersions: [v1]
-    sideEffects: None
+    sideEffects: {side_effects}
     failurePolicy: {policy}
     timeoutSeconds: {timeout}
     matchPolicy: Equivalent

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use singleton_guard::policy::lookup::{Found, Lookup, Metadata, ObjectRef, Owner, Unknown};
 use singleton_guard::policy::mark::MarkKey;
 use singleton_guard::policy::request::Phase;
+use singleton_guard::settings::Settings;
 
 use super::case::{
     Asks, Case, Delete, Outcome, Patch, PatchType, Request, Scale, Step, addressed, api_version, complete, matches,
@@ -20,6 +21,9 @@ use super::shapes::{HASH, defaulted, replica_set, scale_of};
 /// What answers a review: the bytes of the answer, given a way to look things up.
 pub trait Webhook {
     fn call(&self, phase: Phase, body: Vec<u8>, cluster: &Model) -> Value;
+
+    /// What it works by.
+    fn settings(&self) -> &Settings;
 }
 
 #[derive(Debug, Clone, Default)]
@@ -351,7 +355,7 @@ struct Watching<'a> {
 impl Watching<'_> {
     fn call(&self, phase: Phase, body: Vec<u8>, cluster: &Model) -> Value {
         if phase == Phase::Validate {
-            self.asked.set(super::pure::asks(&body));
+            self.asked.set(super::pure::asks(&body, self.webhook.settings()));
         }
         self.webhook.call(phase, body, cluster)
     }

@@ -6,16 +6,14 @@ use std::time::SystemTime;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
-use singleton_guard::policy::decision::{Decision, Denial, Subject};
+use singleton_guard::policy::decision::Decision;
 use singleton_guard::policy::lookup::{Found, Owner, Unknown};
-use singleton_guard::policy::mark::MarkKey;
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
 use singleton_guard::settings::Settings;
 
 use super::case::{self, Case, MARK};
-use super::generated::every_violation;
 use super::model::Model;
 use super::pure::Core;
 
@@ -84,11 +82,10 @@ pub fn no_sequence_passes_one() -> Result<(), String> {
             let text = serde_json::to_string(&steps).expect("steps").replace("$KIND", kind).replace("$MARK", MARK);
             let steps: Vec<case::Step> =
                 serde_json::from_str(&text).map_err(|error| TestCaseError::fail(error.to_string()))?;
-            let mut model =
-                Model::new(&Case { name: String::new(), namespace: None, cluster: Vec::new(), steps: Vec::new() });
+            let (mut model, core) = (Model::new(&Case::default()), Core(Settings::default()));
             for step in &steps {
                 // Refused or not, or about an object that is not there: only what is stored afterwards counts.
-                let _ = model.run(step, &Core);
+                let _ = model.run(step, &core);
                 prop_assert_eq!(model.singletons_above_one(), Vec::<String>::new(), "after {:?}", step);
             }
             Ok(())
@@ -136,44 +133,6 @@ pub fn form_does_not_matter() -> Result<(), String> {
         prop_assert_eq!(plain, answers(shuffled.as_bytes()));
         Ok(())
     })
-}
-
-/// Every line is one line of at most 250 characters and keeps its code and its value; every remedy has at most 120.
-pub fn texts_keep_their_limits() -> Result<(), String> {
-    let long = |length: usize| "n".repeat(length);
-    let key = MarkKey::parse(&format!("{}.example/{}", vec![long(60); 4].join("."), long(63))).expect("a valid key");
-    for kind in ["ReplicationController", "StatefulSet"] {
-        for name in [long(253), "a\nb\u{1b}[31m".to_owned(), String::new()] {
-            for first in every_violation() {
-                let subject =
-                    Subject { group: "apps", kind, namespace: long(63), name: name.clone(), uid: String::new() };
-                let code = first.code();
-                let decision = Decision::denied(Denial { subject, key: key.clone(), first, others: Vec::new() });
-                let message = decision.message().unwrap_or_default();
-                let fits = message.chars().count() <= 250 && !message.chars().any(char::is_control);
-                if !fits || !message.starts_with(code.as_str()) {
-                    return Err(format!("{} characters: {message}", message.chars().count()));
-                }
-                if let Some(warning) = decision.warnings().iter().find(|warning| warning.chars().count() > 120) {
-                    return Err(format!("{} characters: {warning}", warning.chars().count()));
-                }
-            }
-        }
-    }
-    let subject =
-        Subject { group: "", kind: "ReplicationController", namespace: long(63), name: long(253), uid: String::new() };
-    for unknown in
-        [Unknown::Refused { code: 403, message: long(4_000) }, Unknown::Unreachable(long(4_000)), Unknown::NotFound]
-    {
-        let message = Decision::unknown(&subject, &unknown).message().unwrap_or_default();
-        if message.chars().count() > 250 || !message.starts_with("could not decide") {
-            return Err(message);
-        }
-    }
-    if Decision::release(&subject).warnings().iter().any(|warning| warning.chars().count() > 120) {
-        return Err("the warning of a release is too long".to_owned());
-    }
-    Ok(())
 }
 
 fn check<S: Strategy>(

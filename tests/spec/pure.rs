@@ -13,22 +13,26 @@ use super::case::{Asks, Case};
 use super::model::{Model, Webhook};
 
 /// The pure core itself.
-pub struct Core;
+pub struct Core(pub Settings);
 
 impl Webhook for Core {
     fn call(&self, phase: Phase, body: Vec<u8>, cluster: &Model) -> Value {
         let review = review::read(&body).expect("a readable review");
-        let decision = match evaluate(phase, review.request, &Settings::default(), SystemTime::now()) {
+        let decision = match evaluate(phase, review.request, &self.0, SystemTime::now()) {
             Step::Decided(decision) => decision,
             Step::Ask(lookup, pending) => pending.resume(cluster.answer(&lookup)),
         };
         serde_json::from_slice(&review::write(&review.uid, &decision)).expect("a readable answer")
     }
+
+    fn settings(&self) -> &Settings {
+        &self.0
+    }
 }
 
 /// Runs a case.
 pub fn run(case: &Case) -> Result<(), String> {
-    run_with(case, &Core)
+    run_with(case, &Core(case.settings()))
 }
 
 /// Runs a case against another webhook.
@@ -41,9 +45,9 @@ pub fn run_with(case: &Case, webhook: &dyn Webhook) -> Result<(), String> {
 }
 
 /// The question that a validating review raises.
-pub fn asks(body: &[u8]) -> Asks {
+pub fn asks(body: &[u8], settings: &Settings) -> Asks {
     let Ok(review) = review::read(body) else { return Asks::Nothing };
-    match evaluate(Phase::Validate, review.request, &Settings::default(), SystemTime::now()) {
+    match evaluate(Phase::Validate, review.request, settings, SystemTime::now()) {
         Step::Decided(_) => Asks::Nothing,
         Step::Ask(Lookup::Parent(_), _) => Asks::Parent,
         Step::Ask(Lookup::Owners { .. }, _) => Asks::Owners,

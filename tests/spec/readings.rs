@@ -151,7 +151,8 @@ pub fn no_answer_is_no_consent() -> Result<(), String> {
 /// The answer carries what `Status` of `metav1` has room for.
 pub fn a_refusal_is_a_whole_status() -> Result<(), String> {
     let review = edit("StatefulSet", json!({"metadata": {"labels": {MARK: null}}, "spec": {"replicas": 3}}));
-    let status = &answer(&review)["response"]["status"];
+    let answer = answer(&review);
+    let status = &answer["response"]["status"];
     let causes: Vec<_> = status["details"]["causes"]
         .as_array()
         .into_iter()
@@ -167,9 +168,11 @@ pub fn a_refusal_is_a_whole_status() -> Result<(), String> {
         && status["details"]["name"] == "ledger"
         && status["details"]["uid"] == "o-1"
         && status["details"]["causes"][0]["message"] == status["message"]
+        && answer["response"]["auditAnnotations"]
+            == json!({"decision": "denied", "code": "SG005", "singleton": "pay/ledger", "requested-replicas": "3", "mode": "enforce"})
         && causes.len() == expected.len()
         && causes.iter().zip(&expected).all(|((reason, field), (code, path))| **reason == *code && **field == *path);
-    if whole { Ok(()) } else { Err(status.to_string()) }
+    if whole { Ok(()) } else { Err(answer.to_string()) }
 }
 
 /// An edit of a marked workload.

@@ -22,14 +22,17 @@ use super::pure;
 pub fn run(case: &Case) -> Result<(), String> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-    pure::run_with(case, &Served(runtime))
+    pure::run_with(case, &Served { runtime, settings: case.settings() })
 }
 
-struct Served(tokio::runtime::Runtime);
+struct Served {
+    runtime: tokio::runtime::Runtime,
+    settings: Settings,
+}
 
 impl Webhook for Served {
     fn call(&self, phase: Phase, body: Vec<u8>, cluster: &Model) -> Value {
-        let guard = Guard::new(Settings::default(), Asked(cluster.clone()), Metrics::new());
+        let guard = Guard::new(self.settings.clone(), Asked(cluster.clone()), Metrics::new());
         let router = router(guard, Readiness::default(), Limits::default());
         let path = match phase {
             Phase::Mutate => "/mutate?timeout=1s",
@@ -37,12 +40,16 @@ impl Webhook for Served {
         };
         let request =
             Request::post(path).header("content-type", "application/json").body(Body::from(body)).expect("a request");
-        self.0.block_on(async {
+        self.runtime.block_on(async {
             let response = router.oneshot(request).await.expect("the router never fails");
             assert_eq!(response.status(), StatusCode::OK);
             let bytes = response.into_body().collect().await.expect("a whole body").to_bytes();
             serde_json::from_slice(&bytes).expect("an answer is JSON")
         })
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
     }
 }
 

@@ -84,11 +84,15 @@ kind: GuardConfiguration
 mark:
   key: {{ include "singleton-guard.markKey" . | quote }}
 exemptNamespaces: {{ include "singleton-guard.exemptNamespaces" . }}
+warnNamespaces: {{ include "singleton-guard.warnNamespaces" . }}
+release: {{ .Values.release | quote }}
 companions:
   enabled: {{ .Values.companions.enabled }}
   headlessService: {{ .Values.companions.headlessService }}
   disruption: {{ .Values.companions.disruption | quote }}
   consentWindowMax: {{ .Values.companions.consentWindowMax | quote }}
+events:
+  denials: {{ .Values.events.denials }}
 log:
   level: {{ .Values.log.level | quote }}
 {{- end -}}

@@ -39,6 +39,9 @@ that does not work, and what would.
 {{- if has $namespace (default list .Values.exemptNamespaces) -}}
   {{- fail (printf "singleton-guard cannot be installed into %q: it is in exemptNamespaces, and the namespace of the guard has to stay guarded. %s" $namespace $instead) -}}
 {{- end -}}
+{{- if has $namespace (default list .Values.warnNamespaces) -}}
+  {{- fail (printf "singleton-guard cannot be installed into %q: it is in warnNamespaces, and the namespace of the guard has to stay guarded. %s" $namespace $instead) -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* A label set twice is two keys in one map, or a selector that no longer selects. */ -}}
@@ -148,9 +151,9 @@ that does not work, and what would.
 {{- end -}}
 {{- end -}}
 
-{{- /* The name of a namespace. Takes the name; the text goes into conditions, so nothing else may pass. */ -}}
+{{- /* The name of a namespace. Takes value and name; the text goes into conditions, so nothing else may pass. */ -}}
 {{- define "singleton-guard.validate.namespace" -}}
-{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" .) -}}
-  {{- fail (printf "exemptNamespaces has %q, which is not the name of a namespace: lowercase letters, digits and '-' only, at most 63. Patterns are not supported." .) -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" .name) -}}
+  {{- fail (printf "%s has %q, which is not the name of a namespace: lowercase letters, digits and '-' only, at most 63. Patterns are not supported." .value .name) -}}
 {{- end -}}
 {{- end -}}

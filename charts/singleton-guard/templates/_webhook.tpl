@@ -14,7 +14,19 @@ None of them renders a namespaceSelector, nor (but where the certificate is prov
 {{- define "singleton-guard.exemptNamespaces" -}}
 {{- $namespaces := default list .Values.exemptNamespaces -}}
 {{- range $namespaces -}}
-  {{- include "singleton-guard.validate.namespace" . -}}
+  {{- include "singleton-guard.validate.namespace" (dict "value" "exemptNamespaces" "name" .) -}}
+{{- end -}}
+{{- $namespaces | uniq | sortAlpha | toJson -}}
+{{- end -}}
+
+{{- /* The warn-only ones in the same form. The API server asks us about them as about all others. */ -}}
+{{- define "singleton-guard.warnNamespaces" -}}
+{{- $namespaces := default list .Values.warnNamespaces -}}
+{{- range $namespaces -}}
+  {{- include "singleton-guard.validate.namespace" (dict "value" "warnNamespaces" "name" .) -}}
+  {{- if has . (default list $.Values.exemptNamespaces) -}}
+    {{- fail (printf "warnNamespaces has %q, which is in exemptNamespaces too: nothing is judged there, so there is nothing to warn of. Name it in one of the two." .) -}}
+  {{- end -}}
 {{- end -}}
 {{- $namespaces | uniq | sortAlpha | toJson -}}
 {{- end -}}
@@ -57,6 +69,11 @@ caBundle: {{ ternary (b64enc $bundle) (regexReplaceAll "\\s" $bundle "") (contai
 {{- /* For the validating rows. The mutating ones are always Ignore: what they fill in, the validating ones judge. */ -}}
 {{- define "singleton-guard.webhook.failurePolicy" -}}
 {{- .Values.webhook.failurePolicy -}}
+{{- end -}}
+
+{{- /* Of the validating rows: beside its answer a refusal is told in an Event, never on a dry run. */ -}}
+{{- define "singleton-guard.webhook.sideEffects" -}}
+{{- ternary "NoneOnDryRun" "None" .Values.events.denials -}}
 {{- end -}}
 
 {{- define "singleton-guard.webhook.timeoutSeconds" -}}

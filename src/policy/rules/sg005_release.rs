@@ -3,7 +3,8 @@
 //! It may not be taken off or changed in the request that scales up, nor be touched through `/status`, where labels
 //! of most kinds can be written but nobody looks. A ReplicaSet's own mark stays while its Deployment carries it: it
 //! is what guards the ReplicaSet once it is orphaned. A ReplicaSet that takes an owner without the mark is released
-//! too. A release by itself is allowed, and answered with a warning.
+//! too. A release by itself is allowed, and answered with a warning, unless the settings leave it to those who break the
+//! glass.
 
 use super::super::cel;
 use super::super::change::{Change, Standing, Via};
@@ -11,10 +12,11 @@ use super::super::kind::{Kind, Resource};
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
 use super::Rule;
+use crate::settings::Release;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg005,
-    summary: "the mark must not be taken off or changed in the request that scales up, nor through `/status`, nor on a ReplicaSet while its Deployment carries it",
+    summary: "the mark must not be taken off or changed in the request that scales up, nor through `/status`, nor on a ReplicaSet while its Deployment carries it; with `release: break-glass` not at all, but by who breaks the glass",
     check,
     trigger,
 };
@@ -29,8 +31,10 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
         }
         Via::Scale | Via::Status => Vec::new(),
         Via::Object => {
-            let released = standing.before && !standing.after;
-            if released && change.scales_up() {
+            if standing.releases() && change.release == Release::BreakGlass {
+                return vec![Violation::ReleasedWithoutGlass];
+            }
+            if standing.releases() && change.scales_up() {
                 let requested = change.replicas_after().to_string();
                 return vec![Violation::ReleasedWhileScaling { from: replicas.to_string(), requested }];
             }

@@ -1,0 +1,175 @@
+//! The configuration of running Pods: the ConfigMap is changed, the node brings it into the Pods as a kubelet does, and
+//! nothing is restarted. These tests need the guard for themselves, so they run alone.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use http::Method;
+use serde_json::json;
+use tokio::sync::OnceCell;
+
+use super::api;
+use super::case::{Case, MARK};
+use super::companions_place::{Place, budget_name};
+use super::installed::{NAMESPACE, RELEASE};
+use super::live::{self, eventually};
+use crate::lab::Lab;
+use crate::lab::node::Process;
+
+/// Runs a case that asks for a configuration, with that in force.
+pub async fn run(lab: &Lab, case: &Case) -> Result<()> {
+    original(lab).await?;
+    bring(lab, &case.file()).await?;
+    if let Some(namespace) = &case.namespace {
+        let _there_already = lab.kubectl(&["create", "namespace", namespace]).await?;
+    }
+    live::run(lab, case).await
+}
+
+/// A changed file comes into force everywhere without a restart; a wrong one changes nothing, is counted, and is told of.
+pub async fn a_running_pod_follows_its_configuration(lab: &Lab) -> Result<()> {
+    let original = original(lab).await?;
+    bring(lab, &original).await?;
+    let before = processes(lab);
+    ensure!(before.len() == 2, "expected two replicas: {before:?}");
+    let place = Place::new(lab).await?;
+    place.create("StatefulSet", "ledger", json!({})).await?;
+    let name = budget_name("ledger", "StatefulSet");
+    ensure!(place.budget(&name).await?["spec"]["maxUnavailable"] == 1, "the default is not allow");
+
+    bring(lab, &with(&original, "  disruption: \"allow\"", "  disruption: block")).await?;
+    place
+        .until("the budget to follow the changed default", async || {
+            Ok(place.get("PodDisruptionBudget", &name).await?.is_some_and(|budget| budget["spec"]["minAvailable"] == 1))
+        })
+        .await?;
+
+    // Another mark takes other watches. (The webhooks' selectors stay: only the file is changed here.)
+    let key = "example.com/only-one";
+    bring(lab, &with(&original, MARK, key)).await?;
+    place.create("StatefulSet", "other", json!({"metadata": {"labels": {MARK: null, key: "true"}}})).await?;
+    place.budget(&budget_name("other", "StatefulSet")).await?;
+    place
+        .until("the budget of the old mark to go", async || {
+            Ok(place.get("PodDisruptionBudget", &name).await?.is_none())
+        })
+        .await?;
+
+    // Without companions nothing is watched.
+    bring(lab, &with(&original, "companions:\n  enabled: true", "companions:\n  enabled: false")).await?;
+    place
+        .until("the watches to end", async || {
+            let texts = metrics(lab).await?;
+            Ok(texts.values().all(|text| !text.contains("singleton_guard_cache_synced{")))
+        })
+        .await?;
+
+    bring(lab, &original).await?;
+    place.budget(&name).await?;
+    wrong(lab, &with(&original, "exemptNamespaces: [\"kube-system\"]", "exemptNamespaces: [Team_A]")).await?;
+    let refused = place.patch("StatefulSet", "ledger", json!({"spec": {"replicas": 3}})).await;
+    ensure!(
+        refused.is_err_and(|error| format!("{error:#}").contains("SG001")),
+        "a wrong file has switched the guard off"
+    );
+    bring(lab, &original).await?;
+    ensure!(processes(lab) == before, "a Pod was restarted: {before:?} and now {:?}", processes(lab));
+    Ok(())
+}
+
+/// Puts a wrong file in place, and waits until both Pods have refused it: by metric and by Event.
+async fn wrong(lab: &Lab, file: &str) -> Result<()> {
+    store(lab, file).await?;
+    eventually("both replicas to refuse the file", || async {
+        let texts = metrics(lab).await?;
+        let refused = |text: &String| {
+            text.contains("singleton_guard_config_last_reload_successful 0\n")
+                && text.contains("singleton_guard_config_reloads_total{result=\"failure\"} 1\n")
+                && text.contains("singleton_guard_ready 1\n")
+        };
+        Ok((texts.len() == 2 && texts.values().all(refused)).then_some(()))
+    })
+    .await?;
+    let path = format!("/apis/events.k8s.io/v1/namespaces/{NAMESPACE}/events");
+    eventually("an Event on each Pod", || async {
+        let list = api::call(&lab.client(), Method::GET, &path, None, None).await?.success()?;
+        let told = list["items"].as_array().into_iter().flatten().filter(|event| {
+            let note = event["note"].as_str().unwrap_or_default();
+            event["reason"] == "ConfigurationRejected"
+                && event["regarding"]["kind"] == "Pod"
+                && event["regarding"]["uid"].as_str().is_some_and(|uid| !uid.is_empty())
+                && note.contains("line 5: exemptNamespaces[0]: \"Team_A\" is not the name of a namespace")
+        });
+        Ok((told.count() == 2).then_some(()))
+    })
+    .await
+}
+
+/// Puts a file in place, and waits until both Pods work by it.
+async fn bring(lab: &Lab, file: &str) -> Result<()> {
+    if stored(lab).await? == file {
+        return Ok(());
+    }
+    let before = reloads(lab).await?;
+    store(lab, file).await?;
+    eventually("both replicas to work by the file", || async {
+        let now = reloads(lab).await?;
+        let follows = |(pod, count): (&String, &u64)| before.get(pod).is_none_or(|before| count > before);
+        Ok((now.len() == 2 && now.iter().all(follows)).then_some(()))
+    })
+    .await
+}
+
+/// The file as helm has made it.
+async fn original(lab: &Lab) -> Result<String> {
+    static ORIGINAL: OnceCell<String> = OnceCell::const_new();
+    ORIGINAL.get_or_try_init(|| stored(lab)).await.cloned()
+}
+
+async fn stored(lab: &Lab) -> Result<String> {
+    let map = api::call(&lab.client(), Method::GET, &map(), None, None).await?.success()?;
+    map["data"]["config.yaml"].as_str().map(ToOwned::to_owned).context("the ConfigMap has no config.yaml")
+}
+
+async fn store(lab: &Lab, file: &str) -> Result<()> {
+    let content = ("application/merge-patch+json", json!({"data": {"config.yaml": file}}).to_string());
+    api::call(&lab.client(), Method::PATCH, &map(), Some(content), None).await?.success().map(drop)
+}
+
+fn map() -> String {
+    format!("/api/v1/namespaces/{NAMESPACE}/configmaps/{RELEASE}")
+}
+
+/// How many changed files each Pod has put in force.
+async fn reloads(lab: &Lab) -> Result<BTreeMap<String, u64>> {
+    const COUNTER: &str = "singleton_guard_config_reloads_total{result=\"success\"} ";
+    let count = |text: &str| {
+        let count = text.lines().find_map(|line| line.strip_prefix(COUNTER));
+        count.and_then(|count| count.parse().ok()).unwrap_or_default()
+    };
+    Ok(metrics(lab).await?.into_iter().map(|(pod, text)| (pod, count(&text))).collect())
+}
+
+/// What each of our Pods exports.
+pub async fn metrics(lab: &Lab) -> Result<BTreeMap<String, String>> {
+    let mut texts = BTreeMap::new();
+    for process in lab.node().processes() {
+        let name = process.pod.rsplit('/').next().unwrap_or_default();
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{name}:8080/proxy/metrics");
+        let text = lab.client().request_text(http::Request::get(path).body(Vec::new())?).await?;
+        texts.insert(process.pod, text);
+    }
+    Ok(texts)
+}
+
+/// Our own Pods with their processes.
+fn processes(lab: &Lab) -> Vec<Process> {
+    let mut processes = lab.node().processes();
+    processes.sort();
+    processes
+}
+
+fn with(file: &str, old: &str, new: &str) -> String {
+    assert!(file.contains(old), "{old:?} is not in\n{file}");
+    file.replace(old, new)
+}

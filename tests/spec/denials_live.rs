@@ -1,0 +1,100 @@
+//! What a denial leaves behind in a cluster beside its answer: an Event on the workload, and a line in the API server's
+//! audit log. These tests need the guard for themselves: so many denials are told in a minute, and no more.
+
+use anyhow::{Context as _, Result, ensure};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::api;
+use super::case::{MARK, complete};
+use super::companions_place::Place;
+use super::configuration_live::metrics;
+use crate::lab::Lab;
+
+/// A denial is an Event on the workload, by whatever replica; its repetitions count up in that Event; a dry run and a
+/// refused creation leave none.
+pub async fn a_denial_is_one_event_on_the_workload(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let ledger = place.create("StatefulSet", "ledger", json!({})).await?;
+    place.create("StatefulSet", "dry", json!({})).await?;
+    refused(&place, "dry", "?dryRun=All").await?;
+    let large = json!({"kind": "StatefulSet", "metadata": {"name": "large", "labels": {MARK: "true"}}, "spec": {"replicas": 2}});
+    ensure!(place.make(complete(&large, &place.namespace)).await.is_err(), "two replicas were created");
+
+    refused(&place, "ledger", "").await?;
+    place.until("an Event about the denial", async || Ok(!told(&place).await?.is_empty())).await?;
+    let event = told(&place).await?.remove(0);
+    let regarding = &event["regarding"];
+    ensure!(regarding["uid"] == ledger["metadata"]["uid"] && regarding["kind"] == "StatefulSet", "{event:#}");
+    let sentence = format!(
+        "SG001 StatefulSet {}/ledger is a singleton: spec.replicas must be less than or equal to 1, requested 3",
+        place.namespace
+    );
+    ensure!(event["note"].as_str().is_some_and(|note| note.starts_with(&sentence)), "{event:#}");
+
+    for _ in 1..REPEATED {
+        refused(&place, "ledger", "").await?;
+    }
+    place
+        .until("the Event to count all of them", async || {
+            Ok(told(&place).await?.iter().any(|event| event["series"]["count"] == REPEATED))
+        })
+        .await?;
+    let told = told(&place).await?;
+    ensure!(told.len() == 1, "one Event was expected: {told:#?}");
+    let described = lab.kubectl(&["describe", "statefulset", "ledger", "-n", &place.namespace]).await?.success()?;
+    ensure!(described.contains("SingletonScaleDenied"), "kubectl describe does not show it:\n{described}");
+    let written =
+        metrics(lab).await?.values().filter(|text| text.contains("denial_events_total{result=\"written\"}")).count();
+    ensure!(written > 0, "no replica counts what it has written");
+    Ok(())
+}
+
+/// The audit log has what was decided, and why, under the webhook's name.
+pub async fn the_audit_log_has_the_verdict(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    place.create("StatefulSet", "ledger", json!({})).await?;
+    refused(&place, "ledger", "").await?;
+    place.patch("StatefulSet", "ledger", json!({"metadata": {"labels": {MARK: null}}})).await?;
+    let singleton = format!("{}/ledger", place.namespace);
+    let expected = [
+        (
+            "scale",
+            json!({"decision": "denied", "code": "SG001", "singleton": singleton, "requested-replicas": "3", "mode": "enforce"}),
+        ),
+        ("workload", json!({"decision": "released", "singleton": singleton, "mode": "enforce"})),
+    ];
+    for (row, annotations) in expected {
+        place
+            .until(&format!("an entry of {row}. in the audit log"), async || {
+                let log = std::fs::read_to_string(lab.logs().join("audit.log")).context("the audit log")?;
+                Ok(log.lines().filter(|line| line.contains(&place.namespace)).any(|line| {
+                    let entry: Value = serde_json::from_str(line).unwrap_or_default();
+                    annotations
+                        .as_object()
+                        .into_iter()
+                        .flatten()
+                        .all(|(key, value)| entry["annotations"][format!("{row}.singleton-guard.io/{key}")] == *value)
+                }))
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+async fn refused(place: &Place<'_>, name: &str, query: &str) -> Result<()> {
+    let path = format!("{}/scale{query}", place.path("StatefulSet", Some(name)));
+    let content = ("application/merge-patch+json", json!({"spec": {"replicas": 3}}).to_string());
+    let answer = api::call(&place.lab.client(), Method::PATCH, &path, Some(content), None).await?;
+    ensure!(answer.message().starts_with("SG001"), "not refused: {answer:?}");
+    Ok(())
+}
+
+/// The Events about denials in the namespace.
+async fn told(place: &Place<'_>) -> Result<Vec<Value>> {
+    let events = place.list("Event").await?;
+    Ok(events.into_iter().filter(|event| event["reason"] == "SingletonScaleDenied").collect())
+}
+
+/// How often the same is refused.
+const REPEATED: u64 = 25;

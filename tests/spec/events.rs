@@ -1,0 +1,125 @@
+//! Denials as Events: which are told, how they are folded, and that there is a bound to all of it. Data in, data out; the
+//! clock is passed in.
+
+use std::time::Duration;
+
+use singleton_guard::events::fold::{Added, Fold, PERIOD, QUIET, SPOKEN_MAX, Said, WAITING_MAX};
+use singleton_guard::events::said;
+use singleton_guard::policy::decision::{Decision, Denial, Subject};
+use singleton_guard::policy::mark::MarkKey;
+use singleton_guard::policy::request::Operation;
+use singleton_guard::policy::violation::Violation;
+use tokio::time::Instant;
+
+use super::generated::every_violation;
+
+/// The first of a kind is told at once; what repeats it is told together, and not more often than every few seconds.
+pub fn are_folded() -> Result<(), String> {
+    let (mut fold, start) = (Fold::default(), Instant::now());
+    let said = about("pay", "ledger", "o-1")?;
+    let mut told = Vec::new();
+    // An autoscaler tries every 15 s for five minutes; in the third minute it is joined by somebody with a loop.
+    for second in 0..300 {
+        let now = start + Duration::from_secs(second);
+        let times = if (120..130).contains(&second) { 100 } else { u32::from(second % 15 == 0) };
+        for _ in 0..times {
+            fold.add(said.clone(), now);
+        }
+        if let Some((_, times)) = fold.take(now) {
+            told.push((second, times));
+        }
+    }
+    let all: u32 = told.iter().map(|(_, times)| times).sum();
+    let gaps_are_kept = told.windows(2).all(|pair| pair[1].0 - pair[0].0 >= QUIET.as_secs());
+    (told.first() == Some(&(0, 1)) && all == 19 + 1_000 && gaps_are_kept && fold.next_at().is_none())
+        .then_some(())
+        .ok_or_else(|| format!("{all} in {told:?}, next {:?}", fold.next_at()))
+}
+
+/// However many objects are named, no more waits, and no more is written in a minute, than the limits say.
+pub fn are_bounded() -> Result<(), String> {
+    let (mut fold, start) = (Fold::default(), Instant::now());
+    let mut dropped = 0;
+    for number in 0..10_000 {
+        let said = about("pay", &format!("forged-{number}"), &format!("o-{number}"))?;
+        dropped += u32::from(fold.add(said, start) == Added::Dropped);
+    }
+    if dropped != 10_000 - u32::try_from(WAITING_MAX).unwrap_or_default() {
+        return Err(format!("{dropped} dropped"));
+    }
+    let mut written = Vec::new();
+    for second in 0..300 {
+        let now = start + Duration::from_secs(second);
+        for number in 0..100 {
+            fold.add(about("pay", &format!("more-{second}-{number}"), "o-1")?, now);
+        }
+        while let Some((_, times)) = fold.take(now) {
+            written.push((second, times));
+        }
+    }
+    let most = written.iter().map(|(from, _)| {
+        written.iter().filter(|(second, _)| (*from..from + PERIOD.as_secs()).contains(second)).count()
+    });
+    let most = most.max().unwrap_or_default();
+    if most == SPOKEN_MAX { Ok(()) } else { Err(format!("{most} written in {PERIOD:?}, the limit is {SPOKEN_MAX}")) }
+}
+
+/// Told is a refusal of a change to an object that exists; its names cannot lead a path anywhere else.
+pub fn are_about_what_exists() -> Result<(), String> {
+    let denied = |namespace: &str, name: &str, uid: &str, first: Violation| {
+        let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
+        let subject = Subject { group: "apps", kind: "StatefulSet", namespace, name, uid };
+        Decision::denied(Denial { subject, key: MarkKey::default(), first, others: Vec::new() })
+    };
+    let too_many = || Violation::TooMany { requested: "3".to_owned() };
+    let told = denied("pay", "ledger.v2", "7f3c-0a", too_many());
+    let silent = [
+        ("a dry run", said(Operation::Update, true, &told)),
+        ("a creation", said(Operation::Create, false, &told)),
+        ("a warning", said(Operation::Update, false, &told.clone().only_warned(false))),
+        ("what is allowed", said(Operation::Update, false, &Decision::ALLOWED)),
+        ("what is not known", said(Operation::Update, false, &Decision::could_not_decide("because"))),
+    ];
+    if let Some((what, _)) = silent.iter().find(|(_, said)| said.is_some()) {
+        return Err(format!("{what} is told"));
+    }
+    for (namespace, name, uid) in [
+        ("", "ledger", "o-1"),
+        ("pay", "", "o-1"),
+        ("pay", "ledger", ""),
+        ("pay/../kube-system", "ledger", "o-1"),
+        ("..", "ledger", "o-1"),
+        ("pay?dryRun=All", "ledger", "o-1"),
+        ("pay", "ledger/status", "o-1"),
+        ("pay", "..", "o-1"),
+        ("pay", "a%2fb", "o-1"),
+        ("pay", "Ledger", "o-1"),
+        ("pay", "led ger", "o-1"),
+        ("pay", &"n".repeat(254), "o-1"),
+        ("pay", "ledger", "o/1"),
+        ("pay", "ledger", &"u".repeat(65)),
+    ] {
+        if said(Operation::Update, false, &denied(namespace, name, uid, too_many())).is_some() {
+            return Err(format!("{namespace:?} {name:?} {uid:?} is told"));
+        }
+    }
+    for violation in every_violation() {
+        let (code, remedy) = (violation.code(), violation.remedy());
+        let said = said(Operation::Update, false, &denied("pay", "ledger", "o-1", violation))
+            .ok_or_else(|| format!("{code} is not told"))?;
+        let reason = if code.as_str() == "SG001" { "SingletonScaleDenied" } else { "SingletonChangeDenied" };
+        let note = &said.saying.note;
+        if said.saying.reason != reason || !note.starts_with(code.as_str()) || !note.contains(remedy) {
+            return Err(format!("{said:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn about(namespace: &str, name: &str, uid: &str) -> Result<Said, String> {
+    let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
+    let subject = Subject { group: "apps", kind: "StatefulSet", namespace, name, uid };
+    let first = Violation::TooMany { requested: "3".to_owned() };
+    let denial = Denial { subject, key: MarkKey::default(), first, others: Vec::new() };
+    said(Operation::Update, false, &Decision::denied(denial)).ok_or_else(|| "it is not told".to_owned())
+}

@@ -1,0 +1,74 @@
+//! The table of metrics in the chart's README: made from what the exporter writes once everything has happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use singleton_guard::policy::decision::Decision;
+use singleton_guard::policy::lookup::Found;
+use singleton_guard::policy::request::Phase;
+use singleton_guard::telemetry::log::About;
+use singleton_guard::telemetry::metrics::Metrics;
+
+use super::snapshot;
+
+/// The table names every metric with its type, its labels and its help.
+pub fn is_complete(root: &Path) -> Result<(), String> {
+    let text = after_everything().encode(true).map_err(|error| error.to_string())?;
+    let mut table = "| metric | type | labels | what it says |\n|---|---|---|---|\n".to_owned();
+    for (name, Family { type_, help, labels }) in families(&text) {
+        let suffix = match type_.as_str() {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
+        let _ = writeln!(table, "| `{name}{suffix}` | {type_} | {} | {help} |", labels.join(", "));
+    }
+    snapshot::section(root, "charts/singleton-guard/README.md", "metrics", &table)
+}
+
+#[derive(Debug, Default)]
+struct Family {
+    type_: String,
+    help: String,
+    labels: BTreeSet<String>,
+}
+
+/// The families of a text in the `OpenMetrics` format.
+fn families(text: &str) -> BTreeMap<String, Family> {
+    let mut families: BTreeMap<String, Family> = BTreeMap::new();
+    let mut current = String::new();
+    for line in text.lines() {
+        if let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) {
+            current = String::from(name);
+            families.entry(current.clone()).or_default().help = String::from(help.trim_end_matches('.'));
+        } else if let Some((name, type_)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+            families.entry(name.to_owned()).or_default().type_ = String::from(type_);
+        } else if let Some((_, labels)) = line.split_once('{') {
+            // No value of ours has a comma or a brace in it.
+            let labels = labels.split_once('}').map_or(labels, |(labels, _)| labels);
+            let names = labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name);
+            let names = names.filter(|name| *name != "le").map(ToOwned::to_owned);
+            families.entry(current.clone()).or_default().labels.extend(names);
+        }
+    }
+    families
+}
+
+/// A metric without a label value is not written, so everything happens once.
+fn after_everything() -> Metrics {
+    let metrics = Metrics::new();
+    metrics.answered(&About::unreadable(Phase::Validate), &Decision::ALLOWED, Duration::ZERO);
+    metrics.asked(&Ok(Found::Parent { marked: true, owner: None }));
+    metrics.certificate(SystemTime::UNIX_EPOCH);
+    metrics.singletons("statefulsets", 1, 0);
+    metrics.wrote("Service", "created");
+    metrics.reconciled("statefulsets", "ok");
+    metrics.stamped(1);
+    metrics.event("written");
+    metrics.reloaded(true);
+    metrics.synced("statefulsets", true);
+    metrics
+}

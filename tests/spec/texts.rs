@@ -1,0 +1,56 @@
+//! The limits of everything that a person may read: lines, remedies and warnings.
+
+use singleton_guard::policy::decision::{Decision, Denial, Subject};
+use singleton_guard::policy::lookup::Unknown;
+use singleton_guard::policy::mark::MarkKey;
+
+use super::generated::every_violation;
+
+/// Every line is one line of at most 250 characters and keeps its code and its value; every remedy has at most 120.
+pub fn keep_their_limits() -> Result<(), String> {
+    let long = |length: usize| "n".repeat(length);
+    let key = MarkKey::parse(&format!("{}.example/{}", vec![long(60); 4].join("."), long(63))).expect("a valid key");
+    for kind in ["ReplicationController", "StatefulSet"] {
+        for name in [long(253), "a\nb\u{1b}[31m".to_owned(), String::new()] {
+            for first in every_violation() {
+                let subject =
+                    Subject { group: "apps", kind, namespace: long(63), name: name.clone(), uid: String::new() };
+                let code = first.code();
+                let decision = Decision::denied(Denial { subject, key: key.clone(), first, others: Vec::new() });
+                let warned = decision.clone().only_warned(false);
+                let message = decision.message().unwrap_or_default();
+                let fits = message.chars().count() <= 250 && !message.chars().any(char::is_control);
+                if !fits || !message.starts_with(code.as_str()) {
+                    return Err(format!("{} characters: {message}", message.chars().count()));
+                }
+                let mut warnings = decision.warnings().iter().chain(warned.warnings());
+                if let Some(warning) = warnings.find(|warning| warning.chars().count() > 120) {
+                    return Err(format!("{} characters: {warning}", warning.chars().count()));
+                }
+                // A verdict that is only a warning still says it all: the code with every piece, and what was asked for.
+                let pieces = warned.warnings().iter().filter(|warning| !warning.starts_with(&format!("{code}:")));
+                let pieces: Vec<_> = pieces.collect();
+                let last = message.rsplit(' ').next().unwrap_or_default();
+                if !pieces.iter().all(|piece| piece.starts_with(code.as_str()))
+                    || pieces.last().is_none_or(|piece| !piece.ends_with(last))
+                {
+                    return Err(format!("{message} became {pieces:?}"));
+                }
+            }
+        }
+    }
+    let subject =
+        Subject { group: "", kind: "ReplicationController", namespace: long(63), name: long(253), uid: String::new() };
+    for unknown in
+        [Unknown::Refused { code: 403, message: long(4_000) }, Unknown::Unreachable(long(4_000)), Unknown::NotFound]
+    {
+        let message = Decision::unknown(&subject, &unknown).message().unwrap_or_default();
+        if message.chars().count() > 250 || !message.starts_with("could not decide") {
+            return Err(message);
+        }
+    }
+    if Decision::release(&subject).warnings().iter().any(|warning| warning.chars().count() > 120) {
+        return Err("the warning of a release is too long".to_owned());
+    }
+    Ok(())
+}
