@@ -176,9 +176,9 @@ fn pointer(path: &[String]) -> String {
     path.iter().fold(String::new(), |pointer, key| pointer + "/" + &key.replace('/', "~1"))
 }
 
-/// The paths of the maps that take no key but those they name.
+/// The paths of the maps that name their keys, and so have to take no other.
 fn closed_maps(schema: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
-    if schema["additionalProperties"] == false {
+    if schema.get("properties").is_some() {
         found.push(path.clone());
     }
     for (key, inner) in schema["properties"].as_object().into_iter().flatten() {
