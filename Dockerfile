@@ -2,6 +2,8 @@
 # with the Pod's ServiceAccount.
 #
 #   docker build -t singleton-guard:dev .
+#
+# Without a daemon, and the same byte by byte for the same binary: `cargo run --example image` (tests/image.rs).
 
 # The compiler is the image's own, in the version of rust-toolchain.toml. For a build that can be repeated bit by bit
 # give the image by digest: --build-arg RUST=docker.io/library/rust@sha256:...
