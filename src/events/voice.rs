@@ -2,6 +2,8 @@
 //! Event, and what is repeated counts up in its series.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Method;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -46,21 +48,36 @@ pub struct Voice {
     controller: &'static str,
     action: &'static str,
     instance: String,
+    /// Whether it was said that the right to write Events is missing.
+    mute: Arc<AtomicBool>,
 }
 
 impl Voice {
     /// `controller` and `action` are the Events' `reportingController` and `action`; `instance` names this replica.
     #[must_use]
-    pub const fn new(client: Client, controller: &'static str, action: &'static str, instance: String) -> Self {
-        Self { client, controller, action, instance }
+    pub fn new(client: Client, controller: &'static str, action: &'static str, instance: String) -> Self {
+        Self { client, controller, action, instance, mute: Arc::default() }
     }
 
     /// Says it once. A failure is only a line in the log.
     pub async fn say(&self, about: &Regarding, saying: &Saying) {
+        if let Err(error) = self.publish(about, saying, 1).await {
+            self.failed(about, &error);
+        }
+    }
+
+    /// A line in the log about an Event that could not be written; about a missing right only one.
+    pub(crate) fn failed(&self, about: &Regarding, error: &CallError) {
         let Regarding { namespace, name, .. } = about;
-        match self.publish(about, saying, 1).await {
-            Ok(()) | Err(CallError::Terminating | CallError::NotFound) => {}
-            Err(error) => tracing::warn!(namespace, name, cause = %error, "cannot write an Event"),
+        match error {
+            // The object goes, and what there is to say about it goes with it.
+            CallError::Terminating | CallError::NotFound => {}
+            CallError::Forbidden(cause) => {
+                if !self.mute.swap(true, Ordering::Relaxed) {
+                    tracing::error!(cause, rule = RULE, "a right is missing; without this rule there are no Events");
+                }
+            }
+            error => tracing::warn!(namespace, name, cause = %error, "cannot write an Event"),
         }
     }
 
@@ -145,6 +162,8 @@ const FIELD_MANAGER: &str = "singleton-guard-events";
 const NOTE_MAX: usize = 1000;
 /// A DNS subdomain, less a dot and 16 digits.
 const OBJECT_NAME_MAX: usize = 230;
+/// What it takes to write Events, as a rule of RBAC.
+const RULE: &str = "apiGroups: [\"events.k8s.io\"], resources: [events], verbs: [create, patch]";
 /// `EventSeries.count` is an int32.
 const COUNT_MAX: u64 = 0x7fff_ffff;
 /// Each lost race means that somebody else has counted.

@@ -57,11 +57,11 @@ impl Process {
         self.child.kill().await.context("killing a controller")
     }
 
-    /// The lines of its log so far that are JSON and have this message.
+    /// The lines of its log so far that are JSON and have a message that begins like this.
     pub fn lines(&self, message: &str) -> Result<Vec<Value>> {
         let text = std::fs::read_to_string(&self.log)?;
         let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        Ok(lines.filter(|line| line["message"] == message).collect())
+        Ok(lines.filter(|line| line["message"].as_str().is_some_and(|text| text.starts_with(message))).collect())
     }
 
     /// The sum of all series of a metric whose labels contain this text.
