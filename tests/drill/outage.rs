@@ -43,7 +43,8 @@ pub async fn dead_then_hanging(lab: &Lab) -> Result<()> {
 
     let place = Place::prepare(lab).await?;
     let hang = hang::begin(lab).await?;
-    let outcome = place.works_on("hanging", TIMEOUT + A_SECOND).await;
+    // What has changed while it waited is judged again, so it may wait twice.
+    let outcome = place.works_on("hanging", 2 * TIMEOUT + A_SECOND).await;
     hang.end(lab).await?;
     if !is_long() {
         // The long form waits for the liveness probe, which ends them after a minute.
