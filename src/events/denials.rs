@@ -79,8 +79,7 @@ impl Teller {
         let result = match self.voice.publish(about, saying, times).await {
             Ok(()) => "written",
             Err(error) => {
-                let Regarding { namespace, name, .. } = about;
-                tracing::warn!(namespace, name, cause = %error, "cannot write an Event about a denial");
+                self.voice.failed(about, &error);
                 "failed"
             }
         };
