@@ -3,6 +3,7 @@
 //! `cargo test` is the whole of it. The live part boots one real control plane for the run; where that cannot be had
 //! it is left out with the reason, and with `CI=true` that is a failure. `WITHOUT_GUARD=1` boots it without the guard,
 //! and then every live case that expects a refusal must fail: a check that cannot fail checks nothing.
+//! `KUBERNETES=1.30` boots the oldest release that the chart installs on instead of the newest.
 
 #![allow(unreachable_pub, missing_docs, reason = "one program; its rooms are described at their heads")]
 #![allow(
@@ -227,6 +228,7 @@ const PROPERTIES: [(&str, Property); 17] = [
 /// Controllers and tools at work around singletons; side by side with the cases.
 const STORIES: [(&str, LiveTest); 16] = [
     ("operations::verify tells what it sees", |lab| Box::pin(operations::verify_tells_what_it_sees(lab))),
+    ("story::the release is the one asked for", |lab| Box::pin(stories::the_release_is_the_one_asked_for(lab))),
     ("story::the quickstart ends in a refusal", |lab| Box::pin(stories::the_quickstart_ends_in_a_refusal(lab))),
     ("chart::file and webhooks agree", |lab| Box::pin(chart::file_and_webhooks_agree(lab))),
     ("recorded::the stored reviews are what the API server sends", |lab| {

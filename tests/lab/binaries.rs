@@ -15,8 +15,10 @@ use super::progress::Progress;
 /// Where the programs are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Binaries {
-    /// The directory with etcd, the components of the control plane, kubectl and helm.
+    /// The directory with the API server, the controllers and the scheduler.
     pub(crate) control_plane: PathBuf,
+    /// The directory with etcd, kubectl and helm.
+    pub(crate) tools: PathBuf,
     /// The directory with CoreDNS.
     pub(crate) dns: PathBuf,
 }
@@ -38,6 +40,8 @@ pub(super) struct Module {
     pub(super) cost: &'static str,
     /// How many packages such a build compiles.
     pub(super) packages: usize,
+    /// Whether programs of the same names from elsewhere do as well.
+    replaceable: bool,
 }
 
 impl Module {
@@ -79,6 +83,12 @@ pub(crate) enum NoBinaries {
     /// `go.mod` does not look as expected.
     #[error("go.mod names no version of k8s.io/kubernetes like v1.37.1")]
     Version,
+    /// A release that there is no module for.
+    #[error("{RELEASE}={wanted} is none of the releases that can be booted: leave it out for the newest, or set 1.30")]
+    Release {
+        /// What is wanted.
+        wanted: String,
+    },
     /// Neither `XDG_CACHE_HOME` nor `HOME` says where the cache is.
     #[error("no place for the cache: set XDG_CACHE_HOME or HOME to a directory you may write to")]
     Cache,
@@ -94,14 +104,17 @@ pub(crate) enum NoBinaries {
 
 /// For each module `KUBEBUILDER_ASSETS` if it has all its programs, else the cache, built first if need be.
 pub(crate) fn find(namespaces: Namespaces, progress: &Progress) -> Result<Binaries, NoBinaries> {
-    Ok(Binaries {
-        control_plane: directory(&CONTROL_PLANE, namespaces, progress)?,
-        dns: directory(&DNS, namespaces, progress)?,
-    })
+    let tools = directory(&NEWEST, namespaces, progress)?;
+    let control_plane = match std::env::var(RELEASE).as_deref() {
+        Err(_) | Ok("") => tools.clone(),
+        Ok("1.30") => directory(&OLDEST, namespaces, progress)?,
+        Ok(wanted) => return Err(NoBinaries::Release { wanted: wanted.to_owned() }),
+    };
+    Ok(Binaries { control_plane, tools, dns: directory(&DNS, namespaces, progress)? })
 }
 
 fn directory(module: &Module, namespaces: Namespaces, progress: &Progress) -> Result<PathBuf, NoBinaries> {
-    if let Some(assets) = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from) {
+    if let Some(assets) = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from).filter(|_| module.replaceable) {
         match module.lacking(&assets) {
             None => return Ok(assets),
             Some(name) => {
@@ -152,7 +165,8 @@ pub(crate) fn fnv1a(texts: &[&str]) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-const CONTROL_PLANE: Module = Module {
+/// The control plane of the newest release, and the tools for either.
+const NEWEST: Module = Module {
     what: "the control plane",
     prefix: "controlplane",
     go_mod: include_str!("../controlplane/go.mod"),
@@ -168,6 +182,23 @@ const CONTROL_PLANE: Module = Module {
     link_flags: with_kubernetes_version,
     cost: "about 7 minutes",
     packages: 3000,
+    replaceable: true,
+};
+/// The control plane of the oldest release that the chart installs on. Whoever asks for it wants no other.
+const OLDEST: Module = Module {
+    what: "the control plane of Kubernetes 1.30",
+    prefix: "controlplane-1.30",
+    go_mod: include_str!("../controlplane-1.30/go.mod"),
+    go_sum: include_str!("../controlplane-1.30/go.sum"),
+    programs: &[
+        ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+        ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+        ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+    ],
+    link_flags: with_kubernetes_version,
+    cost: "about 6 minutes",
+    packages: 2000,
+    replaceable: false,
 };
 const DNS: Module = Module {
     what: "CoreDNS",
@@ -178,8 +209,11 @@ const DNS: Module = Module {
     link_flags: |_| Ok(STRIPPED.to_owned()),
     cost: "about 2 minutes",
     packages: 1400,
+    replaceable: true,
 };
+/// The environment variable that names a release: `1.30`, or nothing for the newest.
+const RELEASE: &str = "KUBERNETES";
 /// Without symbol table and debug information.
 const STRIPPED: &str = "-s -w";
-/// The `go` line of both go.mod.
+/// The `go` line of every go.mod.
 const GO: &str = "1.26";

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 
+use super::binaries::Binaries;
 use super::component::Component;
 use super::pki::{ADMIN, Pki};
 use super::progress::Progress;
@@ -29,7 +30,7 @@ pub(crate) struct ControlPlane {
 /// Where the parts of the control plane find what they need.
 #[derive(Debug)]
 struct Files {
-    binaries: PathBuf,
+    binaries: Binaries,
     work: PathBuf,
     logs: PathBuf,
 }
@@ -39,8 +40,8 @@ impl ControlPlane {
     ///
     /// # Errors
     /// If a part ends, or is not ready within a minute: with the end of its log.
-    pub(crate) async fn boot(binaries: &Path, work: &Path, pki: &Pki, progress: &Progress) -> Result<Self> {
-        let files = Files { binaries: binaries.to_owned(), work: work.to_owned(), logs: work.join("logs") };
+    pub(crate) async fn boot(binaries: &Binaries, work: &Path, pki: &Pki, progress: &Progress) -> Result<Self> {
+        let files = Files { binaries: binaries.clone(), work: work.to_owned(), logs: work.join("logs") };
         std::fs::create_dir(&files.logs).with_context(|| format!("making {}", files.logs.display()))?;
         std::fs::write(files.audit_policy(), AUDIT_POLICY)?;
 
@@ -85,7 +86,9 @@ impl ControlPlane {
 
 impl Files {
     fn start(&self, name: &str, program: &str, flags: &[String]) -> Result<Component> {
-        Component::start(name, &self.binaries.join(program), flags, &self.logs)
+        // One etcd serves every release.
+        let directory = if program == "etcd" { &self.binaries.tools } else { &self.binaries.control_plane };
+        Component::start(name, &directory.join(program), flags, &self.logs)
     }
 
     fn audit_policy(&self) -> PathBuf {

@@ -100,7 +100,7 @@ impl Lab {
         }
         let server = format!("https://{API_ADDRESS}:{API_PORT}");
         let pki = Pki::create(work.join("pki"), server).context("making certificates")?;
-        let control_plane = ControlPlane::boot(&binaries.control_plane, &work, &pki, &progress).await?;
+        let control_plane = ControlPlane::boot(&binaries, &work, &pki, &progress).await?;
 
         let client = control_plane::client(&pki.kubeconfig(pki::ADMIN)).await?;
         let as_node = control_plane::client(&pki.kubeconfig(pki::NODE)).await?;
@@ -110,7 +110,7 @@ impl Lab {
         progress.step("the Node is ready for Pods");
 
         let dns = Dns::new(&binaries.dns, &work, control_plane.logs(), pki.kubeconfig(pki::DNS));
-        let tools = Tools::new(&binaries.control_plane, pki.kubeconfig(pki::ADMIN), work.join("home"))?;
+        let tools = Tools::new(&binaries.tools, pki.kubeconfig(pki::ADMIN), work.join("home"))?;
         let outside = match port {
             Some(port) => {
                 let server = format!("{API_ADDRESS}:{API_PORT}").parse()?;

@@ -240,8 +240,9 @@ async fn trust(lab: &Lab) -> Result<Vec<Value>> {
 /// The chart with a values file, hooks included.
 pub async fn render(lab: &Lab, file: &std::path::Path) -> Result<String> {
     let (chart, file) = (path(&chart()), path(file));
+    let release = lab.client().apiserver_version().await?.git_version;
     let arguments =
-        ["template", "candidate", &chart, "--namespace", NAMESPACE, "--values", &file, "--kube-version", "1.37.1"];
+        ["template", "candidate", &chart, "--namespace", NAMESPACE, "--values", &file, "--kube-version", &release];
     lab.helm(&arguments).await?.success()
 }
 

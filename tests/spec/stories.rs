@@ -10,6 +10,14 @@ use super::case::{self, complete};
 use super::live::{eventually, new_namespace};
 use crate::lab::Lab;
 
+/// The control plane is of the release that `KUBERNETES` names, and without it of a newer one.
+pub async fn the_release_is_the_one_asked_for(lab: &Lab) -> Result<()> {
+    let release = lab.client().apiserver_version().await?.git_version;
+    let oldest = std::env::var("KUBERNETES").is_ok_and(|wanted| wanted == "1.30");
+    ensure!(oldest == release.starts_with("v1.30."), "asked for the oldest release: {oldest}, got {release}");
+    Ok(())
+}
+
 /// A real HorizontalPodAutoscaler that wants two is told why not, and nothing is scaled.
 pub async fn an_autoscaler_is_told_why_not(lab: &Lab) -> Result<()> {
     let namespace = new_namespace(lab).await?;
