@@ -3,6 +3,7 @@
 //! `cargo test` is the whole of it. The live part boots one real control plane for the run; where that cannot be had
 //! it is left out with the reason, and with `CI=true` that is a failure. `WITHOUT_GUARD=1` boots it without the guard,
 //! and then every live case that expects a refusal must fail: a check that cannot fail checks nothing.
+//! `ONLY_FLOOR=1` leaves only the native floor: every case must end alike but for those that are listed with a reason.
 //! `KUBERNETES=1.30` boots the oldest release that the chart installs on instead of the newest.
 
 #![allow(unreachable_pub, missing_docs, reason = "one program; its rooms are described at their heads")]
@@ -37,6 +38,9 @@ mod spec {
     pub mod denials_live;
     pub mod differential;
     pub mod events;
+    pub mod floor;
+    pub mod floor_cost;
+    pub mod floor_live;
     pub mod generated;
     pub mod https;
     pub mod installed;
@@ -78,11 +82,12 @@ use lab::stage::{self, Reach};
 use libtest_mimic::{Arguments, Failed, Trial};
 use spec::case::{self, Case};
 use spec::installed::Installed;
+use spec::live::Guard;
 use spec::{
     architecture, bad_values, chart, checkov, companions_dns, companions_drain, companions_live, companions_plan,
-    companions_selectors, configuration, configuration_live, denials_live, events, generated, left_out, live,
-    metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings, recorded, router, rules,
-    stories, texts, values, watched,
+    companions_selectors, configuration, configuration_live, denials_live, events, floor, floor_cost, floor_live,
+    generated, left_out, live, metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings,
+    recorded, router, rules, stories, texts, values, watched,
 };
 
 use spec::{differential, threats};
@@ -117,6 +122,8 @@ fn main() -> ExitCode {
         Ok(installed) => Arc::new(installed),
         Err(error) => {
             let error = format!("{error:#}");
+            // Whatever was asked for has failed.
+            (arguments.filter, arguments.exact) = (None, false);
             let trial = Trial::test("live: the lab boots and the chart installs", move || Err(error.into()));
             return libtest_mimic::run(&arguments, vec![trial]).exit_code();
         }
@@ -125,7 +132,13 @@ fn main() -> ExitCode {
     let (configured, cases): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| case.configuration.is_some());
     trials.extend(cases.into_iter().map(|case| live_trial(&installed, case)));
     let mut alone = Vec::new();
-    if installed.is_guarded() {
+    if installed.guard() == Guard::Floor {
+        if std::env::var("LONG").is_ok_and(|value| value == "1") {
+            alone.push(story(&installed, "floor::figures", |lab| Box::pin(floor_cost::a_call_of_scale(lab))));
+        }
+        alone.extend(FLOOR.into_iter().map(|(name, test)| story(&installed, name, test)));
+    }
+    if installed.guard() == Guard::Webhook {
         trials
             .extend(COMPANIONS.into_iter().map(|(name, test)| story(&installed, &format!("companions/{name}"), test)));
         trials.extend(STORIES.into_iter().map(|(name, test)| story(&installed, name, test)));
@@ -167,12 +180,19 @@ fn local(root: &'static Path, cases: &[Case]) -> Vec<Trial> {
 fn live_trial(installed: &Arc<Installed>, case: Case) -> Trial {
     let installed = Arc::clone(installed);
     Trial::test(live_name(&case), move || {
-        let refuses = case.steps.iter().any(|step| step.decision == Some(case::Verdict::Deny));
-        match installed.block_on(live::run(installed.lab(), &case)) {
-            Ok(()) if installed.is_guarded() || !refuses => Ok(()),
-            Ok(()) => Err(Failed::from("it passes without the guard: it cannot fail")),
-            Err(error) if installed.is_guarded() => Err(format!("{error:#}").into()),
-            Err(_) => Ok(()),
+        let guard = installed.guard();
+        let must_fail = match guard {
+            Guard::Webhook => None,
+            Guard::Floor => floor_live::why_it_is_not_held(&case.name),
+            Guard::None => {
+                let refuses = case.steps.iter().any(|step| step.decision == Some(case::Verdict::Deny));
+                refuses.then_some("there is no guard: it cannot fail")
+            }
+        };
+        match (installed.block_on(live::run(installed.lab(), guard, &case)), must_fail) {
+            (Ok(()), None) | (Err(_), Some(_)) => Ok(()),
+            (Ok(()), Some(why)) => Err(Failed::from(format!("it passes, although {why}"))),
+            (Err(error), None) => Err(format!("{error:#}").into()),
         }
     })
 }
@@ -258,6 +278,17 @@ const STORIES: [(&str, LiveTest); 16] = [
     ("chart::rights are the least", |lab| Box::pin(chart::rights_are_the_least(lab))),
 ];
 
+/// The native floor, alone and under the webhooks.
+const FLOOR: [(&str, LiveTest); 3] = [
+    ("floor::an upgrade keeps every policy", |lab| Box::pin(floor_live::an_upgrade_keeps_every_policy(lab))),
+    ("floor::it speaks first and the webhook knows more", |lab| {
+        Box::pin(floor_live::it_speaks_first_and_the_webhook_knows_more(lab))
+    }),
+    ("floor::an outage holds up nothing that is not marked", |lab| {
+        Box::pin(floor_live::an_outage_holds_up_nothing_that_is_not_marked(lab))
+    }),
+];
+
 /// Tests that need the guard for themselves, one after the other.
 const ALONE: [(&str, LiveTest); 12] = [
     ("configuration::a running Pod follows its configuration", |lab| {
@@ -285,7 +316,7 @@ const ALONE: [(&str, LiveTest); 12] = [
 ];
 
 /// Checks of single files.
-const CHECKS: [(&str, Check); 20] = [
+const CHECKS: [(&str, Check); 22] = [
     ("rules::every alert is tested and says what to do", rules::alerts_are_whole),
     ("values::the chart README's table is that of values.yaml", values::table),
     ("values::the schema knows every value by the same words", values::schema),
@@ -305,6 +336,8 @@ const CHECKS: [(&str, Check); 20] = [
     ("architecture::the versions of crate and chart are one number", architecture::versions_agree),
     ("generated::the chart's kinds and rows are those of the registries", generated::chart_registry),
     ("generated::the chart's webhook configurations are those of the registries", generated::webhook_templates),
+    ("generated::the chart's native policies are those of the registries", floor::templates),
+    ("floor::it holds every rule but what it cannot see", floor::holds_all_but_what_it_cannot),
     ("generated::the README's rules are those of the registry", generated::rule_table),
     ("generated::the README's webhooks are those of the registry", generated::webhook_table),
     ("generated::the table of metrics is what is exported", metrics_table::is_complete),

@@ -30,9 +30,34 @@ pub(crate) const WAS_MARKED: &str = "oldObject.metadata.?labels[?'MARK'].hasValu
 /// Whether a Deployment controls the object, or did: the ones of `oldObject` must stand behind [`UPDATE`].
 pub(crate) const BEHIND_DEPLOYMENT: &str = "[object, oldObject].exists(o, o != null && o.metadata.?ownerReferences.orValue([])\n\
      .exists(r, r.?controller.orValue(false) && r.kind == 'Deployment' && r.apiVersion.startsWith('apps/')))";
+/// Whether a Deployment controls the object after the request.
+pub(crate) const IS_BEHIND: &str = "object.metadata.?ownerReferences.orValue([])\n\
+     .exists(r, r.?controller.orValue(false) && r.kind == 'Deployment' && r.apiVersion.startsWith('apps/'))";
+/// Whether one did before it.
+pub(crate) const WAS_BEHIND: &str = "oldObject.metadata.?ownerReferences.orValue([])\n\
+     .exists(r, r.?controller.orValue(false) && r.kind == 'Deployment' && r.apiVersion.startsWith('apps/'))";
 /// Whether a controller manages the object after the request.
 pub(crate) const CONTROLLED: &str =
     "object.metadata.?ownerReferences.orValue([]).exists(r, r.?controller.orValue(false))";
 /// Whether the managing controller changes.
 pub(crate) const CONTROLLER_DIFFERS: &str = "object.metadata.?ownerReferences.orValue([]).filter(r, r.?controller.orValue(false))\n\
      != oldObject.metadata.?ownerReferences.orValue([]).filter(r, r.?controller.orValue(false))";
+
+/// Whether the mark goes.
+pub(crate) fn unmarks() -> String {
+    format!("{UPDATE} && {WAS_MARKED} && !{IS_MARKED}")
+}
+
+/// A text for a message, as `text::clip` shows it with 24 characters: on one line, and without its middle where it is
+/// longer.
+pub(crate) fn clip(text: &str) -> String {
+    format!(
+        "({text}.matches(r'\\pC|\\p{{Zl}}|\\p{{Zp}}') ? '(unprintable)'\n\
+         : size({text}) > 24 ? {text}.substring(0, 11) + '...' + {text}.substring(size({text}) - 10) : {text})"
+    )
+}
+
+/// An optional text for a message: in quotes, or `none`.
+pub(crate) fn or_none(optional: &str) -> String {
+    format!("{optional}.optMap(v, '\"' + {} + '\"').orValue('none')", clip("v"))
+}

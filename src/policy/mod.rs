@@ -10,6 +10,7 @@ pub mod companions;
 pub mod decision;
 mod defaults;
 pub mod exemption;
+pub mod floor;
 pub mod int_or_string;
 pub mod kind;
 pub mod lookup;

@@ -187,7 +187,7 @@ const NEWEST: Module = Module {
 /// The control plane of the oldest release that the chart installs on. Whoever asks for it wants no other.
 const OLDEST: Module = Module {
     what: "the control plane of Kubernetes 1.30",
-    prefix: "controlplane-1.30",
+    prefix: "controlplane-oldest",
     go_mod: include_str!("../controlplane-1.30/go.mod"),
     go_sum: include_str!("../controlplane-1.30/go.sum"),
     programs: &[

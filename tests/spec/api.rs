@@ -85,10 +85,13 @@ pub fn path(kind: &str, namespace: &str, name: Option<&str>) -> String {
     name.map_or(collection.clone(), |name| format!("{collection}/{name}"))
 }
 
-/// What follows `denied the request: `.
+/// What follows the words with which the API server reports a webhook's refusal, or a policy's.
 pub fn refusal(message: &str) -> &str {
-    message.split_once("denied the request: ").map_or(message, |(_, own)| own)
+    let own = REFUSED.iter().find_map(|words| message.split_once(words).map(|(_, own)| own));
+    own.unwrap_or(message)
 }
+
+const REFUSED: [&str; 2] = ["denied the request: ", "denied request: "];
 
 /// The text of a `Warning` header: `299 - "text"` (RFC 7234).
 fn warning(header: &str) -> Option<String> {

@@ -23,7 +23,7 @@ pub async fn run(lab: &Lab, case: &Case) -> Result<()> {
     if let Some(namespace) = &case.namespace {
         let _there_already = lab.kubectl(&["create", "namespace", namespace]).await?;
     }
-    live::run(lab, case).await
+    live::run(lab, live::Guard::Webhook, case).await
 }
 
 /// A changed file comes into force everywhere without a restart; a wrong one changes nothing, is counted, and is told of.

@@ -188,8 +188,11 @@ fn webhook(row: Row, entry: Entry) -> String {
         Phase::Mutate => ("/mutate", "1", "    reinvocationPolicy: IfNeeded\n", "None"),
     };
     let policy = match entry.outage {
-        Outage::Refuses => "{{ include \"singleton-guard.webhook.failurePolicy\" . }}",
-        Outage::LetsPass => "Ignore",
+        Outage::Refuses => {
+            let row = row.name();
+            format!(r#"{{{{ include "singleton-guard.webhook.failurePolicy" (dict "root" $ "row" "{row}") }}}}"#)
+        }
+        Outage::LetsPass => "Ignore".to_owned(),
     };
     let mut yaml = match entry.namespaces {
         Namespaces::All => "",

@@ -3,9 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use http::Method;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use super::api;
+use super::case::{MARK, complete};
+use super::live::{Guard, eventually};
 use crate::lab::progress::Progress;
 use crate::lab::stage::Entered;
 use crate::lab::{Lab, Options};
@@ -14,14 +18,24 @@ use crate::lab::{Lab, Options};
 pub struct Installed {
     runtime: Runtime,
     lab: Lab,
-    guarded: bool,
+    guard: Guard,
+}
+
+/// What the environment wants: `WITHOUT_GUARD=1`, `ONLY_FLOOR=1` or neither.
+fn wanted() -> Guard {
+    let set = |name| std::env::var(name).is_ok_and(|value| value == "1");
+    match (set("WITHOUT_GUARD"), set("ONLY_FLOOR")) {
+        (true, _) => Guard::None,
+        (false, true) => Guard::Floor,
+        (false, false) => Guard::Webhook,
+    }
 }
 
 impl Installed {
-    /// Boots the lab and, unless `WITHOUT_GUARD=1`, installs the chart.
+    /// Boots the lab and installs what is to guard it.
     pub fn boot(entered: Entered, progress: &Progress) -> Result<Self> {
         let runtime = Runtime::new().context("starting a runtime")?;
-        let guarded = std::env::var("WITHOUT_GUARD").map_or(true, |value| value != "1");
+        let guard = wanted();
         let options = Options {
             guard_binary: env!("CARGO_BIN_EXE_singleton-guard").into(),
             image: format!("{REPOSITORY}:test"),
@@ -29,22 +43,28 @@ impl Installed {
         };
         let lab = runtime.block_on(async {
             let lab = Lab::boot(entered, options).await?;
-            if guarded {
-                lab.install_chart(&chart(), RELEASE, NAMESPACE, &values()).await?;
+            if guard != Guard::None {
+                let mut values = values();
+                values["nativeFloor"] = json!({"enabled": guard == Guard::Floor});
+                lab.install_chart(&chart(), RELEASE, NAMESPACE, &values).await?;
                 progress.step("the chart is installed");
+            }
+            if guard == Guard::Floor {
+                leave_only_the_floor(&lab).await?;
+                progress.step("only the native floor is left of it");
             }
             anyhow::Ok(lab)
         })?;
-        Ok(Self { runtime, lab, guarded })
+        Ok(Self { runtime, lab, guard })
     }
 
     pub fn lab(&self) -> &Lab {
         &self.lab
     }
 
-    /// Whether the guard is there.
-    pub fn is_guarded(&self) -> bool {
-        self.guarded
+    /// What guards it.
+    pub fn guard(&self) -> Guard {
+        self.guard
     }
 
     /// Runs a future from a test's own thread.
@@ -55,6 +75,26 @@ impl Installed {
     pub fn shutdown(self) -> Result<()> {
         self.runtime.block_on(self.lab.shutdown())
     }
+}
+
+/// Deletes the webhook configurations, and waits until the API server has noticed, and judges by the policies.
+async fn leave_only_the_floor(lab: &Lab) -> Result<()> {
+    let client = lab.client();
+    for kind in ["validating", "mutating"] {
+        let path = format!(
+            "/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations?labelSelector=app.kubernetes.io/instance={RELEASE}"
+        );
+        api::call(&client, Method::DELETE, &path, None, None).await?.success()?;
+    }
+    // Nothing fills in Recreate any more, and the strategy of the server surges.
+    let probe = json!({"kind": "Deployment", "metadata": {"name": "probe", "labels": {MARK: "true"}}, "spec": {}});
+    let body = complete(&probe, "default").to_string();
+    let path = format!("{}?dryRun=All", api::path("Deployment", "default", None));
+    eventually("a refusal by the native floor", || async {
+        let answer = api::call(&client, Method::POST, &path, Some(("application/json", body.clone())), None).await?;
+        Ok(answer.message().starts_with("SG002").then_some(()))
+    })
+    .await
 }
 
 /// The chart's directory.

@@ -66,9 +66,16 @@ caBundle: {{ ternary (b64enc $bundle) (regexReplaceAll "\\s" $bundle "") (contai
 {{- end -}}
 {{- end -}}
 
-{{- /* For the validating rows. The mutating ones are always Ignore: what they fill in, the validating ones judge. */ -}}
+{{- /*
+For the validating rows. Takes root and row. The mutating ones are always Ignore: what they fill in, the validating ones
+judge. With the native floor those that also hear of unmarked workloads, or of their namespaces, hold nothing up.
+*/ -}}
 {{- define "singleton-guard.webhook.failurePolicy" -}}
-{{- .Values.webhook.failurePolicy -}}
+{{- if and .root.Values.nativeFloor.enabled (has .row (list "scale" "owned" "first")) -}}
+Ignore
+{{- else -}}
+{{- .root.Values.webhook.failurePolicy -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* Of the validating rows: beside its answer a refusal is told in an Event, never on a dry run. */ -}}
@@ -96,4 +103,13 @@ Deployment's and a hash of at most ten characters (pod-template-hash).
   expression: {{ printf "!('%s' in request.userInfo.?groups.orValue([]))" (include "singleton-guard.breakGlass.group" .) | quote }}
 - name: not-singleton-guard
   expression: {{ printf "!(request.namespace == '%s' && (%s || %s))" .Release.Namespace $ours $theirs | quote }}
+{{- end -}}
+
+{{- /* The same for the policies of the native floor, which refuse and never warn: where we would only warn they do not judge. */ -}}
+{{- define "singleton-guard.floor.exemptions" -}}
+{{- include "singleton-guard.webhook.exemptions" . -}}
+{{- with .Values.warnNamespaces }}
+- name: not-warn-namespace
+  expression: {{ printf "!(request.namespace in %s)" (uniq . | sortAlpha | toJson | replace "\"" "'" | replace "," ", ") | quote }}
+{{- end }}
 {{- end -}}

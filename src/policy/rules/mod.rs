@@ -1,5 +1,5 @@
 //! The registry of rules. A rule is one file: its prose, its check and, beside the check, the CEL condition without
-//! which it can never deny or warn. A new rule is a file, a line here, an arm in `Violation`, and two cases.
+//! which it can never deny or warn, and what the API server can refuse without us. A new rule is a file, a line here, an arm in `Violation`, and two cases.
 
 mod sg001_replicas;
 mod sg002_surge;
@@ -9,6 +9,7 @@ mod sg006_mark;
 mod sg007_owner;
 
 use super::change::{Change, Standing};
+use super::floor::{Place, Refusal};
 use super::violation::{Code, Violation};
 use super::webhook::Row;
 
@@ -24,6 +25,8 @@ pub struct Rule {
     /// The CEL condition without which the rule can neither deny nor warn about a request that reaches this row of
     /// the webhook configuration; `None` where it never can. `MARK` stands for the label key of the mark.
     pub trigger: fn(Row) -> Option<String>,
+    /// What the API server can refuse by itself in this place of the native floor.
+    pub floor: fn(Place) -> Vec<Refusal>,
 }
 
 /// All violations of a change, in the order in which they are reported.

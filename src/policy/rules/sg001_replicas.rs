@@ -6,6 +6,7 @@
 
 use super::super::cel;
 use super::super::change::{Change, Standing};
+use super::super::floor::{Place, Refusal};
 use super::super::replicas::Replicas;
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
@@ -16,6 +17,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "`spec.replicas` of a singleton must be 0 or 1, on every route; what is above one, by spec or by status, cannot become a singleton",
     check,
     trigger,
+    floor,
 };
 
 fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
@@ -70,6 +72,46 @@ fn trigger(row: Row) -> Option<String> {
             controller_differs = cel::CONTROLLER_DIFFERS,
         )),
         Row::First | Row::Status | Row::Defaults | Row::Released => None,
+    }
+}
+
+fn floor(place: Place) -> Vec<Refusal> {
+    let refusal = |violation, when: String| Refusal {
+        violation,
+        when,
+        values: vec![
+            ("{replicas}", format!("string({})", cel::REPLICAS)),
+            ("{running}", format!("string({})", cel::RUNNING)),
+        ],
+    };
+    let requested = "{replicas}".to_owned();
+    let too_many = Violation::TooMany { requested: requested.clone() };
+    let too_many_behind = Violation::TooManyBehind { requested: requested.clone() };
+    let above = format!("{} > 1", cel::REPLICAS);
+    let becomes = format!("{} && !variables.before && variables.after", cel::UPDATE);
+    let up = format!("({} || {} > {})", cel::CREATE, cel::REPLICAS, cel::OLD_REPLICAS);
+    match place {
+        // What the row is not called for would not be evaluated.
+        Place::Scale(_) => vec![refusal(too_many, "variables.before".to_owned())],
+        Place::ScaleBehind => vec![refusal(too_many_behind, "variables.before".to_owned())],
+        Place::Workload | Place::Behind => {
+            let mut refusals = vec![
+                refusal(Violation::MarkedAboveOne { requested }, format!("{becomes} && {above}")),
+                refusal(
+                    Violation::MarkedWhileRunning { running: "{running}".to_owned() },
+                    format!("{becomes} && {} > 1", cel::RUNNING),
+                ),
+            ];
+            if place == Place::Behind {
+                refusals.push(refusal(too_many_behind, format!("variables.behind && {above} && {up}")));
+            }
+            refusals.push(refusal(
+                too_many,
+                format!("(variables.before || variables.after) && !({becomes}) && {above} && {up}"),
+            ));
+            refusals
+        }
+        Place::Status => Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@
 
 use super::super::cel;
 use super::super::change::{Change, Standing, Via};
+use super::super::floor::{Place, Refusal};
 use super::super::kind::Kind;
 use super::super::object::{Object, Strategy, same_json};
 use super::super::violation::{Code, Violation};
@@ -20,6 +21,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "a singleton Deployment must not surge: `Recreate`, or a `maxSurge` that resolves to 0 at one replica",
     check,
     trigger,
+    floor,
 };
 
 fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
@@ -57,4 +59,16 @@ fn trigger(row: Row) -> Option<String> {
             create = cel::CREATE,
         )
     })
+}
+
+fn floor(place: Place) -> Vec<Refusal> {
+    let when = trigger(place.row()).filter(|_| place == Place::Workload);
+    let surge = "string(object.spec.?strategy.?rollingUpdate.?maxSurge.orValue('25%'))";
+    when.map(|when| Refusal {
+        violation: Violation::Surges { requested: "RollingUpdate with maxSurge {surge}".to_owned() },
+        when,
+        values: vec![("{surge}", cel::clip(surge))],
+    })
+    .into_iter()
+    .collect()
 }

@@ -7,6 +7,7 @@
 
 use super::super::cel;
 use super::super::change::{Change, Standing, Via};
+use super::super::floor::{Place, Refusal};
 use super::super::kind::Kind;
 use super::super::object::{Object, same_json};
 use super::super::replicas::Replicas;
@@ -19,6 +20,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "`spec.ordinals.start` of a StatefulSet and `spec.selector` of a ReplicationController must not change while there may be a Pod",
     check,
     trigger,
+    floor,
 };
 
 fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
@@ -42,16 +44,36 @@ fn start<'a>(object: &'a Object<'_>) -> Replicas<'a> {
 }
 
 fn trigger(row: Row) -> Option<String> {
-    (row == Row::Workload).then(|| {
-        format!(
-            "{update} && ({before} > 0 || {running} > 0)\n\
-             && (request.resource.resource == 'statefulsets'\n\
-             && object.spec.?ordinals.?start.orValue(0) != oldObject.spec.?ordinals.?start.orValue(0)\n\
-             || request.resource.resource == 'replicationcontrollers'\n\
-             && object.spec.?selector != oldObject.spec.?selector)",
-            update = cel::UPDATE,
-            before = cel::OLD_REPLICAS,
-            running = cel::OLD_RUNNING,
-        )
-    })
+    (row == Row::Workload).then(|| format!("{} && ({ORDINALS_MOVE}\n|| {SELECTOR_CHANGES})", may_have_pod()))
 }
+
+fn floor(place: Place) -> Vec<Refusal> {
+    if place != Place::Workload {
+        return Vec::new();
+    }
+    let when = |moved: &str| format!("(variables.before || variables.after) && {} && {moved}", may_have_pod());
+    let start = |object: &str| format!("string({object}.spec.?ordinals.?start.orValue(0))");
+    // Its labels in any order: CEL has no JSON.
+    let selector = "'{' + object.spec.?selector.orValue({}).map(k, '\"' + k + '\":\"' + object.spec.selector[k] + '\"').join(',') + '}'";
+    vec![
+        Refusal {
+            violation: Violation::OrdinalsMoved { from: "{from}".to_owned(), requested: "{start}".to_owned() },
+            when: when(ORDINALS_MOVE),
+            values: vec![("{from}", start("oldObject")), ("{start}", start("object"))],
+        },
+        Refusal {
+            violation: Violation::SelectorReplaced { requested: "{selector}".to_owned() },
+            when: when(SELECTOR_CHANGES),
+            values: vec![("{selector}", cel::clip(&format!("({selector})")))],
+        },
+    ]
+}
+
+fn may_have_pod() -> String {
+    format!("{} && ({} > 0 || {} > 0)", cel::UPDATE, cel::OLD_REPLICAS, cel::OLD_RUNNING)
+}
+
+const ORDINALS_MOVE: &str = "request.resource.resource == 'statefulsets'\n\
+     && object.spec.?ordinals.?start.orValue(0) != oldObject.spec.?ordinals.?start.orValue(0)";
+const SELECTOR_CHANGES: &str = "request.resource.resource == 'replicationcontrollers'\n\
+     && object.spec.?selector != oldObject.spec.?selector";

@@ -8,6 +8,7 @@
 
 use super::super::cel;
 use super::super::change::{Change, Standing, Via};
+use super::super::floor::{Place, Refusal};
 use super::super::kind::{Kind, Resource};
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
@@ -19,6 +20,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "the mark must not be taken off or changed in the request that scales up, nor through `/status`, nor on a ReplicaSet while its Deployment carries it; with `release: break-glass` not at all, but by who breaks the glass",
     check,
     trigger,
+    floor,
 };
 
 fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
@@ -49,9 +51,41 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
 
 fn trigger(row: Row) -> Option<String> {
     match row {
-        Row::Workload => Some(format!("{} && {} && !{}", cel::UPDATE, cel::WAS_MARKED, cel::IS_MARKED)),
+        Row::Workload => Some(cel::unmarks()),
         Row::Status => Some(format!("{} != {}", cel::MARK, cel::OLD_MARK)),
         Row::Owned => Some(format!("{} && {}", cel::UPDATE, cel::CONTROLLER_DIFFERS)),
         Row::First | Row::Scale | Row::Defaults | Row::Released => None,
+    }
+}
+
+fn floor(place: Place) -> Vec<Refusal> {
+    let refusal = |violation, when, values| Refusal { violation, when, values };
+    let released_while_scaling = || {
+        refusal(
+            Violation::ReleasedWhileScaling { from: "{from}".to_owned(), requested: "{replicas}".to_owned() },
+            format!("variables.before && !variables.after && {} > {}", cel::REPLICAS, cel::OLD_REPLICAS),
+            vec![
+                ("{from}", format!("string({})", cel::OLD_REPLICAS)),
+                ("{replicas}", format!("string({})", cel::REPLICAS)),
+            ],
+        )
+    };
+    match place {
+        Place::Workload => vec![released_while_scaling()],
+        Place::Behind => vec![
+            released_while_scaling(),
+            refusal(
+                Violation::UnmarkedBehindOwner,
+                // Through `/status` it is refused for the way it came.
+                format!("{} && variables.after && request.?subResource.orValue('') == ''", cel::unmarks()),
+                Vec::new(),
+            ),
+        ],
+        Place::Status => vec![refusal(
+            Violation::MarkedThroughStatus { requested: Some("{mark}".to_owned()) },
+            format!("{} != {}", cel::MARK, cel::OLD_MARK),
+            vec![("\"{mark}\"", cel::or_none(cel::MARK))],
+        )],
+        Place::Scale(_) | Place::ScaleBehind => Vec::new(),
     }
 }

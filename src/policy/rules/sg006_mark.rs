@@ -14,8 +14,9 @@ use super::super::change::{Change, Standing, Via};
 use super::super::companions::wish::{
     Annotations, BadWindow, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, Disruption, HEADLESS_SERVICE, HeadlessService,
 };
+use super::super::floor::{Place, Refusal};
 use super::super::kind::{Resource, UNMARKABLE};
-use super::super::mark::{Mark, SINGLETON};
+use super::super::mark::{Mark, SINGLETON, STRICT};
 use super::super::violation::{Annotation, Code, Violation};
 use super::super::webhook::Row;
 use super::Rule;
@@ -25,6 +26,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "the mark's value must be one of those allowed, on a StatefulSet, ReplicaSet, Deployment or ReplicationController; the annotations beside it too, and consent to a disruption must not be given too far ahead",
     check,
     trigger,
+    floor,
 };
 
 fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
@@ -85,20 +87,60 @@ fn annotations(change: &Change<'_>) -> Vec<Violation> {
 fn trigger(row: Row) -> Option<String> {
     (row == Row::Workload).then(|| {
         format!(
-            "{is_marked} && ({create} || {mark} != {old_mark})\n\
-             && (request.resource.resource in [{unmarkable}] ? !{controlled} : {mark}.orValue('') != '{SINGLETON}')\n\
+            "{marks}\n\
+             && ({is_unmarkable} ? !{controlled} : {mark}.orValue('') != '{SINGLETON}')\n\
              || {is_marked} && ({service} || {disruption} || {until})",
-            is_marked = cel::IS_MARKED,
-            create = cel::CREATE,
-            mark = cel::MARK,
-            old_mark = cel::OLD_MARK,
-            unmarkable = UNMARKABLE.map(|kind| format!("'{}'", kind.resource)).join(", "),
+            marks = marks(),
+            is_unmarkable = is_unmarkable(),
             controlled = cel::CONTROLLED,
-            service = writes(HEADLESS_SERVICE, "!a.matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')"),
-            disruption = writes(DISRUPTION, "!(a in ['allow', 'block', 'none'])"),
+            mark = cel::MARK,
+            is_marked = cel::IS_MARKED,
+            service = writes(HEADLESS_SERVICE, BAD_SERVICE),
+            disruption = writes(DISRUPTION, BAD_DISRUPTION),
             until = writes(DISRUPTION_ALLOWED_UNTIL, "true"),
         )
     })
+}
+
+/// All but how far ahead consent is given: CEL has no clock.
+fn floor(place: Place) -> Vec<Refusal> {
+    if place != Place::Workload {
+        return Vec::new();
+    }
+    let (marks, unmarkable, mark) = (marks(), is_unmarkable(), format!("{}.orValue('')", cel::MARK));
+    let refusal = |violation, when| Refusal { violation, when, values: vec![("{mark}", cel::clip(&mark))] };
+    let annotation = |annotation: Annotation, condition: &str| Refusal {
+        violation: Violation::MalformedAnnotation { annotation, requested: "{value}".to_owned() },
+        when: format!("{} && !({unmarkable}) && {}", cel::IS_MARKED, writes(annotation.key(), condition)),
+        values: vec![(
+            "{value}",
+            cel::clip(&format!("object.metadata.?annotations[?'{}'].orValue('')", annotation.key())),
+        )],
+    };
+    vec![
+        refusal(
+            Violation::UnmarkableKind { requested: "{mark}".to_owned() },
+            format!("{marks} && {unmarkable} && !{}", cel::CONTROLLED),
+        ),
+        refusal(Violation::StrictMark, format!("{marks} && !({unmarkable}) && {mark} == '{STRICT}'")),
+        refusal(
+            Violation::MalformedMark { requested: "{mark}".to_owned() },
+            format!("{marks} && !({unmarkable}) && !({mark} in ['{SINGLETON}', '{STRICT}'])"),
+        ),
+        annotation(Annotation::HeadlessService, BAD_SERVICE),
+        annotation(Annotation::Disruption, BAD_DISRUPTION),
+        annotation(Annotation::DisruptionAllowedUntil, BAD_TIME),
+    ]
+}
+
+/// The mark is written.
+fn marks() -> String {
+    format!("{} && ({} || {} != {})", cel::IS_MARKED, cel::CREATE, cel::MARK, cel::OLD_MARK)
+}
+
+fn is_unmarkable() -> String {
+    let resources = UNMARKABLE.map(|kind| format!("'{}'", kind.resource)).join(", ");
+    format!("request.resource.resource in [{resources}]")
 }
 
 /// The annotation is written, or comes to count, with a value `a` for which the condition holds.
@@ -111,3 +153,9 @@ fn writes(annotation: &str, condition: &str) -> String {
         was_marked = cel::WAS_MARKED,
     )
 }
+
+const BAD_SERVICE: &str = "!a.matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')";
+const BAD_DISRUPTION: &str = "!(a in ['allow', 'block', 'none'])";
+/// The form of RFC 3339, not the calendar.
+const BAD_TIME: &str =
+    "!a.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}.[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[-+][0-9]{2}:[0-9]{2})$')";

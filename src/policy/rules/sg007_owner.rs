@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::super::cel;
 use super::super::change::{Change, Standing, Via};
+use super::super::floor::{Place, Refusal};
 use super::super::object::{Labels, Object};
 use super::super::strict::few;
 use super::super::violation::{Code, Violation};
@@ -20,6 +21,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "a ReplicaSet behind a singleton Deployment must keep the labels its own selector names, and its controller",
     check,
     trigger,
+    floor,
 };
 
 fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
@@ -73,12 +75,41 @@ fn trigger(row: Row) -> Option<String> {
     (row == Row::Owned).then(|| {
         format!(
             "{update} && ({controller_differs}\n\
-             || oldObject.spec.selector.?matchLabels.orValue({{}})\
-             .exists(key, object.metadata.?labels[?key] != oldObject.metadata.?labels[?key])\n\
-             || oldObject.spec.selector.?matchExpressions.orValue([])\
-             .exists(term, object.metadata.?labels[?term.key] != oldObject.metadata.?labels[?term.key]))",
+             || {MATCH_LABELS}.exists(key, {DIFFERS})\n\
+             || {MATCH_EXPRESSIONS}.exists(key, {DIFFERS}))",
             update = cel::UPDATE,
             controller_differs = cel::CONTROLLER_DIFFERS,
         )
     })
 }
+
+fn floor(place: Place) -> Vec<Refusal> {
+    if place != Place::Behind {
+        return Vec::new();
+    }
+    let controller = "object.metadata.?ownerReferences.orValue([]).filter(r, r.?controller.orValue(false))\n\
+                      .map(r, r.kind + ' ' + r.name)[?0]";
+    let key = format!("({MATCH_LABELS}.filter(key, {DIFFERS}) + {MATCH_EXPRESSIONS}.filter(key, {DIFFERS}))[0]");
+    vec![
+        Refusal {
+            violation: Violation::Disowned { requested: Some("{controller}".to_owned()) },
+            when: format!("variables.behind && {}", cel::CONTROLLER_DIFFERS),
+            values: vec![("\"{controller}\"", cel::or_none(controller))],
+        },
+        Refusal {
+            violation: Violation::SelectedLabel { key: "{key}".to_owned(), requested: Some("{label}".to_owned()) },
+            when: format!(
+                "variables.behind && ({MATCH_LABELS}.exists(key, {DIFFERS}) || {MATCH_EXPRESSIONS}.exists(key, {DIFFERS}))"
+            ),
+            values: vec![
+                ("{key}", key.clone()),
+                ("\"{label}\"", cel::or_none(&format!("object.metadata.?labels[?{key}]"))),
+            ],
+        },
+    ]
+}
+
+/// The keys that the ReplicaSet's selector names, and the condition under which the label of a key changes.
+const MATCH_LABELS: &str = "oldObject.spec.selector.?matchLabels.orValue({})";
+const MATCH_EXPRESSIONS: &str = "oldObject.spec.selector.?matchExpressions.orValue([]).map(term, term.key)";
+const DIFFERS: &str = "object.metadata.?labels[?key] != oldObject.metadata.?labels[?key]";

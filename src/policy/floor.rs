@@ -1,0 +1,212 @@
+//! The native floor: the rules as the API server can hold them by itself, as data.
+//!
+//! One [`Place`] is one `ValidatingAdmissionPolicy` with its binding; what it refuses comes from the rules, which state
+//! it beside their checks, and the words come from the same catalogue. The chart's templates are generated from here.
+//!
+//! What a policy sees is less than what we see. The object-level places know all that their rules need. The others
+//! know which workloads are marked from parameters that the API server keeps in a cache, which is a moment behind a
+//! fresh mark.
+
+use super::cel;
+use super::decision::{Denial, Subject};
+use super::kind::{KINDS, Kind};
+use super::mark::MarkKey;
+use super::rules::RULES;
+use super::violation::Violation;
+use super::webhook::{Condition, Row, Watched};
+
+/// One policy of the floor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The workloads themselves, judged by their own mark.
+    Workload,
+    /// Their `/status`.
+    Status,
+    /// The `/scale` of a kind; the parameters are the marked workloads of that kind.
+    Scale(Kind),
+    /// The `/scale` of ReplicaSets; the parameters are the marked Deployments.
+    ScaleBehind,
+    /// ReplicaSets; the parameters are the marked Deployments.
+    Behind,
+}
+
+/// One way to break a rule, as the API server can see it.
+///
+/// `variables.before` and `variables.after` say whether the workload was and will be a singleton, and
+/// `variables.behind` whether it was one by its Deployment: [`super::change::Standing`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is broken, with texts that stand for values, as in `{replicas}`.
+    pub violation: Violation,
+    /// The CEL condition under which it is.
+    pub when: String,
+    /// The texts that stand for values, each with the CEL expression of the value.
+    pub values: Vec<(&'static str, String)>,
+}
+
+impl Place {
+    /// The last part of the policy's name.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Workload => "workload".to_owned(),
+            Self::Status => "status".to_owned(),
+            Self::Scale(kind) => format!("scale-{}", kind.info().resource),
+            Self::ScaleBehind => "scale-owned".to_owned(),
+            Self::Behind => "owned".to_owned(),
+        }
+    }
+
+    /// The webhook configuration that judges the same requests while we are up.
+    #[must_use]
+    pub const fn row(self) -> Row {
+        match self {
+            Self::Workload => Row::Workload,
+            Self::Status => Row::Status,
+            Self::Scale(_) | Self::ScaleBehind => Row::Scale,
+            Self::Behind => Row::Owned,
+        }
+    }
+
+    /// The kind whose marked objects are the parameters.
+    #[must_use]
+    pub const fn parameters(self) -> Option<Kind> {
+        match self {
+            Self::Workload | Self::Status => None,
+            Self::Scale(kind) => Some(kind),
+            Self::ScaleBehind | Self::Behind => Some(Kind::Deployment),
+        }
+    }
+
+    /// The resources it watches, by group.
+    #[must_use]
+    pub fn watched(self) -> Vec<Watched> {
+        let kind = match self {
+            Self::Scale(kind) => kind.info(),
+            Self::ScaleBehind => Kind::ReplicaSet.info(),
+            Self::Workload | Self::Status | Self::Behind => return self.row().watched(),
+        };
+        vec![Watched { group: kind.group, resources: vec![format!("{}/scale", kind.resource)] }]
+    }
+
+    /// The conditions without which it is not evaluated: those of the row.
+    #[must_use]
+    pub fn conditions(self) -> Vec<Condition> {
+        let mut conditions = self.row().conditions();
+        // That a ReplicaSet loses its own mark is seen by the row of the workloads, which knows no Deployments here.
+        if let Some(last) = conditions.last_mut().filter(|_| self == Self::Behind) {
+            last.expression.push_str("\n|| ");
+            last.expression.push_str(&cel::unmarks());
+        }
+        conditions
+    }
+
+    /// What its refusals call by a name.
+    #[must_use]
+    pub fn variables(self) -> Vec<(&'static str, String)> {
+        let owned_by = |object: &str| {
+            format!(
+                "{object}.metadata.?ownerReferences.orValue([])\n\
+                 .exists(r, r.?controller.orValue(false) && r.uid == params.metadata.uid)"
+            )
+        };
+        let own_before = format!("{} && !{}", cel::WAS_MARKED, cel::WAS_BEHIND);
+        let own_after = format!("{} && !{}", cel::IS_MARKED, cel::IS_BEHIND);
+        match self {
+            Self::Workload => {
+                vec![("before", format!("{} && {own_before}", cel::UPDATE)), ("after", own_after)]
+            }
+            Self::Status => Vec::new(),
+            Self::Scale(kind) => {
+                let same = "params.metadata.uid == oldObject.?metadata.?uid.orValue('')";
+                let of_its_own = format!("{same}\n&& !{}", cel::IS_BEHIND.replacen("object", "params", 1));
+                vec![("before", if kind == Kind::ReplicaSet { of_its_own } else { same.to_owned() })]
+            }
+            // The Deployment controller calls a ReplicaSet after its Deployment and the hash in its selector.
+            Self::ScaleBehind => vec![(
+                "before",
+                "oldObject.?status.?selector.orValue('').split(',').exists(term, term.startsWith('pod-template-hash=')\n\
+                 && request.name == params.metadata.name + '-' + term.substring(18))"
+                    .to_owned(),
+            )],
+            Self::Behind => vec![
+                ("behind", format!("{} && {}", cel::UPDATE, owned_by("oldObject"))),
+                ("before", format!("variables.behind || {} && {own_before}", cel::UPDATE)),
+                ("after", format!("{} || {own_after}", owned_by("object"))),
+            ],
+        }
+    }
+
+    /// What it refuses, in the order in which it is reported.
+    #[must_use]
+    pub fn refusals(self) -> Vec<Refusal> {
+        RULES.iter().flat_map(|rule| (rule.floor)(self)).collect()
+    }
+
+    /// The kind of the object in the words of a refusal: a text, or what stands for it.
+    fn kind_name(self) -> &'static str {
+        match self {
+            Self::Workload | Self::Status => "{kind}",
+            Self::Scale(kind) => kind.info().name,
+            Self::ScaleBehind | Self::Behind => Kind::ReplicaSet.info().name,
+        }
+    }
+}
+
+impl Refusal {
+    /// The CEL expression of the whole message: the webhook's, and the remedy behind it, because a policy that denies
+    /// cannot warn.
+    #[must_use]
+    pub fn message(&self, place: Place) -> String {
+        let subject = Subject {
+            group: "",
+            kind: place.kind_name(),
+            namespace: "{namespace}".to_owned(),
+            name: "{name}".to_owned(),
+            uid: String::new(),
+        };
+        // Four characters that the chart replaces, and a key that can be parsed.
+        let key = MarkKey::parse("MARK").unwrap_or_default();
+        let denial = Denial { subject, key, first: self.violation.clone(), others: Vec::new() };
+        let text = format!("{}; {}", denial.message(&denial.first), self.violation.remedy());
+        let mut values = vec![
+            ("{kind}", "object.kind".to_owned()),
+            ("{namespace}", "request.namespace".to_owned()),
+            ("{name}", "object.metadata.name".to_owned()),
+        ];
+        values.extend(self.values.iter().cloned());
+        concatenation(&text, &values)
+    }
+
+    /// What is shown where the expression cannot be evaluated.
+    #[must_use]
+    pub fn fallback(&self) -> String {
+        format!("{}: {}", self.violation.code(), self.violation.remedy())
+    }
+}
+
+/// The CEL expression of a text in which some texts stand for values.
+fn concatenation(text: &str, values: &[(&'static str, String)]) -> String {
+    let quoted = |literal: &str| format!("'{}'", literal.replace('\\', r"\\").replace('\'', r"\'"));
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    let next = |rest: &str| {
+        let found = values.iter().filter_map(|(name, value)| rest.find(name).map(|at| (at, *name, value.clone())));
+        found.min_by_key(|(at, ..)| *at)
+    };
+    while let Some((at, name, value)) = next(rest) {
+        let (before, after) = rest.split_at(at);
+        pieces.extend((!before.is_empty()).then(|| quoted(before)));
+        pieces.push(value);
+        rest = after.strip_prefix(name).unwrap_or_default();
+    }
+    pieces.extend((!rest.is_empty()).then(|| quoted(rest)));
+    pieces.join("\n+ ")
+}
+
+/// The policies, in the order in which the chart lists them.
+#[must_use]
+pub fn places() -> Vec<Place> {
+    let scales = KINDS.iter().map(|info| Place::Scale(info.kind));
+    [Place::Workload, Place::Status].into_iter().chain(scales).chain([Place::ScaleBehind, Place::Behind]).collect()
+}

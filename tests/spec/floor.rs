@@ -1,0 +1,125 @@
+//! The native floor as the chart's templates, and what it must say: the same as the webhook.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use singleton_guard::policy::floor::{Place, places};
+use singleton_guard::policy::violation::{Annotation, Violation};
+
+use super::generated::every_violation;
+use super::snapshot;
+
+/// One template per policy.
+pub fn templates(root: &Path) -> Result<(), String> {
+    for place in places() {
+        let path = format!("charts/singleton-guard/templates/floor/{}.yaml", place.name());
+        snapshot::file(root, &path, &template(place))?;
+    }
+    Ok(())
+}
+
+/// Every way to break a rule is held by the floor, but for those that are listed.
+pub fn holds_all_but_what_it_cannot(_: &Path) -> Result<(), String> {
+    let held: BTreeSet<String> =
+        places().into_iter().flat_map(Place::refusals).map(|refusal| variant(&refusal.violation)).collect();
+    let all: BTreeSet<String> = every_violation().iter().map(variant).collect();
+    let missing: Vec<_> = all.difference(&held).map(String::as_str).collect();
+    if missing == NOT_HELD { Ok(()) } else { Err(format!("the floor lacks {missing:?}, and may lack {NOT_HELD:?}")) }
+}
+
+/// CEL has no clock, so how far ahead consent is given cannot be told; and the policies do not know the setting `release`.
+const NOT_HELD: [&str; 2] = ["ConsentTooLong", "ReleasedWithoutGlass"];
+
+/// The name of a violation, and of the annotation where it is about one.
+fn variant(violation: &Violation) -> String {
+    let name = format!("{violation:?}");
+    let name = name.split([' ', '{']).next().unwrap_or_default();
+    match violation {
+        Violation::MalformedAnnotation { annotation, .. } => format!("{name} {}", Annotation::key(*annotation)),
+        _ => name.to_owned(),
+    }
+}
+
+fn template(place: Place) -> String {
+    let name = format!(r#"{{{{ include "singleton-guard.webhook.name" (dict "root" $ "row" "{}") }}}}"#, place.name());
+    let head = |kind: &str| {
+        format!(
+            r#"apiVersion: admissionregistration.k8s.io/v1
+kind: {kind}
+metadata:
+  name: {name}
+  labels:
+    {{{{- include "singleton-guard.labels" . | nindent 4 }}}}
+spec:
+"#
+        )
+    };
+    let mut yaml = format!(
+        "{{{{- /* Generated from the registries in src/policy: `UPDATE=1 cargo test` rewrites it. */ -}}}}\n\
+         {{{{- if .Values.nativeFloor.enabled -}}}}\n\
+         {{{{- $mark := include \"singleton-guard.markKey\" . -}}}}\n{}  failurePolicy: Fail\n",
+        head("ValidatingAdmissionPolicy")
+    );
+    if let Some(info) = place.parameters().map(singleton_guard::policy::kind::Kind::info) {
+        let group = if info.group.is_empty() { String::new() } else { format!("{}/", info.group) };
+        let _ = writeln!(yaml, "  paramKind: {{apiVersion: {group}{}, kind: {}}}", info.version, info.name);
+    }
+    yaml.push_str("  matchConstraints:\n    matchPolicy: Equivalent\n");
+    if place.row().selects_marked() {
+        yaml.push_str(
+            "    objectSelector:\n      matchExpressions:\n        - key: {{ $mark | quote }}\n          operator: Exists\n",
+        );
+    }
+    yaml.push_str("    resourceRules:\n");
+    for watched in place.watched() {
+        let _ = writeln!(
+            yaml,
+            "      - apiGroups: [\"{}\"]\n        apiVersions: [v1]\n        operations: [{}]\n        resources: [{}]\n        scope: Namespaced",
+            watched.group,
+            place.row().operations().join(", "),
+            watched.resources.join(", "),
+        );
+    }
+    yaml.push_str("  matchConditions:\n    {{- include \"singleton-guard.floor.exemptions\" . | nindent 4 }}\n");
+    for condition in place.conditions() {
+        let _ =
+            writeln!(yaml, "    - name: {}\n      expression: |-\n{}", condition.name, block(&condition.expression, 8));
+    }
+    let variables = place.variables();
+    if !variables.is_empty() {
+        yaml.push_str("  variables:\n");
+    }
+    for (name, expression) in variables {
+        let _ = writeln!(yaml, "    - name: {name}\n      expression: |-\n{}", block(&expression, 8));
+    }
+    yaml.push_str("  validations:\n");
+    for refusal in place.refusals() {
+        let _ = writeln!(
+            yaml,
+            "    - expression: |-\n{}\n      reason: Forbidden\n      message: {:?}\n      messageExpression: |-\n{}",
+            block(&format!("!({})", refusal.when), 8),
+            refusal.fallback(),
+            block(&refusal.message(place), 8),
+        );
+    }
+    let _ = write!(
+        yaml,
+        "---\n{}  policyName: {name}\n  validationActions: [Deny]\n",
+        head("ValidatingAdmissionPolicyBinding")
+    );
+    if place.parameters().is_some() {
+        yaml.push_str(
+            "  # The marked workloads in the namespace of the request.\n  paramRef:\n    selector:\n      matchExpressions:\n        - key: {{ $mark | quote }}\n          operator: Exists\n    parameterNotFoundAction: Allow\n",
+        );
+    }
+    yaml.push_str("{{- end }}\n");
+    yaml
+}
+
+/// An expression as the lines of a block, with the label key where its place is.
+fn block(expression: &str, indent: usize) -> String {
+    let lines: Vec<_> =
+        expression.replace("MARK", "{{ $mark }}").lines().map(|line| format!("{:indent$}{line}", "")).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,166 @@
+//! The native floor on a live API server: alone, where the cases run against it, and under the webhooks.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use http::Method;
+use kube::Client;
+use serde_json::{Value, json};
+use singleton_guard::policy::floor::places;
+
+use super::api;
+use super::case::{MARK, complete};
+use super::installed::{NAMESPACE, RELEASE, chart};
+use super::live::{eventually, new_namespace};
+use super::workloads::{both_ready, create, guards, patch, scale};
+use crate::lab::Lab;
+use crate::lab::component::Signal;
+
+/// Why a case cannot end alike with the floor alone; `None` where it must.
+pub fn why_it_is_not_held(case: &str) -> Option<&'static str> {
+    NOT_HELD.iter().find(|(name, _)| case.starts_with(name)).map(|(_, why)| *why)
+}
+
+/// Whatever values change, a policy or binding is never made anew: a parameter kind that no policy uses for a moment
+/// would be watched no longer until the API server restarts (kubernetes#130887).
+pub async fn an_upgrade_keeps_every_policy(lab: &Lab) -> Result<()> {
+    let client = lab.client();
+    let before = identities(&client).await?;
+    ensure!(before.len() == 2 * places().len(), "expected a policy and a binding for each place: {before:?}");
+    let chart = chart().display().to_string();
+    for changed in [
+        "log.level=debug,webhook.failurePolicy=Ignore",
+        "exemptNamespaces={kube-system,elsewhere},mark.key=example.com/only-one",
+    ] {
+        // Not the values before it: each change is undone by the next.
+        let set = ["upgrade", RELEASE, &chart, "-n", NAMESPACE, "--set", IMAGE, "--set", "nativeFloor.enabled=true"];
+        let arguments: Vec<_> = set.into_iter().chain(["--set", changed, "--wait", "--timeout", "2m"]).collect();
+        lab.helm(&arguments).await?.success()?;
+        let after = identities(&client).await?;
+        ensure!(before == after, "{changed} made policies anew:\nbefore {before:#?}\nafter {after:#?}");
+    }
+    lab.helm(&["rollback", RELEASE, "1", "-n", NAMESPACE, "--wait", "--timeout", "2m"]).await?.success()?;
+    ensure!(before == identities(&client).await?, "a rollback made policies anew");
+    both_ready(lab).await
+}
+
+/// Where both would refuse, a person reads the floor's line; a mark that the floor has not seen yet is the webhook's.
+pub async fn it_speaks_first_and_the_webhook_knows_more(lab: &Lab) -> Result<()> {
+    let (namespace, client) = (new_namespace(lab).await?, lab.client());
+    create(&client, &namespace, "StatefulSet", "ledger", true, 1).await?;
+    let line = format!(
+        "Error from server (Forbidden): statefulsets.apps \"ledger\" is forbidden: ValidatingAdmissionPolicy \
+         '{RELEASE}-scale-statefulsets' with binding '{RELEASE}-scale-statefulsets' denied request: SG001 StatefulSet \
+         {namespace}/ledger is a singleton: spec.replicas must be less than or equal to 1, requested 3; to run more than \
+         one copy take the singleton label off first, in a request of its own, then scale"
+    );
+    eventually("the floor to speak", || async {
+        let arguments = ["-n", &namespace, "scale", "statefulset", "ledger", "--replicas=3"];
+        let done = lab.kubectl(&arguments).await?;
+        ensure!(!done.succeeded(), "it was scaled");
+        Ok((done.stderr.lines().last() == Some(line.as_str())).then_some(()))
+    })
+    .await?;
+    let mut spoke: BTreeMap<bool, u32> = BTreeMap::new();
+    for round in 0..FRESH_MARKS {
+        let name = format!("fresh-{round}");
+        create(&client, &namespace, "StatefulSet", &name, false, 1).await?;
+        let marked = json!({"metadata": {"labels": {MARK: "true"}}});
+        patch(&client, &namespace, "StatefulSet", &name, &marked, None).await?.success()?;
+        let answer = scale(&client, &namespace, "StatefulSet", &name, 3, None).await?;
+        ensure!(answer.message().starts_with("SG001"), "a scale right after the mark was let through: {answer:?}");
+        let by_webhook = answer.body["message"].as_str().is_some_and(|text| text.starts_with("admission webhook"));
+        *spoke.entry(by_webhook).or_default() += 1;
+    }
+    eprintln!("of {FRESH_MARKS} scales right after the mark the webhook refused {:?}", spoke.get(&true).unwrap_or(&0));
+    Ok(())
+}
+
+/// With every replica dead unmarked work goes on, a singleton is scaled by nobody, and one can be born.
+pub async fn an_outage_holds_up_nothing_that_is_not_marked(lab: &Lab) -> Result<()> {
+    let (namespace, client) = (new_namespace(lab).await?, lab.client());
+    create(&client, &namespace, "StatefulSet", "ledger", true, 1).await?;
+    create(&client, &namespace, "Deployment", "plain", false, 1).await?;
+    let pods = guards(lab);
+    ensure!(pods.len() == 2, "expected two replicas, found {pods:?}");
+    for pod in &pods {
+        lab.node().hold(pod);
+        lab.node().kill(pod, Signal::Kill).await?;
+    }
+    let outcome = while_dead(&client, &namespace).await;
+    for pod in &pods {
+        lab.node().release(pod);
+    }
+    both_ready(lab).await?;
+    outcome
+}
+
+async fn while_dead(client: &Client, namespace: &str) -> Result<()> {
+    scale(client, namespace, "Deployment", "plain", 3, None)
+        .await?
+        .success()
+        .context("scaling an unmarked workload")?;
+    create(client, namespace, "Deployment", "new", false, 2).await.context("creating an unmarked workload")?;
+    let born =
+        json!({"kind": "StatefulSet", "metadata": {"name": "born", "labels": {MARK: "true"}}, "spec": {"replicas": 1}});
+    let content = Some((JSON, complete(&born, namespace).to_string()));
+    let path = api::path("StatefulSet", namespace, None);
+    api::call(client, Method::POST, &path, content, None).await?.success().context("creating a singleton")?;
+    for (what, name) in [("a singleton", "ledger"), ("a singleton born in the outage", "born")] {
+        eventually(&format!("the floor to know {what}"), || async {
+            let dry = format!("{}/scale?dryRun=All", api::path("StatefulSet", namespace, Some(name)));
+            let body = json!({"spec": {"replicas": 3}}).to_string();
+            let answer = api::call(client, Method::PATCH, &dry, Some((super::workloads::MERGE, body)), None).await?;
+            Ok((!answer.succeeded()).then_some(()))
+        })
+        .await?;
+        let answer = scale(client, namespace, "StatefulSet", name, 3, None).await?;
+        ensure!(answer.message().starts_with("SG001") && answer.code == 403, "scaling {what}: {answer:?}");
+    }
+    // `webhook.failurePolicy` decides what only the webhook knows how to answer.
+    let released = json!({"metadata": {"labels": {MARK: null}}});
+    let answer = patch(client, namespace, "StatefulSet", "ledger", &released, None).await?;
+    ensure!(answer.message().contains("failed calling webhook"), "a release has to wait: {answer:?}");
+    Ok(())
+}
+
+/// The uid of every policy and binding of ours.
+async fn identities(client: &Client) -> Result<BTreeMap<String, Value>> {
+    let mut identities = BTreeMap::new();
+    for resource in ["validatingadmissionpolicies", "validatingadmissionpolicybindings"] {
+        let path = format!("{REGISTRATION}/{resource}?labelSelector=app.kubernetes.io/instance={RELEASE}");
+        let list = api::call(client, Method::GET, &path, None, None).await?.success()?;
+        for object in list["items"].as_array().into_iter().flatten() {
+            let metadata = &object["metadata"];
+            identities.insert(format!("{resource} {}", metadata["name"]), metadata["uid"].clone());
+        }
+    }
+    Ok(identities)
+}
+
+/// The cases that end otherwise with the floor alone, with the reason. One that holds must leave the list.
+const NOT_HELD: [(&str, &str); 15] = [
+    ("companions/consent-to-a-disruption-must-be-a-time-that-is-not-too-far-ahead", NO_CLOCK),
+    ("owned/a-ReplicaSet-whose-owner-is-gone-is-judged-by-its-own-mark", NO_LOOK_UP),
+    ("mark/marking-a-Deployment-with-one-replica-is-free-and-sets-its-strategy", NOTHING_FILLED_IN),
+    ("release/the-unmarked-original-of-a-Deployment-can-be-applied-again-after-a-release", NOTHING_FILLED_IN),
+    ("service-name/a-StatefulSet-may-name-its-Service-in-an-annotation", NOTHING_FILLED_IN),
+    ("service-name/a-name-that-cannot-be-a-Service-s-is-made-one", NOTHING_FILLED_IN),
+    ("service-name/a-StatefulSet-is-governed-by-the-Service-of-its-name", NOTHING_FILLED_IN),
+    ("service-name/a-released-StatefulSet-keeps-its-serviceName", NOTHING_FILLED_IN),
+    ("service-name/a-server-side-apply-without-a-serviceName-can-be-repeated", NOTHING_FILLED_IN),
+    ("strategy/a-Deployment-without-a-strategy-is-recreated", NOTHING_FILLED_IN),
+    ("strategy/a-merge-patch-may-bring-only-", NOTHING_FILLED_IN),
+    ("strategy/a-server-side-apply-may-bring-only-", NOTHING_FILLED_IN),
+    ("strategy/a-strategic-merge-patch-may-bring-only-", NOTHING_FILLED_IN),
+    ("strategy/a-server-side-apply-without-a-strategy-can-be-repeated", NOTHING_FILLED_IN),
+    ("strategy/a-percentage-brought-to-Recreate-is-kept-as-it-was-written", NOTHING_FILLED_IN),
+];
+const NO_CLOCK: &str = "CEL has no clock: how far ahead consent is given cannot be told";
+const NO_LOOK_UP: &str =
+    "a parameter that is not there may be unmarked or gone: whether the owner exists cannot be told";
+const NOTHING_FILLED_IN: &str = "a policy that validates fills nothing in";
+const REGISTRATION: &str = "/apis/admissionregistration.k8s.io/v1";
+const JSON: &str = "application/json";
+const IMAGE: &str = "image.repository=registry.example/singleton-guard,image.tag=test";
+const FRESH_MARKS: u32 = 30;
