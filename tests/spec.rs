@@ -246,7 +246,7 @@ const PROPERTIES: [(&str, Property); 17] = [
 ];
 
 /// Controllers and tools at work around singletons; side by side with the cases.
-const STORIES: [(&str, LiveTest); 16] = [
+const STORIES: [(&str, LiveTest); 17] = [
     ("operations::verify tells what it sees", |lab| Box::pin(operations::verify_tells_what_it_sees(lab))),
     ("story::the release is the one asked for", |lab| Box::pin(stories::the_release_is_the_one_asked_for(lab))),
     ("story::the quickstart ends in a refusal", |lab| Box::pin(stories::the_quickstart_ends_in_a_refusal(lab))),

@@ -1,7 +1,8 @@
 //! The pieces of CEL that the rules' triggers are made of. `MARK` stands for the label key of the mark.
 //!
 //! A condition that fails to evaluate makes the API server refuse the request (`failurePolicy: Fail`), so what may be
-//! absent is read with optional syntax, or asked for with `has`. `oldObject` is null on CREATE; every use of it stands
+//! absent is read with optional syntax, or asked for with `has`. The macro `optMap` is no choice: where one expression has
+//! two of them, Kubernetes 1.30 does not compile it (cel-go 0.17: "incompatible type already exists"). `oldObject` is null on CREATE; every use of it stands
 //! behind a test of the operation.
 
 /// The object is new.
@@ -59,5 +60,5 @@ pub(crate) fn clip(text: &str) -> String {
 
 /// An optional text for a message: in quotes, or `none`.
 pub(crate) fn or_none(optional: &str) -> String {
-    format!("{optional}.optMap(v, '\"' + {} + '\"').orValue('none')", clip("v"))
+    format!("({optional}.hasValue() ? '\"' + {} + '\"' : 'none')", clip(&format!("{optional}.orValue('')")))
 }

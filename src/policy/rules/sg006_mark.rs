@@ -143,19 +143,20 @@ fn is_unmarkable() -> String {
     format!("request.resource.resource in [{resources}]")
 }
 
-/// The annotation is written, or comes to count, with a value `a` for which the condition holds.
+/// The annotation is written, or comes to count, with a value for which the condition holds; `VALUE` stands for it.
 fn writes(annotation: &str, condition: &str) -> String {
     let value = format!("metadata.?annotations[?'{annotation}']");
     format!(
-        "object.{value}.optMap(a, {condition}).orValue(false)\n\
+        "object.{value}.hasValue() && {condition}\n\
          && ({create} || !{was_marked} || object.{value} != oldObject.{value})",
+        condition = condition.replace("VALUE", &format!("object.{value}.orValue('')")),
         create = cel::CREATE,
         was_marked = cel::WAS_MARKED,
     )
 }
 
-const BAD_SERVICE: &str = "!a.matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')";
-const BAD_DISRUPTION: &str = "!(a in ['allow', 'block', 'none'])";
+const BAD_SERVICE: &str = "!VALUE.matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')";
+const BAD_DISRUPTION: &str = "!(VALUE in ['allow', 'block', 'none'])";
 /// The form of RFC 3339, not the calendar.
 const BAD_TIME: &str =
-    "!a.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}.[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[-+][0-9]{2}:[0-9]{2})$')";
+    "!VALUE.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}.[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[-+][0-9]{2}:[0-9]{2})$')";
