@@ -2,7 +2,7 @@
 //!
 //! A decision asks at most once ([`Lookup`]); whoever answers says [`Unknown`] instead of failing. Only metadata is
 //! read, and nothing is remembered: the answer is as exact as the API server's own store. Nothing is written from here;
-//! [`call`] is for the rooms that do.
+//! `call` is for the rooms that do.
 
 mod api_server;
 pub(crate) mod call;

@@ -1,7 +1,7 @@
 //! The configuration file: read at the start, and again whenever its bytes are others.
 //!
 //! Whoever works by the settings holds a [`Current`] and reads it once for each thing it does, so that one review is
-//! never judged by two versions. What is wrong with a file ([`file`]) never reaches it: [`reload`] keeps the old
+//! never judged by two versions. What is wrong with a file ([`file`]) never reaches it: `reload` keeps the old
 //! settings. What the settings are is said in [`crate::settings`].
 
 mod file;

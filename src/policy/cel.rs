@@ -2,8 +2,8 @@
 //!
 //! A condition that fails to evaluate makes the API server refuse the request (`failurePolicy: Fail`), so what may be
 //! absent is read with optional syntax, or asked for with `has`. The macro `optMap` is no choice: where one expression has
-//! two of them, Kubernetes 1.30 does not compile it (cel-go 0.17: "incompatible type already exists"). `oldObject` is null on CREATE; every use of it stands
-//! behind a test of the operation.
+//! two of them, Kubernetes 1.30 does not compile it (cel-go 0.17: "incompatible type already exists"). `oldObject` is null
+//! on CREATE; every use of it stands behind a test of the operation.
 
 /// The object is new.
 pub(crate) const CREATE: &str = "request.operation == 'CREATE'";
