@@ -2,7 +2,8 @@
 //!
 //! One request, always a dry run: the API server asks the webhooks and stores nothing, also where it would have let it
 //! through. It goes the whole way of a user's request: conditions, Service, TLS with the stored caBundle, verdict.
-//! What it does not see: another API server of the same cluster, which may learn of the configurations a moment later.
+//! What it does not see: another API server of the same cluster, which may learn of the configurations a moment later;
+//! and, with the native floor, the webhooks, because the API server refuses before it would call them.
 
 use std::io;
 use std::time::Duration;
@@ -94,9 +95,13 @@ async fn attempt(client: &Client, namespace: &str, key: &MarkKey) -> Result<Stri
     }
 }
 
-/// Whether the API server says that one of our webhooks refused by the rule.
+/// Whether the API server says that one of our webhooks refused by the rule, or the policy of the native floor, which it
+/// evaluates first.
 fn is_ours(message: &str) -> bool {
-    message.contains(&format!(".singleton-guard.io\" denied the request: {} ", EXPECTED.as_str()))
+    let code = EXPECTED.as_str();
+    message.contains(&format!(".singleton-guard.io\" denied the request: {code} "))
+        || message.contains("ValidatingAdmissionPolicy '")
+            && message.contains(&format!("-workload' denied request: {code} "))
 }
 
 /// A Deployment that breaks one rule and no other, and that other policies have little to say about. It has no name of
