@@ -258,7 +258,9 @@ async fn a_replica_that_is_a_day_ahead(lab: &Lab) -> Result<bool> {
     let client = lab.client();
     let pods = format!("/api/v1/namespaces/{NAMESPACE}/pods");
     let list = api::call(&client, Method::GET, &pods, None, None).await?.success()?;
-    let Some(like) = list["items"].get(0) else { bail!("no Pod of ours") };
+    // One that ends is of an older chart perhaps.
+    let stays = |pod: &&Value| pod["metadata"].get("deletionTimestamp").is_none();
+    let Some(like) = list["items"].as_array().into_iter().flatten().find(stays) else { bail!("no Pod of ours") };
     let mut labels = like["metadata"]["labels"].clone();
     // Or its Deployment would adopt it.
     labels.as_object_mut().context("a Pod without labels")?.remove("pod-template-hash");
