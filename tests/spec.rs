@@ -291,6 +291,8 @@ const FLOOR: [(&str, LiveTest); 3] = [
 
 /// Tests that need the guard for themselves, one after the other.
 const ALONE: [(&str, LiveTest); 12] = [
+    // First: what restarted processes have counted is gone.
+    ("watched::every metric asked for exists", |lab| Box::pin(watched::every_metric_asked_for_exists(lab))),
     ("configuration::a running Pod follows its configuration", |lab| {
         Box::pin(configuration_live::a_running_pod_follows_its_configuration(lab))
     }),
@@ -310,7 +312,6 @@ const ALONE: [(&str, LiveTest); 12] = [
     ("outage::with every replica dead scaling up waits", |lab| {
         Box::pin(outage::with_every_replica_dead_scaling_up_waits(lab))
     }),
-    ("watched::every metric asked for exists", |lab| Box::pin(watched::every_metric_asked_for_exists(lab))),
     ("certificate::one that is provided is verified and exchanged", |lab| Box::pin(modes::a_provided_certificate(lab))),
     ("chart::an upgrade keeps the certificate", |lab| Box::pin(chart::an_upgrade_keeps_the_certificate(lab))),
 ];
