@@ -27,6 +27,8 @@ pub struct GuardConfiguration {
     #[serde(default)]
     release: Release,
     #[serde(default)]
+    strict: StrictConfiguration,
+    #[serde(default)]
     companions: CompanionsConfiguration,
     #[serde(default)]
     events: EventsConfiguration,
@@ -64,6 +66,12 @@ struct CompanionsConfiguration {
 
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+struct StrictConfiguration {
+    enabled: bool,
+}
+
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 struct EventsConfiguration {
     denials: bool,
 }
@@ -85,6 +93,8 @@ pub struct Settings {
     pub log_level: Option<LogLevel>,
     /// Who may take the mark off.
     pub release: Release,
+    /// Whether the mark may be `strict`. The policies that hold it in the API server come with the chart.
+    pub strict: bool,
     /// Whether a denial is told of in an Event on the workload.
     pub denial_events: bool,
     exempt_namespaces: BTreeSet<Namespace>,
@@ -154,6 +164,7 @@ impl Default for Settings {
             companions: companions::Defaults::default(),
             log_level: None,
             release: Release::default(),
+            strict: StrictConfiguration::default().enabled,
             denial_events: EventsConfiguration::default().denials,
             exempt_namespaces: default_exempt_namespaces().into_iter().collect(),
             warn_namespaces: BTreeSet::new(),
@@ -172,6 +183,7 @@ impl TryFrom<GuardConfiguration> for Settings {
             exempt_namespaces,
             warn_namespaces,
             release,
+            strict: StrictConfiguration { enabled: strict },
             companions: CompanionsConfiguration { enabled, headless_service, disruption, consent_window_max },
             events: EventsConfiguration { denials: denial_events },
             log: LogConfiguration { level: log_level },
@@ -188,7 +200,7 @@ impl TryFrom<GuardConfiguration> for Settings {
         }
         let (exempt_namespaces, warn_namespaces) =
             (exempt_namespaces.into_iter().collect(), warn_namespaces.into_iter().collect());
-        Ok(Self { mark, companions, log_level, release, denial_events, exempt_namespaces, warn_namespaces })
+        Ok(Self { mark, companions, log_level, release, strict, denial_events, exempt_namespaces, warn_namespaces })
     }
 }
 
@@ -222,6 +234,12 @@ impl TryFrom<String> for Namespace {
 impl std::borrow::Borrow<str> for Namespace {
     fn borrow(&self) -> &str {
         &self.0
+    }
+}
+
+impl Default for StrictConfiguration {
+    fn default() -> Self {
+        Self { enabled: true }
     }
 }
 

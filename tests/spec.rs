@@ -225,7 +225,7 @@ fn wants_live(arguments: &Arguments) -> bool {
 }
 
 /// What holds for every request.
-const PROPERTIES: [(&str, Property); 17] = [
+const PROPERTIES: [(&str, Property); 18] = [
     ("maxSurge is rounded up", readings::max_surge_is_rounded_up),
     ("the numbering moves only without a Pod", readings::the_numbering_moves_only_without_a_pod),
     ("reviews are read strictly", readings::reviews_are_read_strictly),
@@ -240,6 +240,7 @@ const PROPERTIES: [(&str, Property); 17] = [
     ("any bytes are answered", properties::any_bytes_are_answered),
     ("any type at any field is answered", properties::any_type_at_any_field_is_answered),
     ("no sequence of requests takes a singleton past one", properties::no_sequence_passes_one),
+    ("derived keys are names", properties::derived_keys_are_names),
     ("completing twice changes nothing more", properties::defaults_are_idempotent),
     ("field order, unknown fields and nesting do not matter", properties::form_does_not_matter),
     ("texts keep their limits", texts::keep_their_limits),

@@ -1,4 +1,7 @@
-//! Answers look-ups with metadata-only quorum GETs: the parent, and its controller owner when it is a ReplicaSet.
+//! Answers look-ups with quorum GETs: of the metadata of the parent, and of its controller owner when it is a
+//! ReplicaSet; and of the Pod that holds a name.
+
+use std::time::SystemTime;
 
 use axum::body::Bytes;
 use kube::Client;
@@ -6,8 +9,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::gate::Gate;
 use super::{Cluster, metadata};
+use crate::policy::holder::Holder;
 use crate::policy::kind::Kind;
-use crate::policy::lookup::{Found, Lookup, Metadata, ObjectRef, Owner, Unknown};
+use crate::policy::lookup::{Found, Lookup, Metadata, ObjectRef, Owner, PodRef, Unknown};
 use crate::policy::mark::MarkKey;
 
 /// The API server as the one who knows.
@@ -57,6 +61,12 @@ impl ApiServer {
         }
     }
 
+    async fn holder(&self, pod: &PodRef<'_>) -> Result<Found, Unknown> {
+        let body = metadata::pod(&self.client, pod).await?;
+        let holder = body.map(|body| Holder::read(&body, SystemTime::now())).transpose();
+        holder.map(Found::Holder).map_err(|error| Unknown::Unreadable(error.to_string()))
+    }
+
     async fn owner(&self, owner: &ObjectRef<'_>, mark: &MarkKey) -> Result<Owner, Unknown> {
         let Some(body) = metadata::get(&self.client, owner).await? else { return Ok(Owner::Gone) };
         let metadata = read(&body)?;
@@ -77,6 +87,7 @@ impl Cluster for ApiServer {
             match lookup {
                 Lookup::Parent(parent) => self.parent(parent, mark).await,
                 Lookup::Owners { before, after } => self.owners(before.as_ref(), after.as_ref(), mark).await,
+                Lookup::Holder(pod) => self.holder(pod).await,
             }
         };
         timeout_at(deadline, found)

@@ -1,4 +1,4 @@
-//! One metadata-only GET of one object, and what can come of it.
+//! One GET of one object, metadata only where that is enough, and what can come of it.
 
 use axum::body::Bytes;
 use http::{Request, StatusCode, header};
@@ -8,7 +8,8 @@ use kube::client::Body;
 use kube::core::Status;
 
 use super::client::{root_cause, words};
-use crate::policy::lookup::{ObjectRef, Unknown};
+use crate::policy::kind::PODS;
+use crate::policy::lookup::{ObjectRef, PodRef, Unknown};
 
 /// Gets the object's `PartialObjectMetadata` as bytes; none if there is no object of that name.
 ///
@@ -18,9 +19,34 @@ use crate::policy::lookup::{ObjectRef, Unknown};
 /// # Errors
 /// Every way to fail is a different [`Unknown`].
 pub(super) async fn get(client: &Client, object: &ObjectRef<'_>) -> Result<Option<Bytes>, Unknown> {
-    let Some(path) = path(object) else { return Ok(None) };
-    let request = Request::get(path)
-        .header(header::ACCEPT, PARTIAL_OBJECT_METADATA)
+    let ObjectRef { kind, namespace, name, .. } = object;
+    let info = kind.info();
+    let root = if info.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", info.group) };
+    look(client, &format!("{root}/{}", info.version), info.resource, namespace, name, PARTIAL_OBJECT_METADATA).await
+}
+
+/// Gets a Pod, in the same way but whole: its node is not in its metadata.
+///
+/// # Errors
+/// As above.
+pub(super) async fn pod(client: &Client, pod: &PodRef<'_>) -> Result<Option<Bytes>, Unknown> {
+    look(client, "/api/v1", PODS, &pod.namespace, &pod.name, "application/json").await
+}
+
+async fn look(
+    client: &Client,
+    root: &str,
+    resource: &str,
+    namespace: &str,
+    name: &str,
+    accept: &str,
+) -> Result<Option<Bytes>, Unknown> {
+    // They come from a request, and must not reach another path.
+    if !is_name(namespace) || !is_name(name) {
+        return Ok(None);
+    }
+    let request = Request::get(format!("{root}/namespaces/{namespace}/{resource}/{name}"))
+        .header(header::ACCEPT, accept)
         .body(Body::empty())
         .map_err(|error| Unknown::Unreachable(error.to_string()))?;
     let response = client.send(request).await.map_err(|error| Unknown::Unreachable(words(&error)))?;
@@ -30,7 +56,7 @@ pub(super) async fn get(client: &Client, object: &ObjectRef<'_>) -> Result<Optio
         .await
         .map_err(|error| Unknown::Unreachable(root_cause(error.as_ref())))?
         .to_bytes();
-    if status == StatusCode::OK { Ok(Some(body)) } else { failure(status, &body, &object.name) }
+    if status == StatusCode::OK { Ok(Some(body)) } else { failure(status, &body, name) }
 }
 
 /// Not found counts only if the API server says that this very object was not: a 404 of anything in between must not
@@ -50,16 +76,7 @@ fn failure(code: StatusCode, body: &[u8], name: &str) -> Result<Option<Bytes>, U
     Err(Unknown::Refused { code: code.as_u16(), message })
 }
 
-/// None if the namespace or the name is none: it comes from a request, and must not reach another path.
-fn path(object: &ObjectRef<'_>) -> Option<String> {
-    let ObjectRef { kind, namespace, name, .. } = object;
-    let info = kind.info();
-    let root = if info.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", info.group) };
-    (is_name(namespace) && is_name(name))
-        .then(|| format!("{root}/{}/namespaces/{namespace}/{}/{name}", info.version, info.resource))
-}
-
-/// Whether it consists of what DNS subdomains consist of (RFC 1123), which the names of workloads are.
+/// Whether it consists of what DNS subdomains consist of (RFC 1123), which the names of workloads and Pods are.
 fn is_name(text: &str) -> bool {
     let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     text.starts_with(alphanumeric) && text.chars().all(|c| alphanumeric(c) || c == '-' || c == '.')

@@ -107,7 +107,7 @@ pub fn said(operation: Operation, dry_run: bool, decision: &Decision) -> Option<
     };
     let reason = match denial.first.code() {
         Code::Sg001 => "SingletonScaleDenied",
-        Code::Sg002 | Code::Sg004 | Code::Sg005 | Code::Sg006 | Code::Sg007 => "SingletonChangeDenied",
+        _ => "SingletonChangeDenied",
     };
     let note = format!("{} ({})", denial.message(&denial.first), denial.first.remedy());
     Some(Said { about, saying: Saying { reason, note, is_warning: true, is_state: false } })

@@ -28,6 +28,11 @@ pub(crate) const IS_MARKED: &str = "object.metadata.?labels[?'MARK'].hasValue()"
 /// Whether there was one before it.
 pub(crate) const WAS_MARKED: &str = "oldObject.metadata.?labels[?'MARK'].hasValue()";
 
+/// Whether it is strict after the request.
+pub(crate) const IS_STRICT: &str = "(object.metadata.?labels[?'MARK'].orValue('') == 'strict')";
+/// Whether it was strict before it, of an object that exists.
+pub(crate) const WAS_STRICT: &str = "(oldObject.metadata.?labels[?'MARK'].orValue('') == 'strict')";
+
 /// Whether a Deployment controls the object, or did: the ones of `oldObject` must stand behind [`UPDATE`].
 pub(crate) const BEHIND_DEPLOYMENT: &str = "[object, oldObject].exists(o, o != null && o.metadata.?ownerReferences.orValue([])\n\
      .exists(r, r.?controller.orValue(false) && r.kind == 'Deployment' && r.apiVersion.startsWith('apps/')))";
@@ -43,6 +48,17 @@ pub(crate) const CONTROLLED: &str =
 /// Whether the managing controller changes.
 pub(crate) const CONTROLLER_DIFFERS: &str = "object.metadata.?ownerReferences.orValue([]).filter(r, r.?controller.orValue(false))\n\
      != oldObject.metadata.?ownerReferences.orValue([]).filter(r, r.?controller.orValue(false))";
+
+/// Whether the Pod template of a strict workload comes to count, or is another one.
+pub(crate) fn brings_template() -> String {
+    format!(
+        "({CREATE} || !{WAS_STRICT} && !{CONTROLLED}\n\
+         || {WAS_STRICT} && object.spec.?template != oldObject.spec.?template)"
+    )
+}
+
+/// Whether the name of a new object is still to be given.
+pub(crate) const IS_NAMELESS: &str = "object.metadata.?name.orValue('') == ''";
 
 /// Whether the mark goes.
 pub(crate) fn unmarks() -> String {

@@ -8,7 +8,7 @@ use super::companions::wish::Consent;
 use super::decision::Mode;
 use super::kind::{Kind, Resource};
 use super::mark::{Mark, MarkKey};
-use super::object::Object;
+use super::object::{Object, same_json};
 use super::replicas::Replicas;
 use super::request::Subresource;
 use crate::settings::Release;
@@ -32,6 +32,8 @@ pub struct Change<'a> {
     pub release: Release,
     /// What a broken rule comes to.
     pub mode: Mode,
+    /// Whether `strict` means more than `"true"`.
+    pub strict: bool,
 }
 
 /// The workload that a request is about; for a Scale its parent.
@@ -98,6 +100,32 @@ impl Change<'_> {
     #[must_use]
     pub fn mark_after(&self) -> Mark<'_> {
         self.to.mark(&self.key)
+    }
+
+    /// Whether the object itself is written, and will be strict.
+    #[must_use]
+    pub fn is_strict(&self) -> bool {
+        self.strict && self.via == Via::Object && self.mark_after() == Mark::Strict
+    }
+
+    /// Whether it is strict so far.
+    #[must_use]
+    pub fn was_strict(&self) -> bool {
+        self.strict && self.mark_before() == Mark::Strict
+    }
+
+    /// Whether something that has an owner becomes strict: a ReplicaSet, by the mark of its Deployment.
+    #[must_use]
+    pub fn is_stamped(&self) -> bool {
+        self.from.is_some() && !self.was_strict() && self.to.metadata.controller().is_some()
+    }
+
+    /// Whether the Pod template comes to count, or is another one: the requests after which a Pod may be made of it that
+    /// could not be before.
+    #[must_use]
+    pub fn brings_template(&self) -> bool {
+        let same = |from: &Object<'_>| same_json(from.spec.template, self.to.spec.template);
+        !self.is_stamped() && self.from.as_ref().is_none_or(|from| !self.was_strict() || !same(from))
     }
 
     /// Desired replicas before the change; `None` when the object is created.

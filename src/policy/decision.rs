@@ -82,12 +82,13 @@ impl Decision {
     /// Allowed.
     pub const ALLOWED: Self = Self::allowed_with(Vec::new());
 
-    /// Allowed, and the workload is a singleton no longer.
+    /// Allowed, and the workload is a singleton no longer. `key_stays` says whether its Pods still get one name.
     #[must_use]
-    pub fn release(subject: &Subject) -> Self {
+    pub fn release(subject: &Subject, key_stays: bool) -> Self {
         let warning =
             line("", &subject.id(), " is no longer a singleton: nothing keeps it at one replica", WARNING_MAX);
-        Self { released: true, about: Some(subject.path()), ..Self::allowed_with(vec![warning]) }
+        let warnings = [Some(warning), key_stays.then(|| KEY_STAYS.to_owned())].into_iter().flatten().collect();
+        Self { released: true, about: Some(subject.path()), ..Self::allowed_with(warnings) }
     }
 
     /// Allowed once the patch is applied.
@@ -282,6 +283,9 @@ fn remedy(violation: &Violation) -> String {
     format!("{}: {}", violation.code(), violation.remedy())
 }
 
+/// Said where a workload is strict no longer.
+pub(super) const KEY_STAYS: &str =
+    "its Pod template keeps label singleton-guard.io/key, so only one Pod can be: take it off for more (a rollout)";
 const COULD_NOT_DECIDE: &str = "could not decide";
 /// kubectl and the events of the autoscaler show the message as one line.
 const LINE_MAX: usize = 250;

@@ -2,7 +2,7 @@
 //! default; applying it twice changes nothing more. The validating side judges the result.
 //!
 //! Never on an object with a controller owner: a label or a strategy added there makes the owner start over. Never in
-//! the Pod template of an existing workload: that would restart the singleton. Every patch is an `add` of a member to
+//! the Pod template of an existing workload: that would restart the singleton; only what a strict one had is put back. Every patch is an `add` of a member to
 //! an object that is there, because a patch that does not apply is an error for the user whatever the failure policy.
 
 use json_patch::jsonptr::PointerBuf;
@@ -14,9 +14,12 @@ use super::companions::service_label;
 use super::companions::wish::HeadlessService;
 use super::decision::Decision;
 use super::int_or_string::IntOrString;
+use super::key::{self, KEY};
 use super::kind::{Kind, Resource};
+use super::mark::Mark;
 use super::object::{Object, RollingUpdate, Strategy};
 use super::request::{Operation, Request, Subresource};
+use super::template::Template;
 use crate::settings::Settings;
 
 /// Completes the object of a request.
@@ -32,30 +35,65 @@ pub(super) fn complete(request: &Request<'_>, settings: &Settings) -> Decision {
     if object.spec.template.is_none() {
         return Decision::ALLOWED;
     }
+    let Resource::Guarded(kind) = request.resource else { return Decision::ALLOWED };
     let is_marked = object.mark(&settings.mark).is_present();
     let old = request.old_object.as_ref();
     let was_marked = old.is_some_and(|old| old.mark(&settings.mark).is_present());
-    let default = match request.resource {
-        Resource::Guarded(Kind::Deployment) if is_marked => strategy(object, old),
-        Resource::Guarded(Kind::StatefulSet) => match (request.operation, old) {
+    let default = match kind {
+        Kind::Deployment if is_marked => strategy(object, old),
+        Kind::StatefulSet => match (request.operation, old) {
             (Operation::Create, _) if is_marked => governing_service(object),
             (Operation::Update, Some(old)) => kept_service(object, old, is_marked || was_marked),
             _ => None,
         },
         _ => None,
     };
-    default.map_or(Decision::ALLOWED, |default| {
-        let pointer = PointerBuf::from_tokens(["spec", default.field]);
-        let patch = Patch(vec![PatchOperation::Add(AddOperation { path: pointer, value: default.value })]);
-        Decision::completed(patch, default.warning.map(ToOwned::to_owned).into_iter().collect())
-    })
+    let strict = |object: &Object<'_>| settings.strict && object.mark(&settings.mark) == Mark::Strict;
+    let key = Some(object).filter(|object| strict(object)).and_then(|object| match old {
+        None => given_key(kind, object),
+        Some(old) => Some(old).filter(|old| strict(old)).and_then(|old| kept_key(object, old)),
+    });
+    let defaults: Vec<_> = default.into_iter().chain(key).collect();
+    if defaults.is_empty() {
+        return Decision::ALLOWED;
+    }
+    let warnings = defaults.iter().filter_map(|default| default.warning).map(ToOwned::to_owned).collect();
+    let add = |Default { path, value, .. }| PatchOperation::Add(AddOperation { path, value });
+    Decision::completed(Patch(defaults.into_iter().map(add).collect()), warnings)
 }
 
-/// A field of `spec` to be filled in.
+/// A field to be filled in.
 struct Default {
-    field: &'static str,
+    path: PointerBuf,
     value: Value,
     warning: Option<&'static str>,
+}
+
+impl Default {
+    /// A field of `spec`.
+    fn of_spec(field: &str, value: Value, warning: Option<&'static str>) -> Self {
+        Self { path: PointerBuf::from_tokens(["spec", field]), value, warning }
+    }
+
+    /// The key of the Pod template.
+    fn of_template(key: String) -> Self {
+        let path = PointerBuf::from_tokens(["spec", "template", "metadata", "labels", KEY]);
+        Self { path, value: Value::String(key), warning: None }
+    }
+}
+
+/// A new strict singleton gets a key where it brings none. One that exists does not: that would restart it.
+fn given_key(kind: Kind, object: &Object<'_>) -> Option<Default> {
+    let template = Template::of(object);
+    let lacks = template.has_labels() && template.key().is_none();
+    key::derived(kind, object).filter(|_| lacks).map(Default::of_template)
+}
+
+/// A manifest that never had the key must stay applicable to a workload that was given one.
+fn kept_key(object: &Object<'_>, old: &Object<'_>) -> Option<Default> {
+    let (template, stored) = (Template::of(object), Template::of(old));
+    let lacks = template.has_labels() && template.key().is_none();
+    key::owned(stored.key().as_ref()).filter(|_| lacks).map(Default::of_template)
 }
 
 /// A singleton Deployment is recreated, not rolled. A later patch may bring only a part of a strategy, and then the
@@ -74,13 +112,10 @@ fn strategy(object: &Object<'_>, old: Option<&Object<'_>>) -> Option<Default> {
         } else {
             json!({"type": RECREATE})
         };
-        return Some(Default { field: "strategy", value, warning: None });
+        return Some(Default::of_spec("strategy", value, None));
     }
-    is_server_default(wanted).then(|| Default {
-        field: "strategy",
-        value: json!({"type": RECREATE}),
-        warning: (!stored.is_some_and(recreates)).then_some(RECREATED),
-    })
+    let warning = (!stored.is_some_and(recreates)).then_some(RECREATED);
+    is_server_default(wanted).then(|| Default::of_spec("strategy", json!({"type": RECREATE}), warning))
 }
 
 fn is_server_default(strategy: &Strategy<'_>) -> bool {
@@ -118,13 +153,12 @@ fn int_or_string(bound: &IntOrString<'_>) -> Option<Value> {
 /// name is still to be generated.
 fn governing_service(object: &Object<'_>) -> Option<Default> {
     let name = &object.metadata.name;
-    (service_name(object).is_empty() && !name.is_empty()).then(|| Default {
-        field: "serviceName",
-        value: Value::String(match object.headless_service() {
+    (service_name(object).is_empty() && !name.is_empty()).then(|| {
+        let service = match object.headless_service() {
             Some(HeadlessService::Named(wanted)) => wanted.to_owned(),
             _ => service_label(name).into_owned(),
-        }),
-        warning: None,
+        };
+        Default::of_spec("serviceName", Value::String(service), None)
     })
 }
 
@@ -132,11 +166,9 @@ fn governing_service(object: &Object<'_>) -> Option<Default> {
 /// also after its release.
 fn kept_service(object: &Object<'_>, old: &Object<'_>, guarded: bool) -> Option<Default> {
     let kept = service_name(old);
-    (service_name(object).is_empty() && !kept.is_empty()).then(|| Default {
-        field: "serviceName",
-        value: Value::String(kept.to_owned()),
-        warning: (!guarded).then_some(SERVICE_NAME_KEPT),
-    })
+    let warning = (!guarded).then_some(SERVICE_NAME_KEPT);
+    (service_name(object).is_empty() && !kept.is_empty())
+        .then(|| Default::of_spec("serviceName", Value::String(kept.to_owned()), warning))
 }
 
 fn service_name<'a>(object: &'a Object<'_>) -> &'a str {
@@ -144,7 +176,7 @@ fn service_name<'a>(object: &'a Object<'_>) -> &'a str {
 }
 
 /// The CEL conditions without which nothing is filled in, of an object that is marked or was.
-pub(crate) const TRIGGERS: [fn() -> String; 2] = [strategy_trigger, service_name_trigger];
+pub(crate) const TRIGGERS: [fn() -> String; 3] = [strategy_trigger, service_name_trigger, key_trigger];
 
 fn strategy_trigger() -> String {
     format!(
@@ -166,6 +198,16 @@ fn service_name_trigger() -> String {
         create = cel::CREATE,
         update = cel::UPDATE,
         is_marked = cel::IS_MARKED,
+    )
+}
+
+fn key_trigger() -> String {
+    format!(
+        "{is_strict} && !object.spec.?template.?metadata.?labels[?'{KEY}'].hasValue()\n\
+         && ({create} || {was_strict} && oldObject.spec.?template.?metadata.?labels[?'{KEY}'].hasValue())",
+        is_strict = cel::IS_STRICT,
+        was_strict = cel::WAS_STRICT,
+        create = cel::CREATE,
     )
 }
 

@@ -1,4 +1,5 @@
-//! The native floor: the rules as the API server can hold them by itself, as data.
+//! The rules as the API server can hold them by itself, as data: the native floor, which may be switched on, and the
+//! places of strict singletons, which do not depend on our process.
 //!
 //! One [`Place`] is one `ValidatingAdmissionPolicy` with its binding; what it refuses comes from the rules, which state
 //! it beside their checks, and the words come from the same catalogue. The chart's templates are generated from here.
@@ -9,11 +10,11 @@
 
 use super::cel;
 use super::decision::{Denial, Subject};
-use super::kind::{KINDS, Kind};
+use super::kind::{KINDS, Kind, PODS};
 use super::mark::MarkKey;
 use super::rules::RULES;
 use super::violation::Violation;
-use super::webhook::{Condition, Row, Watched};
+use super::webhook::{Condition, Row, Selected, Watched, by_group};
 
 /// One policy of the floor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,25 @@ pub enum Place {
     ScaleBehind,
     /// ReplicaSets; the parameters are the marked Deployments.
     Behind,
+    /// Strict workloads: what their Pods' one name depends on. Not even breaking the glass changes that.
+    Strict,
+    /// The Pods of strict singletons, created or changed. As above.
+    Pods,
+    /// Their deletion.
+    Deletion,
+    /// Their eviction; the parameters are those Pods.
+    Eviction,
+}
+
+/// What the parameters of a policy are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parameters {
+    /// Group and version, as in `apps/v1`.
+    pub api_version: &'static str,
+    /// Kind.
+    pub kind: &'static str,
+    /// Which of them.
+    pub selected: Selected,
 }
 
 /// One way to break a rule, as the API server can see it.
@@ -54,27 +74,67 @@ impl Place {
             Self::Scale(kind) => format!("scale-{}", kind.info().resource),
             Self::ScaleBehind => "scale-owned".to_owned(),
             Self::Behind => "owned".to_owned(),
+            Self::Strict => "strict".to_owned(),
+            Self::Pods => "strict-pods".to_owned(),
+            Self::Deletion => "strict-deletion".to_owned(),
+            Self::Eviction => "strict-eviction".to_owned(),
         }
     }
 
-    /// The webhook configuration that judges the same requests while we are up.
+    /// The webhook configuration that judges the same requests while we are up, if one does.
     #[must_use]
-    pub const fn row(self) -> Row {
+    pub const fn row(self) -> Option<Row> {
         match self {
-            Self::Workload => Row::Workload,
-            Self::Status => Row::Status,
-            Self::Scale(_) | Self::ScaleBehind => Row::Scale,
-            Self::Behind => Row::Owned,
+            Self::Workload | Self::Strict => Some(Row::Workload),
+            Self::Status => Some(Row::Status),
+            Self::Scale(_) | Self::ScaleBehind => Some(Row::Scale),
+            Self::Behind => Some(Row::Owned),
+            Self::Pods | Self::Deletion | Self::Eviction => None,
         }
     }
 
-    /// The kind whose marked objects are the parameters.
+    /// Whether it is one of the floor, and not of strict singletons.
     #[must_use]
-    pub const fn parameters(self) -> Option<Kind> {
+    pub const fn is_floor(self) -> bool {
+        !matches!(self, Self::Strict | Self::Pods | Self::Deletion | Self::Eviction)
+    }
+
+    /// What the parameters are, where there are any.
+    #[must_use]
+    pub fn parameters(self) -> Option<Parameters> {
+        let marked = |kind: Kind| {
+            let info = kind.info();
+            let api_version = if info.group.is_empty() { "v1" } else { "apps/v1" };
+            Parameters { api_version, kind: info.name, selected: Selected::Marked }
+        };
         match self {
-            Self::Workload | Self::Status => None,
-            Self::Scale(kind) => Some(kind),
-            Self::ScaleBehind | Self::Behind => Some(Kind::Deployment),
+            Self::Workload | Self::Status | Self::Strict | Self::Pods | Self::Deletion => None,
+            Self::Scale(kind) => Some(marked(kind)),
+            Self::ScaleBehind | Self::Behind => Some(marked(Kind::Deployment)),
+            Self::Eviction => Some(Parameters { api_version: "v1", kind: "Pod", selected: Selected::Keyed }),
+        }
+    }
+
+    /// The operations it watches.
+    #[must_use]
+    pub fn operations(self) -> &'static [&'static str] {
+        match self {
+            Self::Pods => &["CREATE", "UPDATE"],
+            Self::Deletion => &["DELETE"],
+            Self::Eviction => &["CREATE"],
+            _ => self.row().map(Row::operations).unwrap_or_default(),
+        }
+    }
+
+    /// Which objects are of interest.
+    #[must_use]
+    pub fn selected(self) -> Selected {
+        match self {
+            Self::Strict => Selected::Strict,
+            Self::Pods | Self::Deletion => Selected::Keyed,
+            // An Eviction carries no labels of its Pod.
+            Self::Eviction => Selected::All,
+            _ => self.row().map_or(Selected::All, Row::selected),
         }
     }
 
@@ -84,7 +144,13 @@ impl Place {
         let kind = match self {
             Self::Scale(kind) => kind.info(),
             Self::ScaleBehind => Kind::ReplicaSet.info(),
-            Self::Workload | Self::Status | Self::Behind => return self.row().watched(),
+            Self::Strict => return Row::Defaults.watched(),
+            Self::Pods => return by_group(POD_WRITES.map(|resource| ("", resource.to_owned())).to_vec()),
+            Self::Deletion => return by_group(vec![("", PODS.to_owned())]),
+            Self::Eviction => return by_group(vec![("", format!("{PODS}/eviction"))]),
+            Self::Workload | Self::Status | Self::Behind => {
+                return self.row().map(Row::watched).unwrap_or_default();
+            }
         };
         vec![Watched { group: kind.group, resources: vec![format!("{}/scale", kind.resource)] }]
     }
@@ -92,7 +158,15 @@ impl Place {
     /// The conditions without which it is not evaluated: those of the row.
     #[must_use]
     pub fn conditions(self) -> Vec<Condition> {
-        let mut conditions = self.row().conditions();
+        let mut conditions = match self {
+            Self::Strict | Self::Pods | Self::Deletion => Vec::new(),
+            // So the parameters are looked through for none but such an eviction.
+            Self::Eviction => vec![Condition {
+                name: "forced",
+                expression: "object.?deleteOptions.?gracePeriodSeconds.orValue(30) == 0".to_owned(),
+            }],
+            _ => self.row().map(Row::conditions).unwrap_or_default(),
+        };
         // That a ReplicaSet loses its own mark is seen by the row of the workloads, which knows no Deployments here.
         if let Some(last) = conditions.last_mut().filter(|_| self == Self::Behind) {
             last.expression.push_str("\n|| ");
@@ -116,7 +190,7 @@ impl Place {
             Self::Workload => {
                 vec![("before", format!("{} && {own_before}", cel::UPDATE)), ("after", own_after)]
             }
-            Self::Status => Vec::new(),
+            Self::Status | Self::Strict | Self::Pods | Self::Deletion | Self::Eviction => Vec::new(),
             Self::Scale(kind) => {
                 let same = "params.metadata.uid == oldObject.?metadata.?uid.orValue('')";
                 let of_its_own = format!("{same}\n&& !{}", cel::IS_BEHIND.replacen("object", "params", 1));
@@ -146,9 +220,19 @@ impl Place {
     /// The kind of the object in the words of a refusal: a text, or what stands for it.
     fn kind_name(self) -> &'static str {
         match self {
-            Self::Workload | Self::Status => "{kind}",
+            Self::Workload | Self::Status | Self::Strict => "{kind}",
             Self::Scale(kind) => kind.info().name,
             Self::ScaleBehind | Self::Behind => Kind::ReplicaSet.info().name,
+            Self::Pods | Self::Deletion | Self::Eviction => "Pod",
+        }
+    }
+
+    /// The CEL expression of the object's name.
+    const fn object_name(self) -> &'static str {
+        match self {
+            Self::Deletion => "oldObject.metadata.name",
+            Self::Eviction => "request.name",
+            _ => "object.metadata.name",
         }
     }
 }
@@ -172,7 +256,7 @@ impl Refusal {
         let mut values = vec![
             ("{kind}", "object.kind".to_owned()),
             ("{namespace}", "request.namespace".to_owned()),
-            ("{name}", "object.metadata.name".to_owned()),
+            ("{name}", place.object_name().to_owned()),
         ];
         values.extend(self.values.iter().cloned());
         concatenation(&text, &values)
@@ -204,9 +288,17 @@ fn concatenation(text: &str, values: &[(&'static str, String)]) -> String {
     pieces.join("\n+ ")
 }
 
-/// The policies, in the order in which the chart lists them.
+/// The policies of the floor, in the order in which the chart lists them.
 #[must_use]
 pub fn places() -> Vec<Place> {
     let scales = KINDS.iter().map(|info| Place::Scale(info.kind));
     [Place::Workload, Place::Status].into_iter().chain(scales).chain([Place::ScaleBehind, Place::Behind]).collect()
 }
+
+/// The policies of strict singletons.
+pub const STRICT_PLACES: [Place; 4] = [Place::Strict, Place::Pods, Place::Deletion, Place::Eviction];
+
+/// Where the labels of a Pod can be written. A Binding's labels become the Pod's, where that has none of the key
+/// (KEP-4742).
+const POD_WRITES: [&str; 6] =
+    [PODS, "pods/status", "pods/ephemeralcontainers", "pods/resize", "pods/binding", "bindings"];

@@ -52,6 +52,8 @@ pub enum Resource {
     Guarded(Kind),
     /// A kind that the mark must not be put on.
     Unmarkable(&'static Unmarkable),
+    /// `v1` Pod: the rules of strict singletons speak about it.
+    Pod,
     /// Anything else. No rule speaks about it, so it is allowed: an older replica may be asked about a
     /// resource that only a newer chart knows.
     Unknown,
@@ -78,6 +80,9 @@ impl Resource {
         if let Some(info) = KINDS.iter().find(|info| info.group == group && info.resource == resource) {
             return Self::Guarded(info.kind);
         }
+        if (group, resource) == ("", PODS) {
+            return Self::Pod;
+        }
         UNMARKABLE
             .iter()
             .find(|kind| kind.group == group && kind.resource == resource)
@@ -90,6 +95,7 @@ impl Resource {
         match self {
             Self::Guarded(kind) => kind.info().name,
             Self::Unmarkable(kind) => kind.name,
+            Self::Pod => "Pod",
             Self::Unknown => "object",
         }
     }
@@ -100,6 +106,7 @@ impl Resource {
         match self {
             Self::Guarded(kind) => kind.info().resource,
             Self::Unmarkable(kind) => kind.resource,
+            Self::Pod => PODS,
             Self::Unknown => "other",
         }
     }
@@ -110,10 +117,13 @@ impl Resource {
         match self {
             Self::Guarded(kind) => kind.info().group,
             Self::Unmarkable(kind) => kind.group,
-            Self::Unknown => "",
+            Self::Pod | Self::Unknown => "",
         }
     }
 }
+
+/// Plural resource name of the Pods.
+pub const PODS: &str = "pods";
 
 /// The kinds we guard.
 pub const KINDS: [&KindInfo; 4] = [&STATEFUL_SET, &REPLICA_SET, &DEPLOYMENT, &REPLICATION_CONTROLLER];

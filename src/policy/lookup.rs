@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::holder::Holder;
 use super::kind::Kind;
 use super::mark::MarkKey;
 use super::object;
@@ -36,10 +37,21 @@ pub enum Lookup<'a> {
         /// By the new object.
         after: Option<ObjectRef<'a>>,
     },
+    /// The Pod that holds the name of a strict singleton.
+    Holder(PodRef<'a>),
+}
+
+/// One Pod, whichever has the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodRef<'a> {
+    /// Its namespace.
+    pub namespace: Cow<'a, str>,
+    /// Its name.
+    pub name: Cow<'a, str>,
 }
 
 /// What the cluster said, in the shape of the question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// To [`Lookup::Parent`].
     Parent {
@@ -55,6 +67,8 @@ pub enum Found {
         /// Of the new object.
         after: Option<Owner>,
     },
+    /// To [`Lookup::Holder`]: the Pod, if there is one.
+    Holder(Option<Holder>),
 }
 
 /// A Deployment that a ReplicaSet names as its controller.

@@ -14,7 +14,7 @@ pub enum Mark<'a> {
     Absent,
     /// The value [`SINGLETON`].
     Singleton,
-    /// The value [`STRICT`], which is reserved: it is refused until its promise can be kept.
+    /// The value [`STRICT`]: never two Pods.
     Strict,
     /// Any other value. It is refused when it is written; one that is stored already counts as [`SINGLETON`].
     Malformed(&'a str),
@@ -105,7 +105,7 @@ fn in_name(c: char) -> bool {
 pub const DEFAULT_KEY: &str = "singleton-guard.io/singleton";
 /// The label value that makes a workload a singleton.
 pub const SINGLETON: &str = "true";
-/// The label value reserved for "never two Pods".
+/// The label value that makes it one that never has two Pods.
 pub const STRICT: &str = "strict";
 
 // apimachinery, pkg/util/validation: qualifiedNameMaxLength, DNS1123LabelMaxLength and DNS1123SubdomainMaxLength.

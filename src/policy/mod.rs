@@ -11,18 +11,23 @@ pub mod decision;
 mod defaults;
 pub mod exemption;
 pub mod floor;
+pub mod holder;
 pub mod int_or_string;
+pub(crate) mod json;
+pub mod key;
 pub mod kind;
 pub mod lookup;
 pub mod mark;
 pub mod object;
+pub mod pod;
 pub mod replicas;
 pub mod request;
 pub mod rules;
-pub(crate) mod strict;
+pub mod template;
 pub(crate) mod text;
 pub mod violation;
 pub mod webhook;
+mod words;
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -33,7 +38,9 @@ use decision::{Decision, Denial, Mode, Subject};
 use kind::{Kind, Resource};
 use lookup::{Found, Lookup, ObjectRef, Owner, Unknown};
 use object::Object;
+use pod::Arrival;
 use request::{Operation, Phase, Request};
+use template::Template;
 
 use crate::settings::Settings;
 
@@ -48,7 +55,12 @@ pub enum Step<'a> {
 
 /// A request that waits for the answer to its one question.
 #[derive(Debug)]
-pub struct Pending<'a>(Box<Change<'a>>);
+pub enum Pending<'a> {
+    /// What somebody wants to do to a workload.
+    Workload(Box<Change<'a>>),
+    /// A new Pod of a strict singleton.
+    Pod(Box<Arrival>),
+}
 
 /// Decides a request, as far as that is possible without asking. `now` is the time by which it is judged.
 #[must_use]
@@ -58,6 +70,8 @@ pub fn evaluate<'a>(phase: Phase, request: Request<'a>, settings: &Settings, now
         return Step::Decided(Decision::ALLOWED);
     }
     match phase {
+        Phase::Mutate if request.resource == Resource::Pod => Step::Decided(pod::complete(&request, settings)),
+        Phase::Validate if request.resource == Resource::Pod => pod::validate(request, settings),
         Phase::Mutate => Step::Decided(defaults::complete(&request, settings)),
         Phase::Validate => validate(request, settings, now),
     }
@@ -67,13 +81,16 @@ impl Pending<'_> {
     /// Decides the request with what the cluster said. An answer to another question counts as none.
     #[must_use]
     pub fn resume(self, found: Result<Found, Unknown>) -> Decision {
-        let Self(change) = self;
-        match found {
-            Ok(found) if matches!(found, Found::Parent { .. }) == (change.via == Via::Scale) => {
-                decide(&change, standing(&change, found))
-            }
-            Ok(_) => undecided(&change, &Unknown::Unreadable("it answers another question".to_owned())),
-            Err(unknown) => undecided(&change, &unknown),
+        let another = || Unknown::Unreadable("it answers another question".to_owned());
+        match (self, found) {
+            (Self::Pod(arrival), Ok(Found::Holder(holder))) => arrival.resume(Ok(holder)),
+            (Self::Pod(arrival), Ok(_)) => arrival.resume(Err(another())),
+            (Self::Pod(arrival), Err(unknown)) => arrival.resume(Err(unknown)),
+            (Self::Workload(change), Ok(found)) => match standing(&change, &found) {
+                Some(standing) => decide(&change, standing),
+                None => undecided(&change, &another()),
+            },
+            (Self::Workload(change), Err(unknown)) => undecided(&change, &unknown),
         }
     }
 }
@@ -84,14 +101,15 @@ fn validate<'a>(request: Request<'a>, settings: &Settings, now: SystemTime) -> S
     let workload = Workload { resource, namespace, name };
     let (key, consent) = (settings.mark.clone(), Consent { now, max: settings.companions.consent_window_max });
     let (release, mode) = (settings.release, settings.mode(&workload.namespace));
-    let change = Change { workload, via: subresource.into(), from: old_object, to, key, consent, release, mode };
+    let (via, strict) = (subresource.into(), settings.strict);
+    let change = Change { workload, via, from: old_object, to, key, consent, release, mode, strict };
     let Some(lookup) = question(&change) else {
         return Step::Decided(decide(&change, own_standing(&change)));
     };
-    let mut answers = possible_answers(&lookup).map(|found| decide(&change, standing(&change, found)));
+    let mut answers = possible_answers(&lookup).filter_map(|found| Some(decide(&change, standing(&change, &found)?)));
     match answers.next() {
         Some(first) if answers.all(|other| other == first) => Step::Decided(first),
-        _ => Step::Ask(lookup, Pending(Box::new(change))),
+        _ => Step::Ask(lookup, Pending::Workload(Box::new(change))),
     }
 }
 
@@ -116,6 +134,8 @@ fn possible_answers(lookup: &Lookup<'_>) -> Box<dyn Iterator<Item = Found>> {
         None => vec![None],
     };
     match lookup {
+        // Asked for what is said about it, whatever it is.
+        Lookup::Holder(_) => Box::new(std::iter::empty()),
         Lookup::Parent(_) => Box::new([true, false].into_iter().map(|marked| Found::Parent { marked, owner: None })),
         Lookup::Owners { before: Some(before), after: Some(after) } if before == after => {
             Box::new(OWNERS.into_iter().map(|owner| Found::Owners { before: Some(owner), after: Some(owner) }))
@@ -141,27 +161,28 @@ fn own_standing(change: &Change<'_>) -> Standing {
     }
 }
 
-/// The same with the answer. A ReplicaSet with a Deployment is a singleton exactly if that Deployment is; its own
+/// The same with the answer, if it is one to the question. A ReplicaSet with a Deployment is a singleton exactly if that Deployment is; its own
 /// mark counts only without one.
-fn standing(change: &Change<'_>, found: Found) -> Standing {
+fn standing(change: &Change<'_>, found: &Found) -> Option<Standing> {
     let judged_by = |owner: Option<Owner>, own_mark: bool| match owner {
         Some(Owner::Marked) => true,
         Some(Owner::Unmarked) => false,
         Some(Owner::Gone) | None => own_mark,
     };
-    match found {
-        Found::Parent { marked, owner } => {
+    match *found {
+        Found::Parent { marked, owner } if change.via == Via::Scale => {
             let singleton = judged_by(owner, marked);
-            Standing { before: singleton, after: singleton, behind_singleton: owner == Some(Owner::Marked) }
+            Some(Standing { before: singleton, after: singleton, behind_singleton: owner == Some(Owner::Marked) })
         }
-        Found::Owners { before, after } => {
+        Found::Owners { before, after } if change.via != Via::Scale => {
             let own = own_standing(change);
-            Standing {
+            Some(Standing {
                 before: judged_by(before, own.before),
                 after: judged_by(after, own.after),
                 behind_singleton: before == Some(Owner::Marked),
-            }
+            })
         }
+        _ => None,
     }
 }
 
@@ -175,10 +196,11 @@ fn decide(change: &Change<'_>, standing: Standing) -> Decision {
             Mode::Warn => denied.only_warned(standing.releases()),
         };
     }
+    let key_stays = change.was_strict() && !change.is_strict() && Template::of(&change.to).key().is_some();
     if standing.releases() {
-        return Decision::release(&subject(change));
+        return Decision::release(&subject(change), key_stays);
     }
-    Decision::ALLOWED
+    if key_stays { Decision::allowed_with(vec![decision::KEY_STAYS.to_owned()]) } else { Decision::ALLOWED }
 }
 
 fn undecided(change: &Change<'_>, cause: &Unknown) -> Decision {

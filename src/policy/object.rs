@@ -13,11 +13,11 @@ use serde_json::value::RawValue;
 
 use super::companions::wish::{Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, HeadlessService};
 use super::int_or_string::IntOrString;
+use super::json::{ENTRIES_MAX, few_objects, nullable, object, some_object};
 use super::kind::Kind;
 use super::lookup::ObjectRef;
 use super::mark::{Mark, MarkKey};
 use super::replicas::Replicas;
-use super::strict::{ENTRIES_MAX, few_objects, nullable, object, some_object};
 
 /// A workload, or the Scale of one.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -97,7 +97,10 @@ pub struct Spec<'a> {
     /// Which Pods belong to the workload: a `LabelSelector`, for a ReplicationController a map of labels.
     #[serde(borrow)]
     pub selector: Option<&'a RawValue>,
-    /// The Pod template, only ever compared.
+    /// Pod: how long it is given to end.
+    #[serde(borrow)]
+    pub termination_grace_period_seconds: Replicas<'a>,
+    /// The Pod template: compared, and read only for what `strict` needs of it.
     #[serde(borrow)]
     pub template: Option<&'a RawValue>,
 }

@@ -57,6 +57,14 @@ pub(crate) fn wrap(text: &str, again: &str, max: usize) -> Vec<String> {
     pieces
 }
 
+/// FNV-1a, 32 bits: it tells apart names that are shortened alike. Names of stored objects are made of it, so it must
+/// never change.
+pub(crate) fn fnv1a(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// Its length in hexadecimal digits.
+pub(crate) const HASH_LENGTH: usize = 8;
 const ELLIPSIS: &str = "...";
 /// Line and paragraph separators, and the marks of bidirectional text (Unicode TR 36, 3.1).
 const DISGUISING: [std::ops::RangeInclusive<char>; 3] =

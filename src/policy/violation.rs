@@ -1,14 +1,13 @@
-//! The catalogue: every way to break a rule, and every sentence a person reads about it.
-//!
-//! To change a sentence change it here; the compiler asks for a code, a field, a text and a remedy for each new
-//! violation, and one reviewed snapshot shows the whole catalogue.
+//! The catalogue: every way to break a rule. The compiler asks for a code and a field of each new one here, and for its
+//! sentence and its remedy in `words`.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::companions::wish::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
+use super::holder::Holder;
+use super::key::KEY;
 use super::mark::MarkKey;
-use super::text::clip;
 
 /// The stable code of a rule. Its meaning never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,6 +24,12 @@ pub enum Code {
     Sg006,
     /// The ReplicaSet behind a singleton Deployment stays behind it.
     Sg007,
+    /// The one Pod of a strict singleton is there already.
+    Sg010,
+    /// The Pod of a strict singleton is given time to end.
+    Sg011,
+    /// The Pod of a strict singleton has one name, its key.
+    Sg012,
 }
 
 /// One broken rule.
@@ -55,8 +60,20 @@ pub enum Violation {
         /// What is asked for, as in `RollingUpdate with maxSurge 25%`.
         requested: String,
     },
+    /// SG002: a strict singleton is rolled in another way than by `Recreate`.
+    RollsStrict {
+        /// What is asked for, as in `RollingUpdate with maxSurge 0`.
+        requested: String,
+    },
     /// SG004: the numbering of a StatefulSet moves.
     OrdinalsMoved {
+        /// `spec.ordinals.start` now.
+        from: String,
+        /// What is asked for.
+        requested: String,
+    },
+    /// SG004: the number that is part of the name of a strict StatefulSet's Pod changes.
+    OrdinalsFixed {
         /// `spec.ordinals.start` now.
         from: String,
         /// What is asked for.
@@ -88,7 +105,7 @@ pub enum Violation {
         /// The value.
         requested: String,
     },
-    /// SG006: the value that is reserved.
+    /// SG006: the value `strict` where the settings have switched it off.
     StrictMark,
     /// SG006: the mark is put on a kind that cannot be a singleton.
     UnmarkableKind {
@@ -121,6 +138,39 @@ pub enum Violation {
         /// The controller that is asked for; `None` where it goes.
         requested: Option<String>,
     },
+    /// SG010: there is a Pod of the name already.
+    NameTaken(Holder),
+    /// SG011: a strict singleton's Pod template, or its Pod, asks to be ended without being waited for.
+    EndsAtOnce {
+        /// Whether it is the Pod itself.
+        is_pod: bool,
+    },
+    /// SG011: the Pod is deleted or evicted without waiting for its end.
+    Forced {
+        /// The node on which it may still run.
+        node: String,
+    },
+    /// SG012: the Pod template lacks the key, or carries another than it must.
+    TemplateKey {
+        /// The key that would be right.
+        wanted: String,
+        /// The one that is asked for; `None` where there is none.
+        requested: Option<String>,
+    },
+    /// SG012: a workload that has a Pod without the key becomes strict.
+    KeyIsNew,
+    /// SG012: a Pod with a key has another name.
+    NotNamed {
+        /// The key.
+        key: String,
+        /// The name that is asked for.
+        requested: String,
+    },
+    /// SG012: the key of a Pod that is there changes.
+    KeyChanged {
+        /// The key that is asked for; `None` where it goes.
+        requested: Option<String>,
+    },
 }
 
 /// An annotation of ours.
@@ -143,8 +193,8 @@ impl Violation {
             | Self::TooManyBehind { .. }
             | Self::MarkedAboveOne { .. }
             | Self::MarkedWhileRunning { .. } => Code::Sg001,
-            Self::Surges { .. } => Code::Sg002,
-            Self::OrdinalsMoved { .. } | Self::SelectorReplaced { .. } => Code::Sg004,
+            Self::Surges { .. } | Self::RollsStrict { .. } => Code::Sg002,
+            Self::OrdinalsMoved { .. } | Self::OrdinalsFixed { .. } | Self::SelectorReplaced { .. } => Code::Sg004,
             Self::ReleasedWhileScaling { .. }
             | Self::ReleasedWithoutGlass
             | Self::MarkedThroughStatus { .. }
@@ -155,6 +205,9 @@ impl Violation {
             | Self::MalformedAnnotation { .. }
             | Self::ConsentTooLong { .. } => Code::Sg006,
             Self::SelectedLabel { .. } | Self::Disowned { .. } => Code::Sg007,
+            Self::NameTaken(_) => Code::Sg010,
+            Self::EndsAtOnce { .. } | Self::Forced { .. } => Code::Sg011,
+            Self::TemplateKey { .. } | Self::KeyIsNew | Self::NotNamed { .. } | Self::KeyChanged { .. } => Code::Sg012,
         }
     }
 
@@ -165,9 +218,9 @@ impl Violation {
             Self::TooMany { .. } | Self::TooManyBehind { .. } | Self::MarkedAboveOne { .. } => {
                 "spec.replicas".to_owned()
             }
-            Self::MarkedWhileRunning { .. } => "status.replicas".to_owned(),
-            Self::Surges { .. } => "spec.strategy".to_owned(),
-            Self::OrdinalsMoved { .. } => "spec.ordinals.start".to_owned(),
+            Self::MarkedWhileRunning { .. } | Self::KeyIsNew => "status.replicas".to_owned(),
+            Self::Surges { .. } | Self::RollsStrict { .. } => "spec.strategy".to_owned(),
+            Self::OrdinalsMoved { .. } | Self::OrdinalsFixed { .. } => "spec.ordinals.start".to_owned(),
             Self::SelectorReplaced { .. } => "spec.selector".to_owned(),
             Self::ReleasedWhileScaling { .. }
             | Self::ReleasedWithoutGlass
@@ -180,6 +233,12 @@ impl Violation {
             Self::MalformedAnnotation { annotation, .. } => format!("metadata.annotations[{}]", annotation.key()),
             Self::ConsentTooLong { .. } => format!("metadata.annotations[{DISRUPTION_ALLOWED_UNTIL}]"),
             Self::Disowned { .. } => "metadata.ownerReferences".to_owned(),
+            Self::NameTaken(_) | Self::NotNamed { .. } => "metadata.name".to_owned(),
+            Self::EndsAtOnce { is_pod: true } => "spec.terminationGracePeriodSeconds".to_owned(),
+            Self::EndsAtOnce { is_pod: false } => "spec.template.spec.terminationGracePeriodSeconds".to_owned(),
+            Self::Forced { .. } => "gracePeriodSeconds".to_owned(),
+            Self::TemplateKey { .. } => format!("spec.template.metadata.labels[{KEY}]"),
+            Self::KeyChanged { .. } => format!("metadata.labels[{KEY}]"),
         }
     }
 
@@ -194,134 +253,6 @@ impl Violation {
             _ => None,
         }
     }
-
-    /// What is wrong: completes "*code* *kind* *namespace/name* ...".
-    #[must_use]
-    pub fn sentence(&self, key: &MarkKey) -> String {
-        let label = clip(key.as_str(), KEY_MAX);
-        match self {
-            Self::TooMany { requested } => {
-                format!("is a singleton: spec.replicas must be less than or equal to 1, requested {requested}")
-            }
-            Self::TooManyBehind { requested } => {
-                format!("belongs to a singleton: spec.replicas must be less than or equal to 1, requested {requested}")
-            }
-            Self::MarkedAboveOne { requested } => {
-                format!(
-                    "cannot become a singleton: spec.replicas must be less than or equal to 1, requested {requested}"
-                )
-            }
-            Self::MarkedWhileRunning { running } => {
-                format!("cannot become a singleton yet: status.replicas must be less than or equal to 1, is {running}")
-            }
-            Self::Surges { requested } => {
-                format!(
-                    "is a singleton: spec.strategy must not run a second Pod during a rollout, requested {requested}"
-                )
-            }
-            Self::OrdinalsMoved { from, requested } => format!(
-                "is a singleton: spec.ordinals.start must stay {from} while there may be a Pod, requested {requested}"
-            ),
-            Self::SelectorReplaced { requested } => format!(
-                "is a singleton: spec.selector must not change while there may be a Pod, requested {}",
-                clip(requested, VALUE_MAX)
-            ),
-            Self::ReleasedWhileScaling { from, requested } => format!(
-                "is a singleton: it must not be released in the request that scales, requested {requested} instead of {from} replicas"
-            ),
-            Self::ReleasedWithoutGlass => {
-                "is a singleton: it must not be released, because the setting release is break-glass".to_owned()
-            }
-            Self::MarkedThroughStatus { requested } => {
-                format!(
-                    "label {label} must not be changed through /status, requested {}",
-                    or_none(requested.as_deref())
-                )
-            }
-            Self::UnmarkedBehindOwner => {
-                format!(
-                    "belongs to a singleton: label {label} must stay while its Deployment carries it, requested none"
-                )
-            }
-            Self::MalformedMark { requested } => {
-                format!("label {label} must be \"true\", requested \"{}\"", clip(requested, VALUE_MAX))
-            }
-            Self::StrictMark => {
-                format!("label {label} must be \"true\", requested \"strict\", which is not available yet")
-            }
-            Self::UnmarkableKind { requested } => format!(
-                "cannot be a singleton, only StatefulSet, ReplicaSet, Deployment and ReplicationController can: requested {}=\"{}\"",
-                clip(key.as_str(), KEY_MAX_SHORT),
-                clip(requested, VALUE_MAX)
-            ),
-            Self::MalformedAnnotation { annotation, requested } => format!(
-                "annotation {} must be {}, requested \"{}\"",
-                annotation.key(),
-                annotation.allowed(),
-                clip(requested, VALUE_MAX)
-            ),
-            Self::ConsentTooLong { requested, max } => format!(
-                "annotation {DISRUPTION_ALLOWED_UNTIL} must be at most {} ahead, requested \"{}\"",
-                hours(*max),
-                clip(requested, VALUE_MAX)
-            ),
-            Self::SelectedLabel { key, requested } => format!(
-                "belongs to a singleton: label {}, which its selector names, must not change, requested {}",
-                clip(key, KEY_MAX_SHORT),
-                or_none(requested.as_deref())
-            ),
-            Self::Disowned { requested } => format!(
-                "belongs to a singleton: its controller must not change, requested {}",
-                or_none(requested.as_deref())
-            ),
-        }
-    }
-
-    /// What to do about it, in at most 120 characters: kubectl prints it as a warning.
-    #[must_use]
-    pub const fn remedy(&self) -> &'static str {
-        match self {
-            Self::TooMany { .. } => {
-                "to run more than one copy take the singleton label off first, in a request of its own, then scale"
-            }
-            Self::TooManyBehind { .. } => {
-                "its Deployment scales it; to run more than one copy take the singleton label off the Deployment first"
-            }
-            Self::MarkedAboveOne { .. } => "set spec.replicas to 1 (or 0) first, then add the singleton label",
-            Self::MarkedWhileRunning { .. } => {
-                "wait until status.replicas is 1 (a paused rollout keeps two: resume it), then add the singleton label"
-            }
-            Self::Surges { .. } => {
-                r#"set spec.strategy to {"type":"Recreate","rollingUpdate":null}, or rollingUpdate.maxSurge to 0"#
-            }
-            Self::OrdinalsMoved { .. } => {
-                "scale to 0, wait until status.replicas is 0, then change ordinals.start, then scale to 1"
-            }
-            Self::SelectorReplaced { .. } => {
-                "scale to 0, wait until status.replicas is 0, then change the selector, then scale to 1"
-            }
-            Self::ReleasedWhileScaling { .. } => {
-                "release it first (take the singleton label off), then scale in a request of its own"
-            }
-            Self::ReleasedWithoutGlass => {
-                "ask somebody who may change the workload and impersonate the group singleton-guard:break-glass"
-            }
-            Self::MarkedThroughStatus { .. } => {
-                "change the label on the object itself (kubectl label, apply or patch), not through its status"
-            }
-            Self::UnmarkedBehindOwner => "take the label off the Deployment: its ReplicaSets follow it",
-            Self::MalformedMark { .. } => r#"set the label to "true", or leave it out"#,
-            Self::StrictMark => r#"use "true": never more than one desired replica, and no rollout that runs two Pods"#,
-            Self::UnmarkableKind { .. } => "leave the label out, or use a StatefulSet with one replica",
-            Self::MalformedAnnotation { annotation, .. } => annotation.remedy(),
-            Self::ConsentTooLong { .. } => {
-                "give a nearer time, and renew it if need be; companions.consentWindowMax is the limit"
-            }
-            Self::SelectedLabel { .. } | Self::Disowned { .. } => {
-                "its Deployment would start a second copy beside this one: change the Deployment instead"
-            }
-        }
-    }
 }
 
 impl Annotation {
@@ -332,24 +263,6 @@ impl Annotation {
             Self::HeadlessService => HEADLESS_SERVICE,
             Self::Disruption => DISRUPTION,
             Self::DisruptionAllowedUntil => DISRUPTION_ALLOWED_UNTIL,
-        }
-    }
-
-    const fn allowed(self) -> &'static str {
-        match self {
-            Self::HeadlessService => r#""auto", "none" or the name of a Service"#,
-            Self::Disruption => r#"one of "allow", "block", "none""#,
-            Self::DisruptionAllowedUntil => "a time of RFC 3339",
-        }
-    }
-
-    const fn remedy(self) -> &'static str {
-        match self {
-            Self::HeadlessService => {
-                "use at most 63 lowercase letters, digits and '-', beginning with a letter, or leave it out"
-            }
-            Self::Disruption => "allow lets a drain evict the Pod, block makes it wait, none leaves budgets to you",
-            Self::DisruptionAllowedUntil => "write it with a zone, as in 2026-01-31T18:00:00Z, or leave it out",
         }
     }
 }
@@ -365,6 +278,9 @@ impl Code {
             Self::Sg005 => "SG005",
             Self::Sg006 => "SG006",
             Self::Sg007 => "SG007",
+            Self::Sg010 => "SG010",
+            Self::Sg011 => "SG011",
+            Self::Sg012 => "SG012",
         }
     }
 }
@@ -374,17 +290,3 @@ impl fmt::Display for Code {
         f.write_str(self.as_str())
     }
 }
-
-fn hours(time: Duration) -> String {
-    let minutes = time.as_secs() / 60;
-    if minutes.is_multiple_of(60) { format!("{} h", minutes / 60) } else { format!("{minutes} min") }
-}
-
-fn or_none(value: Option<&str>) -> String {
-    value.map_or_else(|| "none".to_owned(), |value| format!("\"{}\"", clip(value, VALUE_MAX)))
-}
-
-// A line has 250 characters. The longest sentence with these lengths leaves 16 for the object's name (tested).
-const KEY_MAX: usize = 64;
-const KEY_MAX_SHORT: usize = 48;
-const VALUE_MAX: usize = 24;

@@ -11,7 +11,7 @@
 use super::cel;
 use super::defaults;
 use super::exemption;
-use super::kind::{KINDS, UNMARKABLE};
+use super::kind::{KINDS, PODS, UNMARKABLE};
 use super::request::Phase;
 use super::rules::RULES;
 
@@ -32,6 +32,23 @@ pub enum Row {
     Defaults,
     /// Puts back what a released StatefulSet may not lose.
     Released,
+    /// New Pods of strict singletons: who holds their name.
+    Pods,
+    /// Gives such a Pod its name where the API server cannot do so by itself.
+    PodNames,
+}
+
+/// Which objects a row, or a policy, is about, before or after the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selected {
+    /// All: a Scale has no labels, and a ReplicaSet is judged by its Deployment's.
+    All,
+    /// Those that carry the mark.
+    Marked,
+    /// Those whose mark is `strict`.
+    Strict,
+    /// Those that carry the key of a strict singleton.
+    Keyed,
 }
 
 /// One webhook of a row.
@@ -105,6 +122,8 @@ impl Row {
             Self::Status => "status",
             Self::Defaults => "defaults",
             Self::Released => "released",
+            Self::Pods => "pods",
+            Self::PodNames => "pod-names",
         }
     }
 
@@ -124,6 +143,12 @@ impl Row {
             }
             Self::Released => {
                 "puts back the serviceName of a released StatefulSet, which the API server would not let go"
+            }
+            Self::Pods => {
+                "says which Pod holds the name of a strict singleton; that there is only one is held by the name"
+            }
+            Self::PodNames => {
+                "names the Pods of strict singletons where no MutatingAdmissionPolicy does (before Kubernetes 1.36)"
             }
         }
     }
@@ -149,6 +174,8 @@ impl Row {
             // what is there without it.
             Self::Defaults => &[Entry { name: "defaults", namespaces: Namespaces::All, outage: Outage::LetsPass }],
             Self::Released => &[Entry { name: "released", namespaces: Namespaces::All, outage: Outage::LetsPass }],
+            Self::Pods => &[Entry { name: "pods", namespaces: Namespaces::All, outage: Outage::LetsPass }],
+            Self::PodNames => &[Entry { name: "pod-names", namespaces: Namespaces::All, outage: Outage::LetsPass }],
         }
     }
 
@@ -156,8 +183,8 @@ impl Row {
     #[must_use]
     pub const fn phase(self) -> Phase {
         match self {
-            Self::Workload | Self::First | Self::Scale | Self::Owned | Self::Status => Phase::Validate,
-            Self::Defaults | Self::Released => Phase::Mutate,
+            Self::Workload | Self::First | Self::Scale | Self::Owned | Self::Status | Self::Pods => Phase::Validate,
+            Self::Defaults | Self::Released | Self::PodNames => Phase::Mutate,
         }
     }
 
@@ -166,7 +193,7 @@ impl Row {
     pub const fn operations(self) -> &'static [&'static str] {
         match self {
             Self::Workload | Self::Owned | Self::Defaults => &["CREATE", "UPDATE"],
-            Self::First => &["CREATE"],
+            Self::First | Self::Pods | Self::PodNames => &["CREATE"],
             Self::Scale | Self::Status | Self::Released => &["UPDATE"],
         }
     }
@@ -188,22 +215,25 @@ impl Row {
                 .collect(),
             Self::Owned => vec![("apps", "replicasets".to_owned()), ("apps", "replicasets/status".to_owned())],
             Self::Released => vec![("apps", "statefulsets".to_owned())],
+            Self::Pods | Self::PodNames => vec![("", PODS.to_owned())],
         };
-        let mut watched: Vec<Watched> = Vec::new();
-        for (group, resource) in resources {
-            match watched.iter_mut().find(|watched| watched.group == group) {
-                Some(watched) => watched.resources.push(resource),
-                None => watched.push(Watched { group, resources: vec![resource] }),
-            }
-        }
-        watched
+        by_group(resources)
     }
 
-    /// Whether only objects that carry the mark, before or after the request, are of interest. A Scale has no labels,
-    /// and a ReplicaSet is judged by its Deployment's.
+    /// Which objects are of interest.
     #[must_use]
-    pub const fn selects_marked(self) -> bool {
-        matches!(self, Self::Workload | Self::First | Self::Status | Self::Defaults)
+    pub const fn selected(self) -> Selected {
+        match self {
+            Self::Workload | Self::First | Self::Status | Self::Defaults => Selected::Marked,
+            Self::Scale | Self::Owned | Self::Released => Selected::All,
+            Self::Pods | Self::PodNames => Selected::Keyed,
+        }
+    }
+
+    /// Whether it is there only for strict singletons.
+    #[must_use]
+    pub const fn is_for_strict(self) -> bool {
+        matches!(self, Self::Pods | Self::PodNames)
     }
 
     /// The conditions of this row, beside the exemptions that all rows share.
@@ -244,12 +274,26 @@ impl Row {
                 Condition { name: "not-marked", expression: format!("!{} && !{}", cel::IS_MARKED, cel::WAS_MARKED) },
                 Condition { name: "service-name-lost", expression: defaults::service_name_lost() },
             ],
+            Self::Pods => Vec::new(),
+            Self::PodNames => vec![Condition { name: "name-is-generated", expression: cel::IS_NAMELESS.to_owned() }],
         }
     }
 
     fn triggers(self) -> String {
         any(RULES.iter().filter_map(|rule| (rule.trigger)(self)))
     }
+}
+
+/// The resources of each group together.
+pub(super) fn by_group(resources: Vec<(&'static str, String)>) -> Vec<Watched> {
+    let mut watched: Vec<Watched> = Vec::new();
+    for (group, resource) in resources {
+        match watched.iter_mut().find(|watched| watched.group == group) {
+            Some(watched) => watched.resources.push(resource),
+            None => watched.push(Watched { group, resources: vec![resource] }),
+        }
+    }
+    watched
 }
 
 fn any(conditions: impl Iterator<Item = String>) -> String {
@@ -261,5 +305,14 @@ fn any(conditions: impl Iterator<Item = String>) -> String {
 }
 
 /// The rows, in the order in which the chart lists them.
-pub const ROWS: [Row; 7] =
-    [Row::Workload, Row::Scale, Row::Owned, Row::First, Row::Status, Row::Defaults, Row::Released];
+pub const ROWS: [Row; 9] = [
+    Row::Workload,
+    Row::Scale,
+    Row::Owned,
+    Row::First,
+    Row::Status,
+    Row::Pods,
+    Row::Defaults,
+    Row::Released,
+    Row::PodNames,
+];

@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
+use crate::policy::json::{self, few, object, required_object, some_object};
 use crate::policy::kind::Resource;
 use crate::policy::object::Object;
 use crate::policy::request::{Operation, Request, Subresource};
-use crate::policy::strict::{self, few, object, required_object, some_object};
 
 /// The uid of a review: the answer must repeat it, or the API server takes the call as failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Unreadable {
 /// [`Unreadable`]: not an `AdmissionReview`, a field of another type than Kubernetes gives it, a key that comes twice,
 /// or an object missing where the operation has one.
 pub fn read(body: &[u8]) -> Result<Review<'_>, Unreadable> {
-    let strict::Object::<AdmissionReview<'_>>(review) =
+    let json::Object::<AdmissionReview<'_>>(review) =
         serde_json::from_slice(body).map_err(|error| unreadable(body, error.to_string()))?;
     if review.kind != "AdmissionReview" {
         return Err(unreadable(body, format!("its kind is {:?}, not \"AdmissionReview\"", review.kind)));

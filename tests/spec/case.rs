@@ -7,7 +7,7 @@
 //! configuration: {release: free}    # fields of the configuration file that are not their defaults; may be left out
 //! steps:
 //!   - request: {scale: {kind: $KIND, name: ledger, replicas: 3}}
-//!     asks: parent                  # the question that the decision needs: nothing, parent or owners
+//!     asks: parent                  # the question that the decision needs: nothing, parent, owners or holder
 //!     decision: deny                # or allow
 //!     message: "SG001 ..."          # of a refusal, whole
 //!     warnings: [...]               # of an allowed request; none unless stated
@@ -144,6 +144,7 @@ pub enum Asks {
     Nothing,
     Parent,
     Owners,
+    Holder,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -244,12 +245,15 @@ pub fn complete(partial: &Value, namespace: &str) -> Value {
     let kind = partial["kind"].as_str().expect("a case's object has a kind");
     let name = partial["metadata"]["name"].as_str().expect("a case's object has a name").to_owned();
     let labels = json!({"app": name});
+    // A strict singleton is given time to end; nobody else need wait for a Pod of a test.
+    let strict = partial["metadata"]["labels"][MARK] == "strict";
     let pod = json!({
-        "terminationGracePeriodSeconds": 0,
+        "terminationGracePeriodSeconds": i32::from(strict || kind == "Pod"),
         "containers": [{"name": "main", "image": "registry.example/app:1"}],
     });
     let template = json!({"metadata": {"labels": labels}, "spec": pod});
     let spec = match kind {
+        "Pod" => pod,
         "ReplicationController" => json!({"selector": labels, "template": template}),
         "Job" => json!({"suspend": true, "template": {"spec": with(&pod, json!({"restartPolicy": "Never"}))}}),
         "CronJob" => json!({"schedule": "0 0 1 1 *", "suspend": true, "jobTemplate": {
@@ -305,7 +309,7 @@ pub fn placeholders(text: &str, marker: &str, replace: &dyn Fn(&str) -> String) 
 
 pub fn api_version(kind: &str) -> &'static str {
     match kind {
-        "ReplicationController" => "v1",
+        "Pod" | "ReplicationController" => "v1",
         "Job" | "CronJob" => "batch/v1",
         "Scale" => "autoscaling/v1",
         _ => "apps/v1",

@@ -9,6 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 use singleton_guard::configuration;
 use singleton_guard::policy::decision::Mode;
+use singleton_guard::policy::key::KEY;
 use singleton_guard::policy::kind::KINDS;
 use singleton_guard::policy::webhook::ROWS;
 
@@ -74,7 +75,7 @@ pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
         ensure!(webhooks.len() == entries, "{set:?}: {} webhooks instead of {entries}", webhooks.len());
         for webhook in webhooks {
             let name = &webhook["name"];
-            let mutating = ["defaults.", "released."].iter().any(|row| name.to_string().contains(row));
+            let mutating = ["defaults.", "released.", "pod-names."].iter().any(|row| name.to_string().contains(row));
             let told = settings.denial_events && !mutating;
             let side_effects = if told { "NoneOnDryRun" } else { "None" };
             ensure!(webhook["sideEffects"] == side_effects, "{set:?}: {name} declares {}", webhook["sideEffects"]);
@@ -86,11 +87,15 @@ pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
                 ensure!(named == settings.exempts(namespace), "{set:?}: {name} and the file differ about {namespace}");
             }
             for expression in webhook["objectSelector"]["matchExpressions"].as_array().into_iter().flatten() {
-                ensure!(expression["key"] == key, "{set:?}: {name} selects by {}", expression["key"]);
+                ensure!(
+                    expression["key"] == key || expression["key"] == KEY,
+                    "{set:?}: {name} selects by {}",
+                    expression["key"]
+                );
             }
             let text = json!(conditions).to_string();
             for (index, _) in text.match_indices("labels[?'") {
-                let named = text[index..].starts_with(&format!("labels[?'{key}']"));
+                let named = [key, KEY].iter().any(|label| text[index..].starts_with(&format!("labels[?'{label}']")));
                 ensure!(named, "{set:?}: {name} has a condition about another label: {}", &text[index..]);
             }
         }
@@ -137,9 +142,10 @@ pub async fn rights_are_the_least(lab: &Lab) -> Result<()> {
             format!("{}{group} [] [] [{verbs}]", info.resource)
         })
         .collect();
-    // What the companions take.
+    // What strict singletons take, and what the companions do.
     expected.extend(
         [
+            "pods [] [] [get]",
             "services [] [] [list watch create patch delete]",
             "poddisruptionbudgets.policy [] [] [list watch create patch delete]",
             "events.events.k8s.io [] [] [create patch]",
@@ -147,8 +153,8 @@ pub async fn rights_are_the_least(lab: &Lab) -> Result<()> {
         .map(str::to_owned),
     );
     for (kind, rows) in [
-        ("validating", &["workload", "scale", "owned", "first", "status"][..]),
-        ("mutating", &["defaults", "released"][..]),
+        ("validating", &["workload", "scale", "owned", "first", "status", "pods"][..]),
+        ("mutating", &["defaults", "released", "pod-names"][..]),
     ] {
         for row in rows {
             expected.insert(format!(

@@ -141,7 +141,7 @@ const HEADS: [(&str, &str); 8] = [
 const FIELDS: [(&str, &str); 27] = [
     (
         "exemptNamespace: []",
-        "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, warnNamespaces, release, companions, events, log",
+        "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, warnNamespaces, release, strict, companions, events, log",
     ),
     ("exemptNamespaces: kube-system", "line 3: exemptNamespaces: must be a list, as in [a, b]"),
     (

@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use singleton_guard::policy::floor::{Place, places};
+use singleton_guard::policy::floor::{Parameters, Place, STRICT_PLACES, places};
 use singleton_guard::policy::violation::{Annotation, Violation};
 
-use super::generated::every_violation;
+use super::generated::{every_violation, object_selector};
 use super::snapshot;
 
 /// One template per policy.
 pub fn templates(root: &Path) -> Result<(), String> {
-    for place in places() {
-        let path = format!("charts/singleton-guard/templates/floor/{}.yaml", place.name());
+    for place in places().into_iter().chain(STRICT_PLACES) {
+        let (directory, name) = if place.is_floor() { ("floor", place.name()) } else { ("strict", place.name()) };
+        let path = format!("charts/singleton-guard/templates/{directory}/{name}.yaml");
         snapshot::file(root, &path, &template(place))?;
     }
     Ok(())
@@ -21,20 +22,25 @@ pub fn templates(root: &Path) -> Result<(), String> {
 
 /// Every way to break a rule is held by the floor, but for those that are listed.
 pub fn holds_all_but_what_it_cannot(_: &Path) -> Result<(), String> {
-    let held: BTreeSet<String> =
-        places().into_iter().flat_map(Place::refusals).map(|refusal| variant(&refusal.violation)).collect();
+    let held: BTreeSet<String> = places()
+        .into_iter()
+        .chain(STRICT_PLACES)
+        .flat_map(Place::refusals)
+        .map(|refusal| variant(&refusal.violation))
+        .collect();
     let all: BTreeSet<String> = every_violation().iter().map(variant).collect();
     let missing: Vec<_> = all.difference(&held).map(String::as_str).collect();
     if missing == NOT_HELD { Ok(()) } else { Err(format!("the floor lacks {missing:?}, and may lack {NOT_HELD:?}")) }
 }
 
-/// CEL has no clock, so how far ahead consent is given cannot be told; and the policies do not know the setting `release`.
-const NOT_HELD: [&str; 2] = ["ConsentTooLong", "ReleasedWithoutGlass"];
+/// CEL has no clock, so how far ahead consent is given cannot be told; the policies do not know the settings `release`
+/// and `strict`; and which Pod holds a name is advice.
+const NOT_HELD: [&str; 4] = ["ConsentTooLong", "NameTaken", "ReleasedWithoutGlass", "StrictMark"];
 
 /// The name of a violation, and of the annotation where it is about one.
 fn variant(violation: &Violation) -> String {
     let name = format!("{violation:?}");
-    let name = name.split([' ', '{']).next().unwrap_or_default();
+    let name = name.split([' ', '{', '(']).next().unwrap_or_default();
     match violation {
         Violation::MalformedAnnotation { annotation, .. } => format!("{name} {}", Annotation::key(*annotation)),
         _ => name.to_owned(),
@@ -57,31 +63,27 @@ spec:
     };
     let mut yaml = format!(
         "{{{{- /* Generated from the registries in src/policy: `UPDATE=1 cargo test` rewrites it. */ -}}}}\n\
-         {{{{- if .Values.nativeFloor.enabled -}}}}\n\
+         {{{{- if {} -}}}}\n\
          {{{{- $mark := include \"singleton-guard.markKey\" . -}}}}\n{}  failurePolicy: Fail\n",
+        switch(place),
         head("ValidatingAdmissionPolicy")
     );
-    if let Some(info) = place.parameters().map(singleton_guard::policy::kind::Kind::info) {
-        let group = if info.group.is_empty() { String::new() } else { format!("{}/", info.group) };
-        let _ = writeln!(yaml, "  paramKind: {{apiVersion: {group}{}, kind: {}}}", info.version, info.name);
+    if let Some(Parameters { api_version, kind, .. }) = place.parameters() {
+        let _ = writeln!(yaml, "  paramKind: {{apiVersion: {api_version}, kind: {kind}}}");
     }
     yaml.push_str("  matchConstraints:\n    matchPolicy: Equivalent\n");
-    if place.row().selects_marked() {
-        yaml.push_str(
-            "    objectSelector:\n      matchExpressions:\n        - key: {{ $mark | quote }}\n          operator: Exists\n",
-        );
-    }
+    yaml.push_str(&object_selector(place.selected()));
     yaml.push_str("    resourceRules:\n");
     for watched in place.watched() {
         let _ = writeln!(
             yaml,
             "      - apiGroups: [\"{}\"]\n        apiVersions: [v1]\n        operations: [{}]\n        resources: [{}]\n        scope: Namespaced",
             watched.group,
-            place.row().operations().join(", "),
+            place.operations().join(", "),
             watched.resources.join(", "),
         );
     }
-    yaml.push_str("  matchConditions:\n    {{- include \"singleton-guard.floor.exemptions\" . | nindent 4 }}\n");
+    let _ = writeln!(yaml, "  matchConditions:\n    {{{{- include \"{}\" . | nindent 4 }}}}", exemptions(place));
     for condition in place.conditions() {
         let _ =
             writeln!(yaml, "    - name: {}\n      expression: |-\n{}", condition.name, block(&condition.expression, 8));
@@ -108,13 +110,33 @@ spec:
         "---\n{}  policyName: {name}\n  validationActions: [Deny]\n",
         head("ValidatingAdmissionPolicyBinding")
     );
-    if place.parameters().is_some() {
-        yaml.push_str(
-            "  # The marked workloads in the namespace of the request.\n  paramRef:\n    selector:\n      matchExpressions:\n        - key: {{ $mark | quote }}\n          operator: Exists\n    parameterNotFoundAction: Allow\n",
+    if let Some(Parameters { selected, .. }) = place.parameters() {
+        let selector = object_selector(selected).replacen("    objectSelector", "    selector", 1);
+        let _ = write!(
+            yaml,
+            "  # Those in the namespace of the request.\n  paramRef:\n{selector}    parameterNotFoundAction: Allow\n",
         );
     }
     yaml.push_str("{{- end }}\n");
     yaml
+}
+
+/// The value that a policy depends on.
+fn switch(place: Place) -> &'static str {
+    match place {
+        Place::Deletion | Place::Eviction => "and .Values.strict.enabled .Values.strict.refuseForcedDeletion",
+        Place::Strict | Place::Pods => ".Values.strict.enabled",
+        _ => ".Values.nativeFloor.enabled",
+    }
+}
+
+/// Whom it never judges.
+fn exemptions(place: Place) -> &'static str {
+    match place {
+        // Not even who breaks the glass may have two of them.
+        Place::Strict | Place::Pods => "singleton-guard.strict.exemptions",
+        _ => "singleton-guard.floor.exemptions",
+    }
 }
 
 /// An expression as the lines of a block, with the label key where its place is.

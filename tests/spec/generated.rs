@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use singleton_guard::policy::decision::{Denial, Subject};
+use singleton_guard::policy::holder::{Holder, State};
 use singleton_guard::policy::mark::MarkKey;
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::rules::RULES;
 use singleton_guard::policy::violation::{Annotation, Violation};
-use singleton_guard::policy::webhook::{Entry, Namespaces, Outage, ROWS, Row};
+use singleton_guard::policy::webhook::{Entry, Namespaces, Outage, ROWS, Row, Selected};
 
 use super::snapshot;
 
@@ -37,8 +38,11 @@ pub fn chart_registry(root: &Path) -> Result<(), String> {
     text.push_str("{{- end -}}\n\n{{- /* The rows: one webhook configuration object each, by phase. */ -}}\n");
     text.push_str("{{- define \"singleton-guard.webhook.rows\" -}}\n");
     for (name, phase) in [("validating", Phase::Validate), ("mutating", Phase::Mutate)] {
-        let rows: Vec<_> = ROWS.iter().filter(|row| row.phase() == phase).map(|row| row.name()).collect();
-        let _ = writeln!(text, "{name}: [{}]", rows.join(", "));
+        let of = |strict: bool| {
+            let rows = ROWS.iter().filter(|row| row.phase() == phase && row.is_for_strict() == strict);
+            rows.map(|row| row.name()).collect::<Vec<_>>().join(", ")
+        };
+        let _ = writeln!(text, "{name}: [{}{{{{ if .Values.strict.enabled }}}}, {}{{{{ end }}}}]", of(false), of(true));
     }
     text.push_str("{{- end -}}\n");
     snapshot::file(root, "charts/singleton-guard/templates/_registry.tpl", &text)
@@ -129,16 +133,40 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::ConsentTooLong { requested: text("2099-01-01T00:00:00Z"), max: Duration::from_secs(24 * 60 * 60) },
         Violation::SelectedLabel { key: text("app"), requested: None },
         Violation::Disowned { requested: Some(text("Deployment other")) },
+        Violation::RollsStrict { requested: text("RollingUpdate with maxSurge 0") },
+        Violation::OrdinalsFixed { from: text("0"), requested: text("5") },
+        Violation::NameTaken(holder(State::Stays)),
+        Violation::NameTaken(holder(State::Ends(Duration::from_secs(12)))),
+        Violation::NameTaken(holder(State::Ended)),
+        Violation::NameTaken(Holder { is_strict: false, ..holder(State::Stays) }),
+        Violation::NameTaken(Holder { node: String::new(), ..holder(State::Stays) }),
+        Violation::EndsAtOnce { is_pod: false },
+        Violation::EndsAtOnce { is_pod: true },
+        Violation::Forced { node: text("worker-3") },
+        Violation::TemplateKey { wanted: text("ledger-0"), requested: None },
+        Violation::KeyIsNew,
+        Violation::NotNamed { key: text("ledger-0"), requested: text("ledger-1") },
+        Violation::KeyChanged { requested: None },
     ]
+}
+
+fn holder(state: State) -> Holder {
+    Holder { node: "worker-3".to_owned(), is_strict: true, state }
 }
 
 /// A kind that the violation is found on.
 fn typical_kind(violation: &Violation) -> &'static str {
     match violation {
-        Violation::Surges { .. } | Violation::MarkedWhileRunning { .. } => "Deployment",
+        Violation::Surges { .. } | Violation::RollsStrict { .. } | Violation::MarkedWhileRunning { .. } => "Deployment",
+        Violation::NameTaken(_)
+        | Violation::EndsAtOnce { is_pod: true }
+        | Violation::Forced { .. }
+        | Violation::NotNamed { .. }
+        | Violation::KeyChanged { .. } => "Pod",
         Violation::SelectorReplaced { .. } => "ReplicationController",
         Violation::UnmarkableKind { .. } => "DaemonSet",
-        Violation::TooManyBehind { .. }
+        Violation::KeyIsNew
+        | Violation::TooManyBehind { .. }
         | Violation::UnmarkedBehindOwner
         | Violation::SelectedLabel { .. }
         | Violation::Disowned { .. } => "ReplicaSet",
@@ -154,7 +182,7 @@ fn template(row: Row) -> String {
     let mut yaml = format!(
         r#"{{{{- /* Generated from the registries in src/policy: `UPDATE=1 cargo test` rewrites it. */ -}}}}
 {{{{- $mark := include "singleton-guard.markKey" . -}}}}
-apiVersion: admissionregistration.k8s.io/v1
+{begin}apiVersion: admissionregistration.k8s.io/v1
 kind: {kind}WebhookConfiguration
 metadata:
   name: {{{{ include "singleton-guard.webhook.name" (dict "root" $ "row" "{name}") }}}}
@@ -167,13 +195,28 @@ metadata:
 webhooks:
   # {purpose}
 "#,
+        begin = if row.is_for_strict() { "{{- if .Values.strict.enabled }}\n" } else { "" },
         name = row.name(),
         purpose = row.purpose(),
     );
     for entry in row.entries() {
         yaml.push_str(&webhook(row, *entry));
     }
+    if row.is_for_strict() {
+        yaml.push_str("{{- end }}\n");
+    }
     yaml
+}
+
+/// What keeps requests about other objects away, with an indent of four.
+pub fn object_selector(selected: Selected) -> String {
+    let expression = match selected {
+        Selected::All => return String::new(),
+        Selected::Marked => "{key: {{ $mark | quote }}, operator: Exists}",
+        Selected::Strict => "{key: {{ $mark | quote }}, operator: In, values: [strict]}",
+        Selected::Keyed => "{key: singleton-guard.io/key, operator: Exists}",
+    };
+    format!("    objectSelector:\n      matchExpressions:\n        - {expression}\n")
 }
 
 /// One entry of a row's template.
@@ -223,9 +266,7 @@ fn webhook(row: Row, entry: Entry) -> String {
             watched.resources.join(", "),
         );
     }
-    if row.selects_marked() {
-        yaml.push_str("    objectSelector:\n      matchExpressions:\n        - key: {{ $mark | quote }}\n          operator: Exists\n");
-    }
+    yaml.push_str(&object_selector(row.selected()));
     yaml.push_str("    matchConditions:\n      {{- include \"singleton-guard.webhook.exemptions\" . | nindent 6 }}\n");
     for condition in row.conditions() {
         let _ = writeln!(yaml, "      - name: {}\n        expression: |-", condition.name);

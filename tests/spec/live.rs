@@ -121,12 +121,13 @@ impl Run<'_> {
                 |text: &str| names.iter().fold(text.to_owned(), |text, (name, real)| text.replace(name, real));
             let mut step = step.clone();
             if self.guard == Guard::Floor {
-                // A policy does not warn; the remedy stands in its one line.
+                // A policy does not warn.
                 (step.warnings, outcome.warnings) = (Vec::new(), Vec::new());
-                let expected = step.message.as_deref().map(spelled).unwrap_or_default();
-                if outcome.message.starts_with(&format!("{expected}; ")) {
-                    outcome.message = expected;
-                }
+            }
+            // The remedy stands in its one line.
+            let expected = step.message.as_deref().map(spelled).unwrap_or_default();
+            if outcome.message.starts_with(&format!("{expected}; ")) {
+                outcome.message = expected;
             }
             step.check(&outcome, &spelled).map_err(|difference| anyhow!(difference))?;
         }

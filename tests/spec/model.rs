@@ -3,9 +3,11 @@
 //! cases shows that it is faithful where it matters.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
+use singleton_guard::policy::holder::Holder;
 use singleton_guard::policy::lookup::{Found, Lookup, Metadata, ObjectRef, Owner, Unknown};
 use singleton_guard::policy::mark::MarkKey;
 use singleton_guard::policy::request::Phase;
@@ -114,6 +116,11 @@ impl Model {
                     marked: metadata.marked(&MarkKey::default()),
                     owner: owner.map(|owner| self.owner(&owner)),
                 })
+            }
+            Lookup::Holder(pod) => {
+                let object = self.objects.get(&("Pod".to_owned(), pod.name.to_string()));
+                let holder = object.map(|object| Holder::read(object.to_string().as_bytes(), SystemTime::now()));
+                holder.transpose().map(Found::Holder).map_err(|error| Unknown::Unreadable(error.to_string()))
             }
             Lookup::Owners { before, after } => {
                 let owner = |owner: &Option<ObjectRef<'_>>| owner.as_ref().map(|owner| self.owner(owner));

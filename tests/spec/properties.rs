@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
 use singleton_guard::policy::decision::Decision;
+use singleton_guard::policy::key;
+use singleton_guard::policy::kind::Kind;
 use singleton_guard::policy::lookup::{Found, Owner, Unknown};
+use singleton_guard::policy::object::Object;
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
@@ -16,6 +19,23 @@ use singleton_guard::settings::Settings;
 use super::case::{self, Case, MARK};
 use super::model::Model;
 use super::pure::Core;
+
+/// A derived key is the name of a Pod, and tells apart workloads whatever they are called.
+pub fn derived_keys_are_names() -> Result<(), String> {
+    let name = "[a-z0-9]([a-z0-9.-]{0,100}[a-z0-9])?";
+    let kinds = prop::sample::select(vec![Kind::ReplicaSet, Kind::Deployment, Kind::ReplicationController]);
+    check(2_000, (name, name, kinds.clone(), kinds), |(one, other, kind, another)| {
+        let key = |kind, name: &str| {
+            let object = json!({"metadata": {"name": name}}).to_string();
+            let object: Object<'_> = serde_json::from_str(&object).expect("an object");
+            key::derived(kind, &object).expect("a key")
+        };
+        let (a, b) = (key(kind, &one), key(another, &other));
+        prop_assert!(key::is_key(&a), "{} gives {}", one, a);
+        prop_assert!((kind, one) == (another, other) || a != b, "{} for both", a);
+        Ok(())
+    })
+}
 
 /// No bytes make us panic, and an unreadable body that has a uid keeps it.
 pub fn any_bytes_are_answered() -> Result<(), String> {

@@ -51,5 +51,6 @@ pub fn asks(body: &[u8], settings: &Settings) -> Asks {
         Step::Decided(_) => Asks::Nothing,
         Step::Ask(Lookup::Parent(_), _) => Asks::Parent,
         Step::Ask(Lookup::Owners { .. }, _) => Asks::Owners,
+        Step::Ask(Lookup::Holder(_), _) => Asks::Holder,
     }
 }

@@ -86,6 +86,8 @@ mark:
 exemptNamespaces: {{ include "singleton-guard.exemptNamespaces" . }}
 warnNamespaces: {{ include "singleton-guard.warnNamespaces" . }}
 release: {{ .Values.release | quote }}
+strict:
+  enabled: {{ .Values.strict.enabled }}
 companions:
   enabled: {{ .Values.companions.enabled }}
   headlessService: {{ .Values.companions.headlessService }}

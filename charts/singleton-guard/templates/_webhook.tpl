@@ -87,6 +87,13 @@ Ignore
 {{- .Values.webhook.timeoutSeconds -}}
 {{- end -}}
 
+{{- /* The namespaces in which nothing is judged, as a matchCondition. */ -}}
+{{- define "singleton-guard.webhook.namespaces" -}}
+{{- $namespaces := include "singleton-guard.exemptNamespaces" . | replace "\"" "'" | replace "," ", " -}}
+- name: not-exempt-namespace
+  expression: {{ printf "!(request.namespace in %s)" $namespaces | quote }}
+{{- end -}}
+
 {{- /*
 The matchConditions that every row has: who and what is never judged. The API server decides them, so they hold while
 we are down. The last one is for our own start: the namespace we live in stays guarded. A ReplicaSet's name is its
@@ -94,11 +101,9 @@ Deployment's and a hash of at most ten characters (pod-template-hash).
 */ -}}
 {{- define "singleton-guard.webhook.exemptions" -}}
 {{- $fullname := include "singleton-guard.fullname" . -}}
-{{- $namespaces := include "singleton-guard.exemptNamespaces" . | replace "\"" "'" | replace "," ", " -}}
 {{- $ours := printf "(request.resource.resource == 'deployments' && request.?name.orValue('') == '%s')" $fullname -}}
 {{- $theirs := printf "(request.resource.resource == 'replicasets' && request.?name.orValue('').matches('^%s-[a-z0-9]{1,10}$'))" $fullname -}}
-- name: not-exempt-namespace
-  expression: {{ printf "!(request.namespace in %s)" $namespaces | quote }}
+{{ include "singleton-guard.webhook.namespaces" . }}
 - name: not-break-glass
   expression: {{ printf "!('%s' in request.userInfo.?groups.orValue([]))" (include "singleton-guard.breakGlass.group" .) | quote }}
 - name: not-singleton-guard
@@ -108,6 +113,16 @@ Deployment's and a hash of at most ten characters (pod-template-hash).
 {{- /* The same for the policies of the native floor, which refuse and never warn: where we would only warn they do not judge. */ -}}
 {{- define "singleton-guard.floor.exemptions" -}}
 {{- include "singleton-guard.webhook.exemptions" . -}}
+{{- include "singleton-guard.floor.warnNamespaces" . -}}
+{{- end -}}
+
+{{- /* And for those policies that hold for everybody: with the glass broken too a strict singleton has one Pod. */ -}}
+{{- define "singleton-guard.strict.exemptions" -}}
+{{- include "singleton-guard.webhook.namespaces" . -}}
+{{- include "singleton-guard.floor.warnNamespaces" . -}}
+{{- end -}}
+
+{{- define "singleton-guard.floor.warnNamespaces" -}}
 {{- with .Values.warnNamespaces }}
 - name: not-warn-namespace
   expression: {{ printf "!(request.namespace in %s)" (uniq . | sortAlpha | toJson | replace "\"" "'" | replace "," ", ") | quote }}

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::Workload;
 use super::wish::is_service_name;
+use crate::policy::text::{HASH_LENGTH, fnv1a};
 
 /// A Service's name: the workload's own where a Service may be called so (RFC 1035 label), else one derived from it that
 /// no other workload of the namespace derives: names may hold dots, begin with a digit and be 253 characters long.
@@ -30,13 +31,7 @@ pub(super) fn budget(workload: &Workload) -> String {
     format!("{}-{:08x}{suffix}", kept.trim_end_matches(['-', '.']), fnv1a(name))
 }
 
-/// FNV-1a, 32 bits: it tells apart names that are shortened alike, and must never change.
-fn fnv1a(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-}
-
 /// RFC 1035.
 const LABEL_MAX: usize = 63;
 /// RFC 1123, as Kubernetes reads it.
 const SUBDOMAIN_MAX: usize = 253;
-const HASH_LENGTH: usize = 8;

@@ -7,6 +7,9 @@ mod sg004_identity;
 mod sg005_release;
 mod sg006_mark;
 mod sg007_owner;
+pub mod sg010_taken;
+pub mod sg011_ending;
+pub mod sg012_name;
 
 use super::change::{Change, Standing};
 use super::floor::{Place, Refusal};
@@ -37,11 +40,14 @@ pub fn judge(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
 
 /// The rules, in the order in which their violations are reported: a request that takes the mark off *and* scales is
 /// told about the mark.
-pub const RULES: [Rule; 6] = [
+pub const RULES: [Rule; 9] = [
     sg006_mark::RULE,
     sg005_release::RULE,
     sg007_owner::RULE,
     sg001_replicas::RULE,
     sg002_surge::RULE,
     sg004_identity::RULE,
+    sg010_taken::RULE,
+    sg011_ending::RULE,
+    sg012_name::RULE,
 ];

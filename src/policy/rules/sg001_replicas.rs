@@ -71,7 +71,7 @@ fn trigger(row: Row) -> Option<String> {
             create = cel::CREATE,
             controller_differs = cel::CONTROLLER_DIFFERS,
         )),
-        Row::First | Row::Status | Row::Defaults | Row::Released => None,
+        _ => None,
     }
 }
 
@@ -111,7 +111,7 @@ fn floor(place: Place) -> Vec<Refusal> {
             ));
             refusals
         }
-        Place::Status => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

@@ -3,6 +3,9 @@
 //! The strategy is `Recreate`, or a rolling update whose `maxSurge` resolves to 0 at one replica. `maxUnavailable`
 //! does not matter: where both resolve to 0 the Deployment controller uses an unavailability of 1.
 //!
+//! For a strict one it is `Recreate` alone: a rolling update counts desired replicas, not Pods, and starts the new one while
+//! the old one ends.
+//!
 //! Judged when the Deployment is created, when the mark is added, and when the strategy or the Pod template changes:
 //! the requests that choose a strategy or start a rollout. Never on other edits, so that a Deployment stored with a
 //! surging strategy (the guard was installed later) can still be scaled, annotated and released.
@@ -18,7 +21,7 @@ use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg002,
-    summary: "a singleton Deployment must not surge: `Recreate`, or a `maxSurge` that resolves to 0 at one replica",
+    summary: "a singleton Deployment must not surge: `Recreate`, or a `maxSurge` that resolves to 0 at one replica; a strict one must use `Recreate`",
     check,
     trigger,
     floor,
@@ -29,17 +32,25 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
         return Vec::new();
     }
     let strategy = change.to.spec.strategy.clone().unwrap_or_default();
-    let untouched = change.from.as_ref().is_some_and(|from| standing.before && rolls_out_alike(from, &change.to));
-    if untouched || !surges(&strategy) {
-        return Vec::new();
-    }
+    let alike = change.from.as_ref().is_some_and(|from| rolls_out_alike(from, &change.to));
+    let (recreates, surges) = (recreates(&strategy), surges(&strategy));
     let max_surge = strategy.rolling_update.map(|bounds| bounds.max_surge).unwrap_or_default();
-    vec![Violation::Surges { requested: format!("RollingUpdate with maxSurge {max_surge}") }]
+    let requested = format!("RollingUpdate with maxSurge {max_surge}");
+    if change.is_strict() && !recreates && !(change.was_strict() && alike) {
+        return vec![Violation::RollsStrict { requested }];
+    }
+    if surges && !(standing.before && alike) {
+        return vec![Violation::Surges { requested }];
+    }
+    Vec::new()
+}
+
+fn recreates(strategy: &Strategy<'_>) -> bool {
+    strategy.type_.as_deref() == Some("Recreate")
 }
 
 fn surges(strategy: &Strategy<'_>) -> bool {
-    strategy.type_.as_deref() != Some("Recreate")
-        && strategy.rolling_update.as_ref().is_none_or(|bounds| bounds.max_surge.surges())
+    !recreates(strategy) && strategy.rolling_update.as_ref().is_none_or(|bounds| bounds.max_surge.surges())
 }
 
 fn rolls_out_alike(from: &Object<'_>, to: &Object<'_>) -> bool {
@@ -47,28 +58,44 @@ fn rolls_out_alike(from: &Object<'_>, to: &Object<'_>) -> bool {
 }
 
 fn trigger(row: Row) -> Option<String> {
-    (row == Row::Workload).then(|| {
-        format!(
-            "request.resource.resource == 'deployments' && {is_marked}\n\
-             && object.spec.?strategy.?type.orValue('') != 'Recreate'\n\
-             && !string(object.spec.?strategy.?rollingUpdate.?maxSurge.orValue('25%')).matches('^0+%?$')\n\
-             && ({create} || !{was_marked}\n\
-             || object.spec.?strategy != oldObject.spec.?strategy || object.spec.template != oldObject.spec.template)",
-            is_marked = cel::IS_MARKED,
-            was_marked = cel::WAS_MARKED,
-            create = cel::CREATE,
-        )
-    })
+    (row == Row::Workload).then(|| format!("{}\n|| {}", surging(), rolling_strict()))
 }
 
 fn floor(place: Place) -> Vec<Refusal> {
-    let when = trigger(place.row()).filter(|_| place == Place::Workload);
     let surge = "string(object.spec.?strategy.?rollingUpdate.?maxSurge.orValue('25%'))";
-    when.map(|when| Refusal {
-        violation: Violation::Surges { requested: "RollingUpdate with maxSurge {surge}".to_owned() },
-        when,
-        values: vec![("{surge}", cel::clip(surge))],
-    })
-    .into_iter()
-    .collect()
+    let values = vec![("{surge}", cel::clip(surge))];
+    let requested = "RollingUpdate with maxSurge {surge}".to_owned();
+    match place {
+        Place::Workload => vec![Refusal { violation: Violation::Surges { requested }, when: surging(), values }],
+        Place::Strict => {
+            vec![Refusal { violation: Violation::RollsStrict { requested }, when: rolling_strict(), values }]
+        }
+        _ => Vec::new(),
+    }
 }
+
+fn surging() -> String {
+    format!(
+        "{rolls} && {is_marked}\n\
+         && !string(object.spec.?strategy.?rollingUpdate.?maxSurge.orValue('25%')).matches('^0+%?$')\n\
+         && ({create} || !{was_marked} || {DIFFERS})",
+        rolls = ROLLS,
+        is_marked = cel::IS_MARKED,
+        was_marked = cel::WAS_MARKED,
+        create = cel::CREATE,
+    )
+}
+
+fn rolling_strict() -> String {
+    format!(
+        "{ROLLS} && {is_strict}\n&& ({create} || !{was_strict} || {DIFFERS})",
+        is_strict = cel::IS_STRICT,
+        was_strict = cel::WAS_STRICT,
+        create = cel::CREATE,
+    )
+}
+
+const ROLLS: &str =
+    "request.resource.resource == 'deployments' && object.spec.?strategy.?type.orValue('') != 'Recreate'";
+const DIFFERS: &str =
+    "object.spec.?strategy != oldObject.spec.?strategy || object.spec.template != oldObject.spec.template";

@@ -8,16 +8,16 @@
 use super::super::cel;
 use super::super::change::{Change, Standing, Via};
 use super::super::floor::{Place, Refusal};
+use super::super::key::start;
 use super::super::kind::Kind;
-use super::super::object::{Object, same_json};
-use super::super::replicas::Replicas;
+use super::super::object::same_json;
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
 use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg004,
-    summary: "`spec.ordinals.start` of a StatefulSet and `spec.selector` of a ReplicationController must not change while there may be a Pod",
+    summary: "`spec.ordinals.start` of a StatefulSet and `spec.selector` of a ReplicationController must not change while there may be a Pod; of a strict StatefulSet `spec.ordinals.start` must not change at all",
     check,
     trigger,
     floor,
@@ -25,10 +25,13 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     let Some(from) = change.from.as_ref().filter(|_| change.via == Via::Object) else { return Vec::new() };
+    let (start_before, start_after) = (start(from), start(&change.to));
+    if change.is(Kind::StatefulSet) && change.is_strict() && change.was_strict() && start_before != start_after {
+        return vec![Violation::OrdinalsFixed { from: start_before.to_string(), requested: start_after.to_string() }];
+    }
     if !standing.ever() || !change.may_have_pod() {
         return Vec::new();
     }
-    let (start_before, start_after) = (start(from), start(&change.to));
     if change.is(Kind::StatefulSet) && start_before != start_after {
         return vec![Violation::OrdinalsMoved { from: start_before.to_string(), requested: start_after.to_string() }];
     }
@@ -39,22 +42,26 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     Vec::new()
 }
 
-fn start<'a>(object: &'a Object<'_>) -> Replicas<'a> {
-    object.spec.ordinals.as_ref().map(|ordinals| ordinals.start).unwrap_or_default().or(0)
-}
-
 fn trigger(row: Row) -> Option<String> {
-    (row == Row::Workload).then(|| format!("{} && ({ORDINALS_MOVE}\n|| {SELECTOR_CHANGES})", may_have_pod()))
+    (row == Row::Workload)
+        .then(|| format!("{} && ({ORDINALS_MOVE}\n|| {SELECTOR_CHANGES})\n|| {}", may_have_pod(), ordinals_fixed()))
 }
 
 fn floor(place: Place) -> Vec<Refusal> {
-    if place != Place::Workload {
+    if !matches!(place, Place::Workload | Place::Strict) {
         return Vec::new();
     }
     let when = |moved: &str| format!("(variables.before || variables.after) && {} && {moved}", may_have_pod());
     let start = |object: &str| format!("string({object}.spec.?ordinals.?start.orValue(0))");
     // Its labels in any order: CEL has no JSON.
     let selector = "'{' + object.spec.?selector.orValue({}).map(k, '\"' + k + '\":\"' + object.spec.selector[k] + '\"').join(',') + '}'";
+    if place == Place::Strict {
+        return vec![Refusal {
+            violation: Violation::OrdinalsFixed { from: "{from}".to_owned(), requested: "{start}".to_owned() },
+            when: ordinals_fixed(),
+            values: vec![("{from}", start("oldObject")), ("{start}", start("object"))],
+        }];
+    }
     vec![
         Refusal {
             violation: Violation::OrdinalsMoved { from: "{from}".to_owned(), requested: "{start}".to_owned() },
@@ -67,6 +74,10 @@ fn floor(place: Place) -> Vec<Refusal> {
             values: vec![("{selector}", cel::clip(&format!("({selector})")))],
         },
     ]
+}
+
+fn ordinals_fixed() -> String {
+    format!("{} && {} && {} && {ORDINALS_MOVE}", cel::UPDATE, cel::IS_STRICT, cel::WAS_STRICT)
 }
 
 fn may_have_pod() -> String {

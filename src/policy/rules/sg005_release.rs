@@ -54,7 +54,7 @@ fn trigger(row: Row) -> Option<String> {
         Row::Workload => Some(cel::unmarks()),
         Row::Status => Some(format!("{} != {}", cel::MARK, cel::OLD_MARK)),
         Row::Owned => Some(format!("{} && {}", cel::UPDATE, cel::CONTROLLER_DIFFERS)),
-        Row::First | Row::Scale | Row::Defaults | Row::Released => None,
+        _ => None,
     }
 }
 
@@ -86,6 +86,6 @@ fn floor(place: Place) -> Vec<Refusal> {
             format!("{} != {}", cel::MARK, cel::OLD_MARK),
             vec![("\"{mark}\"", cel::or_none(cel::MARK))],
         )],
-        Place::Scale(_) | Place::ScaleBehind => Vec::new(),
+        _ => Vec::new(),
     }
 }

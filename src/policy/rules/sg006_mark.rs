@@ -2,8 +2,8 @@
 //! that say what companions the workload wants.
 //!
 //! Judged when the value is written. A bad mark that is stored already (the guard was installed later) counts as
-//! `"true"`, a bad annotation as none, and the object stays editable. `"strict"` is reserved: it is refused until it can
-//! be kept, because a promise that is accepted and not kept is worse than none. A Job that a CronJob makes takes the
+//! `"true"`, a bad annotation as none, and the object stays editable. `"strict"` is refused where the settings
+//! switch it off, because a promise that is accepted and not kept is worse than none. A Job that a CronJob makes takes the
 //! labels of its template: what a controller makes is not judged, refusing it would help nobody. Consent to a disruption
 //! ends by itself, so it may not be given for longer than the settings allow.
 
@@ -51,7 +51,7 @@ fn mark(change: &Change<'_>, unmarkable: bool) -> Option<Violation> {
             Some(Violation::UnmarkableKind { requested })
         }
         Mark::Absent | Mark::Singleton => None,
-        Mark::Strict => Some(Violation::StrictMark),
+        Mark::Strict => (!change.strict).then_some(Violation::StrictMark),
         Mark::Malformed(value) => Some(Violation::MalformedMark { requested: value.to_owned() }),
     }
 }
@@ -102,7 +102,7 @@ fn trigger(row: Row) -> Option<String> {
     })
 }
 
-/// All but how far ahead consent is given: CEL has no clock.
+/// All but how far ahead consent is given, because CEL has no clock, and whether `strict` is switched off.
 fn floor(place: Place) -> Vec<Refusal> {
     if place != Place::Workload {
         return Vec::new();
@@ -122,7 +122,6 @@ fn floor(place: Place) -> Vec<Refusal> {
             Violation::UnmarkableKind { requested: "{mark}".to_owned() },
             format!("{marks} && {unmarkable} && !{}", cel::CONTROLLED),
         ),
-        refusal(Violation::StrictMark, format!("{marks} && !({unmarkable}) && {mark} == '{STRICT}'")),
         refusal(
             Violation::MalformedMark { requested: "{mark}".to_owned() },
             format!("{marks} && !({unmarkable}) && !({mark} in ['{SINGLETON}', '{STRICT}'])"),

@@ -1,0 +1,126 @@
+//! Who holds the name of a strict singleton: the Pod that is there while another one is asked for. What is said about it
+//! is advice; the lock is the name itself.
+
+use std::time::{Duration, SystemTime};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::json::{nullable, object};
+use super::key::KEY;
+use super::object::Labels;
+use super::text::clip;
+
+/// The Pod that has the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its node; empty while it has none.
+    pub node: String,
+    /// Whether it is of a strict singleton itself, and not one that only happens to be called so.
+    pub is_strict: bool,
+    /// What becomes of it.
+    pub state: State,
+}
+
+/// What becomes of a Pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Nothing: it runs, or is about to.
+    Stays,
+    /// It was asked to end, so long ago.
+    Ends(Duration),
+    /// All its containers have ended for good (phase `Succeeded` or `Failed`), and nobody has deleted it yet.
+    Ended,
+}
+
+impl Holder {
+    /// Reads a Pod as the API server sends it.
+    ///
+    /// # Errors
+    /// The body is not a Pod.
+    pub fn read(body: &[u8], now: SystemTime) -> Result<Self, serde_json::Error> {
+        let pod: Pod<'_> = serde_json::from_slice(body)?;
+        let Metadata { labels, deletion_timestamp, deletion_grace_period_seconds } = pod.metadata;
+        // The timestamp is when the Pod has to be gone: the time of asking and the grace.
+        let asked = deletion_timestamp
+            .and_then(|at| OffsetDateTime::parse(&at, &Rfc3339).ok())
+            .map(|at| SystemTime::from(at) - Duration::from_secs(deletion_grace_period_seconds.unwrap_or_default()));
+        let state = match asked {
+            Some(asked) => State::Ends(now.duration_since(asked).unwrap_or_default()),
+            None if is_terminal(&pod.status.phase) => State::Ended,
+            None => State::Stays,
+        };
+        Ok(Self { node: pod.spec.node_name, is_strict: labels.get(KEY).is_some(), state })
+    }
+
+    pub(super) fn sentence(&self) -> String {
+        let node = match self.node.as_str() {
+            "" => "without a node yet".to_owned(),
+            node => format!("on node {}", clip(node, NODE_MAX)),
+        };
+        match self.state {
+            _ if !self.is_strict => {
+                format!("exists already {node}, and is none of a strict singleton: it lacks label {KEY}")
+            }
+            State::Stays => format!("exists already {node}; the next one starts when it is gone"),
+            State::Ends(since) => {
+                let seconds = since.as_secs();
+                format!("exists already {node}, terminating for {seconds} s; the next one starts when it is gone")
+            }
+            State::Ended => format!("exists already {node} and has ended; the next one starts when it is deleted"),
+        }
+    }
+
+    pub(super) const fn remedy(&self) -> &'static str {
+        match self.state {
+            _ if !self.is_strict => {
+                "delete that Pod, or change the key of the strict singleton: nothing deletes it for you"
+            }
+            State::Stays => {
+                "nothing is to be done if that Pod is the singleton; two workloads with one key share one Pod"
+            }
+            State::Ends(_) => "wait until its kubelet says that it has ended; a forced deletion would let two run",
+            State::Ended => "it is deleted in a moment; if it stays, delete it",
+        }
+    }
+}
+
+/// Whether a Pod of this phase has no process any more.
+#[must_use]
+pub fn is_terminal(phase: &str) -> bool {
+    matches!(phase, "Succeeded" | "Failed")
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Pod<'a> {
+    #[serde(borrow, deserialize_with = "object")]
+    metadata: Metadata<'a>,
+    #[serde(deserialize_with = "object")]
+    spec: Spec,
+    #[serde(deserialize_with = "object")]
+    status: Status,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Metadata<'a> {
+    #[serde(borrow, deserialize_with = "nullable")]
+    labels: Labels<'a>,
+    deletion_timestamp: Option<String>,
+    deletion_grace_period_seconds: Option<u64>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec {
+    node_name: String,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Status {
+    phase: String,
+}
+
+const NODE_MAX: usize = 64;

@@ -1,0 +1,91 @@
+//! Requests about Pods: only those are looked at that carry the key of a strict singleton, before or after. What is
+//! refused here is refused by the API server itself too, and more of it: we are asked about new Pods alone, for the words.
+
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, Patch, PatchOperation};
+use serde_json::Value;
+
+use super::decision::{Decision, Denial, Mode, Subject};
+use super::holder::Holder;
+use super::key::KEY;
+use super::lookup::{Lookup, PodRef, Unknown};
+use super::mark::MarkKey;
+use super::object::Object;
+use super::replicas::Replicas;
+use super::request::{Operation, Request, Subresource};
+use super::rules::{sg010_taken, sg012_name};
+use super::violation::Violation;
+use super::{Pending, Step};
+use crate::settings::Settings;
+
+/// A new Pod of a strict singleton.
+#[derive(Debug)]
+pub struct Arrival {
+    subject: Subject,
+    mark: MarkKey,
+    mode: Mode,
+}
+
+/// Gives a new Pod its name.
+#[must_use]
+pub(super) fn complete(request: &Request<'_>, settings: &Settings) -> Decision {
+    let Some(pod) = created(request, settings) else { return Decision::ALLOWED };
+    let Some(name) = sg012_name::given(pod.metadata.labels.get(KEY), &pod.metadata.name) else {
+        return Decision::ALLOWED;
+    };
+    let path = PointerBuf::from_tokens(["metadata", "name"]);
+    let add = PatchOperation::Add(AddOperation { path, value: Value::String(name.to_owned()) });
+    Decision::completed(Patch(vec![add]), Vec::new())
+}
+
+/// Judges a new Pod, as far as that is possible without asking.
+#[must_use]
+pub(super) fn validate<'a>(request: Request<'a>, settings: &Settings) -> Step<'a> {
+    let Some(pod) = request.object.as_ref().filter(|_| settings.strict) else {
+        return Step::Decided(Decision::ALLOWED);
+    };
+    let is_new = created(&request, settings).is_some();
+    let key = pod.metadata.labels.get(KEY);
+    let before = request.old_object.as_ref().map(|old| old.metadata.labels.get(KEY));
+    let named = sg012_name::judge(before, key, &pod.metadata.name);
+    let ends_at_once = is_new && key.is_some() && pod.spec.termination_grace_period_seconds == Replicas::Count(0);
+    let asks = is_new && key.is_some();
+    let violations: Vec<_> =
+        ends_at_once.then_some(Violation::EndsAtOnce { is_pod: true }).into_iter().chain(named).collect();
+    let subject = Subject {
+        group: "",
+        kind: "Pod",
+        namespace: request.namespace.to_string(),
+        name: request.name.to_string(),
+        uid: pod.metadata.uid.to_string(),
+    };
+    let arrival = Arrival { subject, mark: settings.mark.clone(), mode: settings.mode(&request.namespace) };
+    if violations.is_empty() && asks {
+        let pod = PodRef { namespace: request.namespace, name: request.name };
+        return Step::Ask(Lookup::Holder(pod), Pending::Pod(Box::new(arrival)));
+    }
+    Step::Decided(arrival.decide(violations))
+}
+
+impl Arrival {
+    /// What could not be found out is not refused: the name is the lock, and holds without this.
+    pub(super) fn resume(self, holder: Result<Option<Holder>, Unknown>) -> Decision {
+        self.decide(sg010_taken::judge(holder.ok().flatten()).into_iter().collect())
+    }
+
+    fn decide(self, violations: Vec<Violation>) -> Decision {
+        let mut violations = violations.into_iter();
+        let Some(first) = violations.next() else { return Decision::ALLOWED };
+        let Self { subject, mark: key, mode } = self;
+        let denied = Decision::denied(Denial { subject, key, first, others: violations.collect() });
+        match mode {
+            Mode::Enforce => denied,
+            Mode::Warn => denied.only_warned(false),
+        }
+    }
+}
+
+fn created<'r, 'a>(request: &'r Request<'a>, settings: &Settings) -> Option<&'r Object<'a>> {
+    let creates = request.operation == Operation::Create && request.subresource == Subresource::Main;
+    request.object.as_ref().filter(|_| creates && settings.strict)
+}

@@ -1,0 +1,103 @@
+//! SG011: the Pod of a strict singleton is given time to end.
+//!
+//! A deletion with a grace of 0 takes the Pod out of the store at once, while its process may run on: its name is free,
+//! and the next one starts beside it. So neither a deletion nor an eviction may ask for that, and no template for a grace
+//! of 0, which asks for it every time. Nothing is lost where no process can be: the Pod was never bound, it has ended,
+//! or the kubelet of its own node says so. A node that is gone for good is declared so, with the taint
+//! `node.kubernetes.io/out-of-service` or by deleting it: then the Pod garbage collector fails the Pod first.
+
+use super::super::cel;
+use super::super::change::{Change, Standing};
+use super::super::floor::{Place, Refusal};
+use super::super::holder::is_terminal;
+use super::super::template::Template;
+use super::super::violation::{Code, Violation};
+use super::super::webhook::Row;
+use super::Rule;
+
+pub(super) const RULE: Rule = Rule {
+    code: Code::Sg011,
+    summary: "the Pod of a strict singleton must not be deleted or evicted with a grace of 0 while it may run, but by the kubelet of its node; nor may its template ask for that",
+    check,
+    trigger,
+    floor,
+};
+
+/// Who wants a Pod to end, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending<'a> {
+    /// `deleteOptions.gracePeriodSeconds`.
+    pub grace: Option<i64>,
+    /// The node that the Pod is bound to; empty if it is to none.
+    pub node: &'a str,
+    /// `status.phase`.
+    pub phase: &'a str,
+    /// Who asks.
+    pub user: &'a str,
+}
+
+/// What is wrong with it.
+#[must_use]
+pub fn judge(ending: &Ending<'_>) -> Option<Violation> {
+    let Ending { grace, node, phase, user } = *ending;
+    let kubelet = user.strip_prefix(NODE_USER) == Some(node);
+    let waits = grace != Some(0) || node.is_empty() || is_terminal(phase) || kubelet;
+    (!waits).then(|| Violation::Forced { node: node.to_owned() })
+}
+
+fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
+    let ends_at_once = change.is_strict() && change.brings_template() && Template::of(&change.to).ends_at_once();
+    ends_at_once.then_some(Violation::EndsAtOnce { is_pod: false }).into_iter().collect()
+}
+
+fn trigger(row: Row) -> Option<String> {
+    (row == Row::Workload).then(template_ends_at_once)
+}
+
+fn floor(place: Place) -> Vec<Refusal> {
+    let refusal = |violation, when, values| Refusal { violation, when, values };
+    let forced = || Violation::Forced { node: "{node}".to_owned() };
+    match place {
+        Place::Strict => vec![refusal(Violation::EndsAtOnce { is_pod: false }, template_ends_at_once(), Vec::new())],
+        Place::Pods => vec![refusal(
+            Violation::EndsAtOnce { is_pod: true },
+            format!(
+                "{} && request.resource.resource == 'pods' && request.?subResource.orValue('') == ''\n\
+                 && object.spec.?terminationGracePeriodSeconds.orValue(30) == 0",
+                cel::CREATE
+            ),
+            Vec::new(),
+        )],
+        Place::Deletion => vec![refusal(
+            forced(),
+            format!("request.?options.?gracePeriodSeconds.orValue(30) == 0 && {}", may_run("oldObject")),
+            vec![("{node}", "oldObject.spec.nodeName".to_owned())],
+        )],
+        // The condition of the policy has seen to the grace.
+        Place::Eviction => vec![refusal(
+            forced(),
+            format!("request.name == params.metadata.name && {}", may_run("params")),
+            vec![("{node}", "params.spec.nodeName".to_owned())],
+        )],
+        _ => Vec::new(),
+    }
+}
+
+fn template_ends_at_once() -> String {
+    format!(
+        "{} && {}\n&& object.spec.?template.?spec.?terminationGracePeriodSeconds.orValue(30) == 0",
+        cel::IS_STRICT,
+        cel::brings_template()
+    )
+}
+
+fn may_run(pod: &str) -> String {
+    format!(
+        "{pod}.spec.?nodeName.orValue('') != ''\n\
+         && !({pod}.?status.?phase.orValue('') in ['Succeeded', 'Failed'])\n\
+         && request.userInfo.username != '{NODE_USER}' + {pod}.spec.nodeName"
+    )
+}
+
+/// What the name of a kubelet's user begins with (node authorization); its node's name follows.
+pub const NODE_USER: &str = "system:node:";

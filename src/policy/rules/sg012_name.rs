@@ -1,0 +1,210 @@
+//! SG012: the Pods of a strict singleton have one name, its key.
+//!
+//! A Pod gets the key with the labels of its template, and may have no other name than the key: so the API server stores
+//! one such Pod at a time, whoever creates them. The key must be in the template when the workload becomes strict and
+//! stay there; on a Pod that exists it neither comes nor goes nor changes. A ReplicaSet of a Deployment takes its
+//! template from there, so its mark alone may come later.
+//!
+//! A workload that has a Pod must not become strict in the request that gives its template the key: that Pod has another
+//! name. A Deployment may, because `Recreate` waits for the end of every Pod of the old template, and so may a
+//! StatefulSet, whose Pod has always had the name.
+
+use std::borrow::Cow;
+
+use super::super::cel;
+use super::super::change::{Change, Standing};
+use super::super::floor::{Place, Refusal};
+use super::super::key::{self, KEY};
+use super::super::kind::{KINDS, Kind, Resource};
+use super::super::object::Object;
+use super::super::template::Template;
+use super::super::violation::{Code, Violation};
+use super::super::webhook::Row;
+use super::Rule;
+
+pub(super) const RULE: Rule = Rule {
+    code: Code::Sg012,
+    summary: "the Pods of a strict singleton have one name, the label `singleton-guard.io/key` of its template, which must be there and stay as it is",
+    check,
+    trigger,
+    floor,
+};
+
+/// What is wrong with a Pod that is created or changed. `before` is its key as it is, if it exists.
+#[must_use]
+pub fn judge(before: Option<Option<&str>>, after: Option<&str>, name: &str) -> Option<Violation> {
+    match (before, after) {
+        (Some(before), after) => {
+            (before != after).then(|| Violation::KeyChanged { requested: after.map(str::to_owned) })
+        }
+        (None, Some(key)) => {
+            (key != name).then(|| Violation::NotNamed { key: key.to_owned(), requested: name.to_owned() })
+        }
+        (None, None) => None,
+    }
+}
+
+/// The name that a new Pod gets which brings none.
+#[must_use]
+pub fn given<'a>(key: Option<&'a str>, name: &str) -> Option<&'a str> {
+    key.filter(|key| name.is_empty() && key::is_key(key))
+}
+
+fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
+    let Resource::Guarded(kind) = change.workload.resource else { return Vec::new() };
+    if !change.is_strict() {
+        return Vec::new();
+    }
+    let (old, new) = (change.from.as_ref().map(Template::of), Template::of(&change.to));
+    let (before, after) = (old.as_ref().and_then(Template::key), new.key());
+    let kept = change.was_strict() && before == after;
+    if kept || change.is_stamped() {
+        return Vec::new();
+    }
+    let stored = change.from.as_ref().filter(|from| change.was_strict() && is_right(kind, from, before.as_ref()));
+    if stored.is_some() || !is_right(kind, &change.to, after.as_ref()) {
+        let wanted = stored.and(before).map(Cow::into_owned).or_else(|| key::derived(kind, &change.to));
+        let wanted = wanted.unwrap_or_else(|| GENERATED.to_owned());
+        return vec![Violation::TemplateKey { wanted, requested: key::owned(after.as_ref()) }];
+    }
+    let has_other_pod = change.from.is_some() && before != after && change.may_have_pod();
+    (has_other_pod && matches!(kind, Kind::ReplicaSet | Kind::ReplicationController))
+        .then_some(Violation::KeyIsNew)
+        .into_iter()
+        .collect()
+}
+
+fn is_right(kind: Kind, workload: &Object<'_>, key: Option<&Cow<'_, str>>) -> bool {
+    key.is_some_and(|key| match kind {
+        Kind::StatefulSet => **key == key::pod_of_stateful_set(workload),
+        _ => key::is_key(key),
+    })
+}
+
+fn trigger(row: Row) -> Option<String> {
+    // A mark that is not strict any more is told what its template still carries.
+    (row == Row::Workload).then(|| {
+        format!(
+            "{}\n|| {}\n|| {} && {} && {} != {}",
+            template_key(),
+            key_is_new(),
+            cel::UPDATE,
+            cel::WAS_STRICT,
+            cel::MARK,
+            cel::OLD_MARK
+        )
+    })
+}
+
+fn floor(place: Place) -> Vec<Refusal> {
+    let refusal = |violation, when, values| Refusal { violation, when, values };
+    let requested = |key: String| ("\"{requested}\"", cel::or_none(&key));
+    match place {
+        Place::Strict => vec![
+            refusal(
+                Violation::TemplateKey { wanted: "{wanted}".to_owned(), requested: Some("{requested}".to_owned()) },
+                template_key(),
+                vec![
+                    (
+                        "{wanted}",
+                        format!(
+                            "({} && {} && {} ? {}.orValue('') : {})",
+                            cel::UPDATE,
+                            cel::WAS_STRICT,
+                            right("oldObject"),
+                            template_label("oldObject"),
+                            derived()
+                        ),
+                    ),
+                    requested(template_label("object")),
+                ],
+            ),
+            refusal(Violation::KeyIsNew, key_is_new(), Vec::new()),
+        ],
+        Place::Pods => vec![
+            refusal(
+                Violation::NotNamed { key: "{key}".to_owned(), requested: "{pod}".to_owned() },
+                format!("{} && {}.orValue('') != object.metadata.name", cel::CREATE, label("object")),
+                vec![
+                    ("{key}", format!("{}.orValue('')", label("object"))),
+                    ("{pod}", cel::clip("object.metadata.name")),
+                ],
+            ),
+            refusal(
+                Violation::KeyChanged { requested: Some("{requested}".to_owned()) },
+                format!("{} && {} != {}", cel::UPDATE, label("object"), label("oldObject")),
+                vec![requested(label("object"))],
+            ),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// The template lacks the key that it must have.
+fn template_key() -> String {
+    format!(
+        "{is_strict} && ({create} || !{was_strict} && !{controlled} || {was_strict} && {after} != {before})\n\
+         && (!{right} || {update} && {was_strict} && {was_right})",
+        is_strict = cel::IS_STRICT,
+        was_strict = cel::WAS_STRICT,
+        create = cel::CREATE,
+        update = cel::UPDATE,
+        controlled = cel::CONTROLLED,
+        after = template_label("object"),
+        before = template_label("oldObject"),
+        right = right("object"),
+        was_right = right("oldObject"),
+    )
+}
+
+/// There may be a Pod without it.
+fn key_is_new() -> String {
+    format!(
+        "request.resource.resource in ['replicasets', 'replicationcontrollers'] && {update} && {is_strict}\n\
+         && (!{was_strict} && !{controlled} || {was_strict}) && {after} != {before}\n\
+         && ({replicas} > 0 || {running} > 0)",
+        update = cel::UPDATE,
+        is_strict = cel::IS_STRICT,
+        was_strict = cel::WAS_STRICT,
+        controlled = cel::CONTROLLED,
+        after = template_label("object"),
+        before = template_label("oldObject"),
+        replicas = cel::OLD_REPLICAS,
+        running = cel::OLD_RUNNING,
+    )
+}
+
+fn right(workload: &str) -> String {
+    format!(
+        "(request.resource.resource == 'statefulsets' ? {key}.orValue('') == {pod}\n\
+         : {key}.orValue('').matches('^[a-z0-9]([-a-z0-9]{{0,61}}[a-z0-9])?$'))",
+        key = template_label(workload),
+        pod = pod_of_stateful_set(workload),
+    )
+}
+
+/// The derived key of a name that is short and plain; of others it is what the words begin with.
+fn derived() -> String {
+    let of = |(resource, suffix)| format!("'{resource}': '{suffix}'");
+    let suffixes = KINDS.iter().filter_map(|info| Some((info.resource, key::suffix(info.kind)?))).map(of);
+    format!(
+        "(request.resource.resource == 'statefulsets' ? {}\n: object.metadata.name + {{{}}}[request.resource.resource])",
+        pod_of_stateful_set("object"),
+        suffixes.collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn pod_of_stateful_set(workload: &str) -> String {
+    format!("{workload}.metadata.name + '-' + string({workload}.spec.?ordinals.?start.orValue(0))")
+}
+
+fn template_label(workload: &str) -> String {
+    format!("{workload}.spec.?template.?metadata.?labels[?'{KEY}']")
+}
+
+fn label(pod: &str) -> String {
+    format!("{pod}.metadata.?labels[?'{KEY}']")
+}
+
+/// For a workload whose name is still to be generated.
+const GENERATED: &str = "a-name-of-yours";

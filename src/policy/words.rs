@@ -1,0 +1,227 @@
+//! Every sentence a person reads about a broken rule. To change one, change it here; a reviewed snapshot shows them all.
+
+use std::time::Duration;
+
+use super::companions::wish::DISRUPTION_ALLOWED_UNTIL;
+use super::key::KEY;
+use super::mark::MarkKey;
+use super::text::clip;
+use super::violation::{Annotation, Violation};
+
+impl Violation {
+    /// What is wrong: completes "*code* *kind* *namespace/name* ...".
+    #[must_use]
+    #[expect(clippy::too_many_lines, reason = "an arm a sentence")]
+    pub fn sentence(&self, key: &MarkKey) -> String {
+        let label = clip(key.as_str(), KEY_MAX);
+        match self {
+            Self::TooMany { requested } => {
+                format!("is a singleton: spec.replicas must be less than or equal to 1, requested {requested}")
+            }
+            Self::TooManyBehind { requested } => {
+                format!("belongs to a singleton: spec.replicas must be less than or equal to 1, requested {requested}")
+            }
+            Self::MarkedAboveOne { requested } => {
+                format!(
+                    "cannot become a singleton: spec.replicas must be less than or equal to 1, requested {requested}"
+                )
+            }
+            Self::MarkedWhileRunning { running } => {
+                format!("cannot become a singleton yet: status.replicas must be less than or equal to 1, is {running}")
+            }
+            Self::Surges { requested } => {
+                format!(
+                    "is a singleton: spec.strategy must not run a second Pod during a rollout, requested {requested}"
+                )
+            }
+            Self::RollsStrict { requested } => {
+                format!("is strict: spec.strategy.type must be Recreate, requested {requested}")
+            }
+            Self::OrdinalsFixed { from, requested } => format!(
+                "is strict: spec.ordinals.start, which its Pod is named by, must stay {from}, requested {requested}"
+            ),
+            Self::OrdinalsMoved { from, requested } => format!(
+                "is a singleton: spec.ordinals.start must stay {from} while there may be a Pod, requested {requested}"
+            ),
+            Self::SelectorReplaced { requested } => format!(
+                "is a singleton: spec.selector must not change while there may be a Pod, requested {}",
+                clip(requested, VALUE_MAX)
+            ),
+            Self::ReleasedWhileScaling { from, requested } => format!(
+                "is a singleton: it must not be released in the request that scales, requested {requested} instead of {from} replicas"
+            ),
+            Self::ReleasedWithoutGlass => {
+                "is a singleton: it must not be released, because the setting release is break-glass".to_owned()
+            }
+            Self::MarkedThroughStatus { requested } => {
+                format!(
+                    "label {label} must not be changed through /status, requested {}",
+                    or_none(requested.as_deref())
+                )
+            }
+            Self::UnmarkedBehindOwner => {
+                format!(
+                    "belongs to a singleton: label {label} must stay while its Deployment carries it, requested none"
+                )
+            }
+            Self::MalformedMark { requested } => {
+                format!("label {label} must be \"true\" or \"strict\", requested \"{}\"", clip(requested, VALUE_MAX))
+            }
+            Self::StrictMark => {
+                format!("label {label} must be \"true\", requested \"strict\", which is switched off here")
+            }
+            Self::UnmarkableKind { requested } => format!(
+                "cannot be a singleton, only StatefulSet, ReplicaSet, Deployment and ReplicationController can: requested {}=\"{}\"",
+                clip(key.as_str(), KEY_MAX_SHORT),
+                clip(requested, VALUE_MAX)
+            ),
+            Self::MalformedAnnotation { annotation, requested } => format!(
+                "annotation {} must be {}, requested \"{}\"",
+                annotation.key(),
+                annotation.allowed(),
+                clip(requested, VALUE_MAX)
+            ),
+            Self::ConsentTooLong { requested, max } => format!(
+                "annotation {DISRUPTION_ALLOWED_UNTIL} must be at most {} ahead, requested \"{}\"",
+                hours(*max),
+                clip(requested, VALUE_MAX)
+            ),
+            Self::SelectedLabel { key, requested } => format!(
+                "belongs to a singleton: label {}, which its selector names, must not change, requested {}",
+                clip(key, KEY_MAX_SHORT),
+                or_none(requested.as_deref())
+            ),
+            Self::Disowned { requested } => format!(
+                "belongs to a singleton: its controller must not change, requested {}",
+                or_none(requested.as_deref())
+            ),
+            Self::NameTaken(holder) => holder.sentence(),
+            Self::EndsAtOnce { .. } => {
+                format!("is strict: {} must be at least 1, requested 0", self.field(key))
+            }
+            Self::Forced { node } => format!(
+                "may still run on node {}: the Pod of a strict singleton must be given time to end, requested gracePeriodSeconds 0",
+                clip(node, NODE_MAX)
+            ),
+            Self::TemplateKey { wanted, requested } => format!(
+                "is strict: spec.template.metadata.labels must have {KEY}: {}, requested {}",
+                clip(wanted, KEY_MAX),
+                or_none(requested.as_deref())
+            ),
+            Self::KeyIsNew => {
+                format!("cannot become strict yet: its Pod may lack label {KEY}, which the template gets only now")
+            }
+            Self::NotNamed { key, requested } => format!(
+                "is of a strict singleton: its name must be {}, as its label {KEY} says, requested {}",
+                clip(key, KEY_MAX),
+                clip(requested, VALUE_MAX)
+            ),
+            Self::KeyChanged { requested } => format!(
+                "label {KEY} must not be added, changed or taken off while the Pod exists, requested {}",
+                or_none(requested.as_deref())
+            ),
+        }
+    }
+
+    /// What to do about it, in at most 120 characters: kubectl prints it as a warning.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::TooMany { .. } => {
+                "to run more than one copy take the singleton label off first, in a request of its own, then scale"
+            }
+            Self::TooManyBehind { .. } => {
+                "its Deployment scales it; to run more than one copy take the singleton label off the Deployment first"
+            }
+            Self::MarkedAboveOne { .. } => "set spec.replicas to 1 (or 0) first, then add the singleton label",
+            Self::MarkedWhileRunning { .. } => {
+                "wait until status.replicas is 1 (a paused rollout keeps two: resume it), then add the singleton label"
+            }
+            Self::Surges { .. } => {
+                r#"set spec.strategy to {"type":"Recreate","rollingUpdate":null}, or rollingUpdate.maxSurge to 0"#
+            }
+            Self::OrdinalsMoved { .. } => {
+                "scale to 0, wait until status.replicas is 0, then change ordinals.start, then scale to 1"
+            }
+            Self::SelectorReplaced { .. } => {
+                "scale to 0, wait until status.replicas is 0, then change the selector, then scale to 1"
+            }
+            Self::ReleasedWhileScaling { .. } => {
+                "release it first (take the singleton label off), then scale in a request of its own"
+            }
+            Self::ReleasedWithoutGlass => {
+                "ask somebody who may change the workload and impersonate the group singleton-guard:break-glass"
+            }
+            Self::MarkedThroughStatus { .. } => {
+                "change the label on the object itself (kubectl label, apply or patch), not through its status"
+            }
+            Self::UnmarkedBehindOwner => "take the label off the Deployment: its ReplicaSets follow it",
+            Self::RollsStrict { .. } => r#"set spec.strategy to {"type":"Recreate","rollingUpdate":null}"#,
+            Self::OrdinalsFixed { .. } => {
+                "the name of the Pod is the lock: set the mark to \"true\" first, then change ordinals.start"
+            }
+            Self::MalformedMark { .. } => r#"set the label to "true" or "strict", or leave it out"#,
+            Self::StrictMark => r#"use "true", or let an administrator install the chart with strict.enabled"#,
+            Self::UnmarkableKind { .. } => "leave the label out, or use a StatefulSet with one replica",
+            Self::MalformedAnnotation { annotation, .. } => annotation.remedy(),
+            Self::ConsentTooLong { .. } => {
+                "give a nearer time, and renew it if need be; companions.consentWindowMax is the limit"
+            }
+            Self::SelectedLabel { .. } | Self::Disowned { .. } => {
+                "its Deployment would start a second copy beside this one: change the Deployment instead"
+            }
+            Self::NameTaken(holder) => holder.remedy(),
+            Self::EndsAtOnce { .. } => {
+                "leave it out, or set it to at least 1: with 0 a Pod is forgotten before it has ended"
+            }
+            Self::Forced { .. } => {
+                "wait for its kubelet; a node that is off for sure: taint node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
+            }
+            Self::TemplateKey { .. } => {
+                "put that line under spec.template.metadata.labels (this restarts the Pod), and keep it while it is strict"
+            }
+            Self::KeyIsNew => "scale to 0, wait until status.replicas is 0, make it strict, then scale to 1",
+            Self::NotNamed { .. } => {
+                "leave the name out, or take the label off: one name is what keeps a second Pod away"
+            }
+            Self::KeyChanged { .. } => {
+                "change the label in the Pod template of its workload: the next Pod has it from there"
+            }
+        }
+    }
+}
+
+impl Annotation {
+    const fn allowed(self) -> &'static str {
+        match self {
+            Self::HeadlessService => r#""auto", "none" or the name of a Service"#,
+            Self::Disruption => r#"one of "allow", "block", "none""#,
+            Self::DisruptionAllowedUntil => "a time of RFC 3339",
+        }
+    }
+
+    const fn remedy(self) -> &'static str {
+        match self {
+            Self::HeadlessService => {
+                "use at most 63 lowercase letters, digits and '-', beginning with a letter, or leave it out"
+            }
+            Self::Disruption => "allow lets a drain evict the Pod, block makes it wait, none leaves budgets to you",
+            Self::DisruptionAllowedUntil => "write it with a zone, as in 2026-01-31T18:00:00Z, or leave it out",
+        }
+    }
+}
+
+fn hours(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    if minutes.is_multiple_of(60) { format!("{} h", minutes / 60) } else { format!("{minutes} min") }
+}
+
+fn or_none(value: Option<&str>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| format!("\"{}\"", clip(value, VALUE_MAX)))
+}
+
+// A line has 250 characters. The longest sentence with these lengths leaves 16 for the object's name (tested).
+const KEY_MAX: usize = 64;
+const KEY_MAX_SHORT: usize = 48;
+const VALUE_MAX: usize = 24;
+const NODE_MAX: usize = 48;
