@@ -103,7 +103,8 @@ async fn ready(lab: &Lab) -> Result<usize> {
     Ok(pods["items"].as_array().into_iter().flatten().filter(|pod| is_ready(pod)).count())
 }
 
-fn outputs(lab: &Lab) -> Vec<String> {
+/// What each of our processes has printed.
+pub fn outputs(lab: &Lab) -> Vec<String> {
     let processes = lab.node().processes();
     processes.iter().map(|process| lab.node().output(&process.pod, &process.container)).collect()
 }
