@@ -46,7 +46,7 @@ use lab::progress::Progress;
 use lab::stage::{self, Reach};
 use libtest_mimic::{Arguments, Trial};
 use spec::installed::Installed;
-use spec::left_out;
+use spec::{left_out, workloads};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -87,7 +87,15 @@ type Drill = for<'a> fn(&'a Lab) -> Pin<Box<dyn Future<Output = anyhow::Result<(
 
 fn trial(name: &str, installed: &Arc<Installed>, drill: Drill) -> Trial {
     let installed = Arc::clone(installed);
-    Trial::test(name, move || installed.block_on(drill(installed.lab())).map_err(|error| format!("{error:#}").into()))
+    Trial::test(name, move || {
+        let lab = installed.lab();
+        let run = async {
+            // Whatever the drill before has done to them.
+            workloads::both_ready(lab).await?;
+            drill(lab).await
+        };
+        installed.block_on(run).map_err(|error| format!("{error:#}").into())
+    })
 }
 
 /// Whether the long forms are asked for.

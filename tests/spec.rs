@@ -87,7 +87,7 @@ use spec::{
     architecture, bad_values, chart, checkov, companions_dns, companions_drain, companions_live, companions_plan,
     companions_selectors, configuration, configuration_live, denials_live, events, floor, floor_cost, floor_live,
     generated, left_out, live, metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings,
-    recorded, router, rules, stories, texts, values, watched,
+    recorded, router, rules, stories, texts, values, watched, workloads,
 };
 
 use spec::{differential, threats};
@@ -134,16 +134,16 @@ fn main() -> ExitCode {
     let mut alone = Vec::new();
     if installed.guard() == Guard::Floor {
         if std::env::var("LONG").is_ok_and(|value| value == "1") {
-            alone.push(story(&installed, "floor::figures", |lab| Box::pin(floor_cost::a_call_of_scale(lab))));
+            alone.push(alone_trial(&installed, "floor::figures", |lab| Box::pin(floor_cost::a_call_of_scale(lab))));
         }
-        alone.extend(FLOOR.into_iter().map(|(name, test)| story(&installed, name, test)));
+        alone.extend(FLOOR.into_iter().map(|(name, test)| alone_trial(&installed, name, test)));
     }
     if installed.guard() == Guard::Webhook {
         trials
             .extend(COMPANIONS.into_iter().map(|(name, test)| story(&installed, &format!("companions/{name}"), test)));
         trials.extend(STORIES.into_iter().map(|(name, test)| story(&installed, name, test)));
         alone.extend(configured.into_iter().map(|case| configured_trial(&installed, case)));
-        alone.extend(ALONE.into_iter().map(|(name, test)| story(&installed, name, test)));
+        alone.extend(ALONE.into_iter().map(|(name, test)| alone_trial(&installed, name, test)));
     }
     let mut conclusion = libtest_mimic::run(&arguments, trials);
     if !conclusion.has_failed() {
@@ -201,9 +201,25 @@ fn live_trial(installed: &Arc<Installed>, case: Case) -> Trial {
 fn configured_trial(installed: &Arc<Installed>, case: Case) -> Trial {
     let installed = Arc::clone(installed);
     Trial::test(live_name(&case), move || {
-        installed
-            .block_on(configuration_live::run(installed.lab(), &case))
-            .map_err(|error| Failed::from(format!("{error:#}")))
+        let lab = installed.lab();
+        let run = async {
+            workloads::both_ready(lab).await?;
+            configuration_live::run(lab, &case).await
+        };
+        installed.block_on(run).map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}
+
+/// A test that needs the guard for itself. It finds both replicas at rest, whatever the one before has done to them.
+fn alone_trial(installed: &Arc<Installed>, name: &str, test: LiveTest) -> Trial {
+    let installed = Arc::clone(installed);
+    Trial::test(format!("live::{name}"), move || {
+        let lab = installed.lab();
+        let run = async {
+            workloads::both_ready(lab).await?;
+            test(lab).await
+        };
+        installed.block_on(run).map_err(|error| Failed::from(format!("{error:#}")))
     })
 }
 

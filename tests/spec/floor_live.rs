@@ -12,7 +12,7 @@ use super::api;
 use super::case::{MARK, complete};
 use super::installed::{NAMESPACE, RELEASE, chart};
 use super::live::{eventually, new_namespace};
-use super::workloads::{both_ready, create, guards, patch, scale};
+use super::workloads::{both_ready, create, patch, scale};
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 
@@ -41,7 +41,7 @@ pub async fn an_upgrade_keeps_every_policy(lab: &Lab) -> Result<()> {
     }
     lab.helm(&["rollback", RELEASE, "1", "-n", NAMESPACE, "--wait", "--timeout", "2m"]).await?.success()?;
     ensure!(before == identities(&client).await?, "a rollback made policies anew");
-    both_ready(lab).await
+    both_ready(lab).await.map(drop)
 }
 
 /// Where both would refuse, a person reads the floor's line; a mark that the floor has not seen yet is the webhook's.
@@ -81,8 +81,7 @@ pub async fn an_outage_holds_up_nothing_that_is_not_marked(lab: &Lab) -> Result<
     let (namespace, client) = (new_namespace(lab).await?, lab.client());
     create(&client, &namespace, "StatefulSet", "ledger", true, 1).await?;
     create(&client, &namespace, "Deployment", "plain", false, 1).await?;
-    let pods = guards(lab);
-    ensure!(pods.len() == 2, "expected two replicas, found {pods:?}");
+    let pods = both_ready(lab).await?;
     for pod in &pods {
         lab.node().hold(pod);
         lab.node().kill(pod, Signal::Kill).await?;

@@ -12,7 +12,7 @@ use super::api;
 use super::case;
 use super::installed::RELEASE;
 use super::live::{eventually, new_namespace};
-use super::workloads::{MERGE, both_ready, create, guards, patch, scale};
+use super::workloads::{MERGE, both_ready, create, patch, scale};
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 
@@ -60,7 +60,7 @@ pub async fn with_every_replica_dead_scaling_up_waits(lab: &Lab) -> Result<()> {
     let namespace = new_namespace(lab).await?;
     let client = lab.client();
     create(&client, &namespace, "StatefulSet", "ledger", true, 1).await?;
-    let pods = guards(lab);
+    let pods = both_ready(lab).await?;
     for pod in &pods {
         lab.node().hold(pod);
         lab.node().kill(pod, Signal::Kill).await?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::api::{self, Answer};
 use super::case::{self, User};
-use super::installed::NAMESPACE;
+use super::installed::{NAMESPACE, RELEASE};
 use super::live::{eventually, unguarded};
 use crate::lab::Lab;
 
@@ -79,22 +79,50 @@ pub fn guards(lab: &Lab) -> Vec<String> {
     lab.node().processes().into_iter().map(|process| process.pod).collect()
 }
 
-/// Waits until the Service has two addresses again.
-pub async fn both_ready(lab: &Lab) -> Result<()> {
+/// Waits until the replicas are a pair at rest, and names them: two Pods of the newest ReplicaSet, ready and in the Service,
+/// and no other process of ours. What came before has an end: a rollout's old Pods go on for a while.
+pub async fn both_ready(lab: &Lab) -> Result<Vec<String>> {
     let client = lab.client();
-    let path = format!("/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices");
-    eventually("two ready replicas", || async {
-        let slices = api::call(&client, Method::GET, &path, None, None).await?.success()?;
-        let endpoints = slices["items"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
-        let ready = endpoints.filter(|endpoint| endpoint["conditions"]["ready"] == true).count();
-        Ok((ready == 2).then_some(()))
+    let list = async |path: String| {
+        let list = api::call(&client, Method::GET, &path, None, None).await?.success()?;
+        anyhow::Ok(list["items"].as_array().cloned().unwrap_or_default())
+    };
+    eventually("two ready replicas and no third", || async {
+        let processes = guards(lab);
+        // The processes first: what the API server says of them may be older than they are.
+        for pod in &processes {
+            let Some((NAMESPACE, name)) = pod.split_once('/') else { return Ok(None) };
+            let ready = format!("/api/v1/namespaces/{NAMESPACE}/pods/{name}:8080/proxy/readyz");
+            if !api::call(&client, Method::GET, &ready, None, None).await?.succeeded() {
+                return Ok(None);
+            }
+        }
+        let deployment = api::get(&client, "Deployment", NAMESPACE, RELEASE).await?.unwrap_or_default();
+        let status = &deployment["status"];
+        let rolled_out = status["observedGeneration"] == deployment["metadata"]["generation"]
+            && ["replicas", "updatedReplicas", "readyReplicas"].iter().all(|count| status[count] == 2);
+        let pods = list(format!("/api/v1/namespaces/{NAMESPACE}/pods?labelSelector={COMPONENT}")).await?;
+        let slices = list(format!("/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices")).await?;
+        let endpoints = slices.iter().flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
+        let (pods, endpoints) = (
+            names(pods.iter().map(|pod| &pod["metadata"])),
+            names(endpoints.filter(|it| it["conditions"]["ready"] == true).map(|it| &it["targetRef"])),
+        );
+        let at_rest = rolled_out && processes.len() == 2 && pods == processes && endpoints == processes;
+        Ok(at_rest.then_some(processes))
     })
     .await
 }
 
+/// `namespace/name`, sorted as the node does.
+fn names<'a>(objects: impl Iterator<Item = &'a Value>) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut names: Vec<_> = objects.map(|it| format!("{}/{}", text(&it["namespace"]), text(&it["name"]))).collect();
+    names.sort();
+    names
+}
+
+/// The Pods that answer reviews.
+const COMPONENT: &str = "app.kubernetes.io/component=webhook";
 /// `application/merge-patch+json`.
 pub const MERGE: &str = "application/merge-patch+json";
