@@ -78,10 +78,20 @@ impl Configuration {
         authorities: &str,
         fresh: Instant,
     ) -> Result<Trusted, BundleError> {
-        let api = self.api(client);
+        let (api, bundle) = (self.api(client), BASE64_STANDARD.encode(authorities));
+        loop {
+            match self.write(&api, &bundle, fresh).await {
+                // Another replica was first, with the same most likely: all of them want to write at the same time.
+                Err(BundleError::Api { cause, .. }) if is_conflict(&cause) => {}
+                trusted => return trusted,
+            }
+        }
+    }
+
+    /// One attempt.
+    async fn write(&self, api: &Api<DynamicObject>, bundle: &str, fresh: Instant) -> Result<Trusted, BundleError> {
         let object = api.get(&self.name).await.map_err(|cause| self.error("get", cause))?;
-        let bundle = BASE64_STANDARD.encode(authorities);
-        let Some(webhooks) = with_bundle(&object.data, &bundle) else {
+        let Some(webhooks) = with_bundle(&object.data, bundle) else {
             return Ok(Trusted::new(&object, false));
         };
         if Instant::now() > fresh {
@@ -144,6 +154,10 @@ impl fmt::Display for Configuration {
         };
         write!(f, "{kind} {}", self.name)
     }
+}
+
+fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_conflict())
 }
 
 /// The entries to apply, or none if each has the bundle already. All entries or none: one that is left out of an

@@ -47,7 +47,7 @@ impl Own {
     /// Looks at everything once, does what is due, and puts into use what is stored then.
     ///
     /// What is stored is published before the next step is planned, so a switch follows right upon a look at every
-    /// configuration.
+    /// configuration. But a leaf that is due is made anew first: nobody has to be told, and telling takes time.
     pub(super) async fn pass(&self, memory: &mut Memory, shown: &Shown, draining: bool) -> Result<Looked, Trouble> {
         for _ in 0..ATTEMPTS {
             let read = Instant::now();
@@ -58,7 +58,7 @@ impl Own {
             };
             let stored = snapshot.stored(&shown.provider);
             let outcome = match &snapshot.material {
-                Some(material) if !matches!(self.plan(&stored, now, None), Plan::Start(_)) => {
+                Some(material) if !matches!(self.plan(&stored, now, None), Plan::Start(_) | Plan::Renew(_)) => {
                     self.apply(memory, shown, &snapshot, material, read, now).await
                 }
                 _ => Ok(BTreeSet::new()),

@@ -142,13 +142,14 @@ fn step<'a>(
         Some(_) if settled && facts.previous.is_none() => return Plan::Switch,
         _ => {}
     }
-    if settled && facts.previous.is_some_and(|until| until <= now) {
-        return Plan::Retire;
-    }
     // The last leaf of an authority ends with it, and so would another one.
     let last = facts.leaf.until >= facts.authority.until;
     if signs && !last && facts.leaf.is_due(lifetimes.leaf(), now) {
         return Plan::Renew(facts.leaf.fault(lifetimes.leaf(), now));
+    }
+    // Nothing ends because of it, so it comes after what keeps a leaf in use.
+    if settled && facts.previous.is_some_and(|until| until <= now) {
+        return Plan::Retire;
     }
     if facts.next.is_none() {
         if !facts.signs {

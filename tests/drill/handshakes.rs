@@ -14,6 +14,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use singleton_guard::certs::provider;
+use time::OffsetDateTime;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -59,7 +60,9 @@ impl Handshakes {
                     }
                     // One that has ended meanwhile is not the certificate's fault.
                     Err(error) if error.is::<std::io::Error>() && !format!("{error:#}").contains("certificate") => {}
-                    Err(error) => self.seen.failed.push(format!("{address}: {error:#}")),
+                    Err(error) => {
+                        self.seen.failed.push(format!("{} {address}: {error:#}", OffsetDateTime::now_utc().time()));
+                    }
                 }
             }
         }

@@ -120,6 +120,12 @@ fn what_is_right_is_kept_and_every_step_has_its_reason() {
             long,
             Plan::Retire,
         ),
+        (
+            "the same with a leaf two thirds old: that ends, and the trust harms nobody",
+            of(&Facts { leaf: made(250 * DAY, YEAR), previous: Some(now - DAY), ..switched.clone() }),
+            long,
+            Plan::Renew(Reason::Ending(115 * DAY)),
+        ),
         ("the same by a clock that jumped", of(&Facts { previous: Some(now - DAY), ..switched }), short, Plan::Keep),
     ];
     let names = ["guard", "guard.test.svc"];

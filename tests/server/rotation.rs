@@ -164,12 +164,11 @@ impl World {
                     self.look(other, -clock, 0.0)?;
                 }
             }
-            let (stored, published) = match &read {
-                None => (Stored::Nothing, None),
-                Some(held) => (Stored::Material(facts(held)), Some(self.publish(replica, held))),
-            };
-            self.check()?;
             let now = self.clock(clock);
+            let stored = read.as_ref().map_or(Stored::Nothing, |held| Stored::Material(facts(held)));
+            let is_due = matches!(plan(&stored, [NAME], &self.lifetimes, now, None), Plan::Renew(_));
+            let published = read.as_ref().filter(|_| !is_due).map(|held| self.publish(replica, held));
+            self.check()?;
             let step = plan(&stored, [NAME], &self.lifetimes, now, published);
             if step == Plan::Keep {
                 return Ok(());
