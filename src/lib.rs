@@ -31,6 +31,7 @@
 //! * `certs` makes, stores, publishes and serves certificates.
 //! * `namespaces` writes into the webhook configurations which namespaces hold singletons.
 //! * `companions` gives singletons the Service and the budget that [`policy::companions`] plans.
+//! * `strict` keeps strict singletons alive, as [`policy::liveness`] says.
 //! * `verify` is the other program in this one: it asks the cluster for what must be refused.
 //!
 //! Two registries carry all growth: [`policy::kind::KINDS`], one line per guarded resource, and
@@ -45,7 +46,7 @@
 //! | a decision always exists: neither a panic nor an unreadable body leaves a request without an answer in words | `tests/server`, the properties on arbitrary bytes |
 //! | at most one question per request, and only if its answer matters | the types of [`policy::Step`]; `asks` in the cases |
 //! | an answer carries the uid of its review, a validating one never a patch | [`review::write`]; the cases |
-//! | a review changes nothing but its answer; beside it a refusal is told to `events`, which nobody waits for, and a dry run to nobody | the architecture test: only `certs`, `companions`, `events` and `namespaces` write to the API server, and `verify` as a dry run; `spec/events` |
+//! | a review changes nothing but its answer; beside it a refusal is told to `events`, which nobody waits for, and a dry run to nobody | the architecture test: only `certs`, `companions`, `events`, `namespaces` and `strict` write to the API server, and `verify` as a dry run; `spec/events` |
 //! | no `unwrap`, indexing or `as` on input | the lints in `Cargo.toml` |
 
 #[cfg(feature = "server")]
@@ -67,6 +68,8 @@ pub mod run;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod settings;
+#[cfg(feature = "server")]
+pub mod strict;
 #[cfg(feature = "server")]
 pub mod telemetry;
 #[cfg(feature = "server")]

@@ -26,6 +26,7 @@ use crate::events::{Denials, Regarding, Voice};
 use crate::namespaces;
 use crate::server::{Guard, Limits, Readiness, Server, operations, router, tls_config};
 use crate::settings::Settings;
+use crate::strict::Keeper;
 use crate::telemetry::log::{self, LevelError};
 use crate::telemetry::metrics::Metrics;
 
@@ -66,7 +67,8 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let reload = reload.map(|reload| reload.telling(own_pod(arguments, &client)));
     let voice = Voice::new(client.clone(), "singleton-guard.io/admission", "Deny", instance.clone());
     let (denials, teller) = Denials::new(voice, metrics.clone());
-    let companions = Controller::new(client.clone(), settings.clone(), metrics.clone(), instance);
+    let companions = Controller::new(client.clone(), settings.clone(), metrics.clone(), instance.clone());
+    let strict = Keeper::new(client.clone(), settings.clone(), metrics.clone(), instance);
     let namespaces = namespaces_upkeep(arguments, &client, settings.clone());
     let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone()).telling(denials);
     let webhook = router(guard, readiness.clone(), limits);
@@ -80,6 +82,7 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     tasks.start("operations", operations::serve(listener, probes));
     tasks.start("certificate", upkeep.run());
     tasks.start("companions", companions.run());
+    tasks.start("strict", strict.run());
     tasks.start("denials", teller.run());
     if let Some(reload) = reload {
         tasks.start("configuration", reload.run());

@@ -59,11 +59,13 @@ mod spec {
     pub mod pure;
     pub mod readings;
     pub mod recorded;
+    pub mod revisions;
     pub mod router;
     pub mod rules;
     pub mod shapes;
     pub mod snapshot;
     pub mod stories;
+    pub mod strict_live;
     pub mod texts;
     pub mod threats;
     pub mod values;
@@ -87,7 +89,7 @@ use spec::{
     architecture, bad_values, chart, checkov, companions_dns, companions_drain, companions_live, companions_plan,
     companions_selectors, configuration, configuration_live, denials_live, events, floor, floor_cost, floor_live,
     generated, left_out, live, metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings,
-    recorded, router, rules, stories, texts, values, watched, workloads,
+    recorded, router, rules, stories, strict_live, texts, values, watched, workloads,
 };
 
 use spec::{differential, threats};
@@ -141,6 +143,7 @@ fn main() -> ExitCode {
     if installed.guard() == Guard::Webhook {
         trials
             .extend(COMPANIONS.into_iter().map(|(name, test)| story(&installed, &format!("companions/{name}"), test)));
+        trials.extend(strict_live::STORIES.into_iter().map(|(name, test)| story(&installed, name, test)));
         trials.extend(STORIES.into_iter().map(|(name, test)| story(&installed, name, test)));
         alone.extend(configured.into_iter().map(|case| configured_trial(&installed, case)));
         alone.extend(ALONE.into_iter().map(|(name, test)| alone_trial(&installed, name, test)));
@@ -307,7 +310,7 @@ const FLOOR: [(&str, LiveTest); 3] = [
 ];
 
 /// Tests that need the guard for themselves, one after the other.
-const ALONE: [(&str, LiveTest); 12] = [
+const ALONE: [(&str, LiveTest); 13] = [
     // First: what restarted processes have counted is gone.
     ("watched::every metric asked for exists", |lab| Box::pin(watched::every_metric_asked_for_exists(lab))),
     ("configuration::a running Pod follows its configuration", |lab| {
@@ -328,6 +331,9 @@ const ALONE: [(&str, LiveTest); 12] = [
     ("outage::unmarked work never reaches us", |lab| Box::pin(outage::unmarked_work_never_reaches_us(lab))),
     ("outage::with every replica dead scaling up waits", |lab| {
         Box::pin(outage::with_every_replica_dead_scaling_up_waits(lab))
+    }),
+    ("strict::with every replica dead the lock holds", |lab| {
+        Box::pin(strict_live::with_every_replica_dead_the_lock_holds(lab))
     }),
     ("certificate::one that is provided is verified and exchanged", |lab| Box::pin(modes::a_provided_certificate(lab))),
     ("chart::an upgrade keeps the certificate", |lab| Box::pin(chart::an_upgrade_keeps_the_certificate(lab))),

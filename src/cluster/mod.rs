@@ -1,4 +1,4 @@
-//! Questions to the cluster: the one thing a request may wait for.
+//! Questions to the cluster: the one thing a request may wait for; and watches, for the rooms that keep something.
 //!
 //! A decision asks at most once ([`Lookup`]); whoever answers says [`Unknown`] instead of failing. Only metadata is
 //! read, and nothing is remembered: the answer is as exact as the API server's own store. Nothing is written from here;
@@ -7,8 +7,10 @@
 mod api_server;
 pub(crate) mod call;
 mod client;
+pub(crate) mod follow;
 mod gate;
 mod metadata;
+pub(crate) mod shelf;
 
 use std::future::Future;
 

@@ -10,10 +10,10 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::index::{Change, Index, Key, Shelf, concerned_by_workload};
+use super::index::{Index, Key, concerned_by_workload};
 use super::queue::Queue;
 use super::seen::Marked;
-use super::watch::{self, Heard, News};
+use super::watch::{self, News};
 use super::work::{Done, Work};
 use crate::cluster::call::CallError;
 use crate::configuration::Current;
@@ -153,17 +153,17 @@ impl Loop<'_> {
         match news {
             News::Workload(kind, heard) => {
                 let Some(workloads) = index.shelf(kind) else { return };
-                let changes = heed(workloads, heard, |before, after| after.workload.seen = since(before, after));
+                let changes = workloads.heed(heard, |before, after| after.workload.seen = since(before, after));
                 for change in &changes {
                     keys.extend(concerned_by_workload(change));
                 }
             }
             News::Service(heard) => {
-                let changes = heed(&mut index.services, heard, |_, _| ());
+                let changes = index.services.heed(heard, |_, _| ());
                 keys.extend(changes.iter().flat_map(|change| index.concerned_by(change)));
             }
             News::Budget(heard) => {
-                let changes = heed(&mut index.budgets, heard, |_, _| ());
+                let changes = index.budgets.heed(heard, |_, _| ());
                 keys.extend(changes.iter().flat_map(|change| index.concerned_by(change)));
             }
         }
@@ -262,32 +262,6 @@ impl Loop<'_> {
         let open = memory.values().filter(|memory| memory.has_window).count();
         self.controller.metrics.consent_windows(open);
     }
-}
-
-/// Puts what was heard on its shelf; `settle` may carry something over from the object as it was.
-fn heed<V: PartialEq + Clone>(
-    shelf: &mut Shelf<V>,
-    heard: Heard<V>,
-    settle: impl Fn(Option<&V>, &mut V),
-) -> Vec<Change<V>> {
-    let settled = |shelf: &Shelf<V>, key: &(String, String), mut value: V| {
-        settle(shelf.get(&key.0, &key.1), &mut value);
-        value
-    };
-    match heard {
-        Heard::Begin => shelf.begin(),
-        Heard::Listed(key, value) => {
-            let value = settled(shelf, &key, value);
-            shelf.listed(key, value);
-        }
-        Heard::End => return shelf.end(),
-        Heard::Set(key, value) => {
-            let value = settled(shelf, &key, value);
-            return shelf.set(key, value).into_iter().collect();
-        }
-        Heard::Unset(key) => return shelf.unset(&key).into_iter().collect(),
-    }
-    Vec::new()
 }
 
 fn since(before: Option<&Marked>, after: &Marked) -> SystemTime {

@@ -1,9 +1,10 @@
 //! What there is in the cluster, as far as plans read it. Filled by the watches; answers which workloads a change
 //! concerns, and what surrounds a workload.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::seen::Marked;
+use crate::cluster::shelf::{Change, Shelf};
 use crate::policy::companions::{BudgetSpec, Existing, Owner, ServiceSpec, Surroundings, Workload, concerns};
 use crate::policy::kind::{KINDS, Kind};
 
@@ -16,22 +17,6 @@ pub(super) struct Key {
     pub(super) name: String,
     /// Its resource: plural and unique among the kinds.
     resource: &'static str,
-}
-
-/// One change of one object: how it was and how it is.
-#[derive(Debug)]
-pub(super) struct Change<V> {
-    pub(super) namespace: String,
-    pub(super) before: Option<V>,
-    pub(super) after: Option<V>,
-}
-
-/// The objects of one watch, by namespace and name. A list that runs is kept apart until it is whole.
-#[derive(Debug)]
-pub(super) struct Shelf<V> {
-    items: BTreeMap<(String, String), V>,
-    incoming: Option<BTreeMap<(String, String), V>>,
-    is_synced: bool,
 }
 
 /// All shelves.
@@ -55,68 +40,6 @@ impl Key {
 
     pub(super) fn kind(&self) -> Kind {
         KINDS.iter().find(|info| info.resource == self.resource).map_or(Kind::StatefulSet, |info| info.kind)
-    }
-}
-
-impl<V: PartialEq + Clone> Shelf<V> {
-    /// A list begins.
-    pub(super) fn begin(&mut self) {
-        self.incoming = Some(BTreeMap::new());
-    }
-
-    /// An object of the list.
-    pub(super) fn listed(&mut self, key: (String, String), value: V) {
-        self.incoming.get_or_insert_default().insert(key, value);
-    }
-
-    /// The list is whole: it takes the place of what there was.
-    pub(super) fn end(&mut self) -> Vec<Change<V>> {
-        self.is_synced = true;
-        let fresh = self.incoming.take().unwrap_or_default();
-        let mut before = std::mem::replace(&mut self.items, fresh);
-        let mut changes = Vec::new();
-        for ((namespace, name), value) in &self.items {
-            let old = before.remove(&(namespace.clone(), name.clone()));
-            if old.as_ref() != Some(value) {
-                changes.push(Change { namespace: namespace.clone(), before: old, after: Some(value.clone()) });
-            }
-        }
-        let gone = before.into_iter();
-        changes.extend(gone.map(|((namespace, _), old)| Change { namespace, before: Some(old), after: None }));
-        changes
-    }
-
-    /// An object is new or has changed. Nothing if not in what is kept of it.
-    pub(super) fn set(&mut self, key: (String, String), value: V) -> Option<Change<V>> {
-        let namespace = key.0.clone();
-        let before = self.items.insert(key, value.clone());
-        (before.as_ref() != Some(&value)).then_some(Change { namespace, before, after: Some(value) })
-    }
-
-    /// An object is gone.
-    pub(super) fn unset(&mut self, key: &(String, String)) -> Option<Change<V>> {
-        let before = self.items.remove(key)?;
-        Some(Change { namespace: key.0.clone(), before: Some(before), after: None })
-    }
-
-    pub(super) fn get(&self, namespace: &str, name: &str) -> Option<&V> {
-        self.items.get(&(namespace.to_owned(), name.to_owned()))
-    }
-
-    pub(super) fn all(&self) -> impl Iterator<Item = &V> {
-        self.items.values()
-    }
-
-    fn within(&self, namespace: &str) -> impl Iterator<Item = &V> {
-        let first = (namespace.to_owned(), String::new());
-        let namespace = namespace.to_owned();
-        self.items.range(first..).take_while(move |((of, _), _)| *of == namespace).map(|(_, value)| value)
-    }
-}
-
-impl<V> Default for Shelf<V> {
-    fn default() -> Self {
-        Self { items: BTreeMap::new(), incoming: None, is_synced: false }
     }
 }
 

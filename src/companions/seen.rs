@@ -1,30 +1,18 @@
 //! Objects as the watches decode them: only the fields that a plan reads, and those reduced at once to the plan's own
 //! types. What a Service or a budget of a user is like beyond its selector is not kept.
 
-use std::borrow::Cow;
 use std::time::SystemTime;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
-use kube::Resource;
-use kube::core::{ApiResource, DynamicResourceScope};
 use serde_json::Value;
 
 use super::FIELD_MANAGER;
+use crate::cluster::follow::Seen;
 use crate::policy::companions::selector::{Labels, PodLabels, Selector};
 use crate::policy::companions::wish::{Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
 use crate::policy::companions::{BudgetSpec, Existing, MANAGER, MANAGER_LABEL, Owner, Port, ServiceSpec, Workload};
 use crate::policy::kind::Kind;
 use crate::policy::mark::is_dns_label;
-
-/// An object with `spec` and `status` as far as `S` and `T` name fields.
-#[derive(Debug, Clone, serde::Deserialize)]
-pub(super) struct Seen<S, T = Nothing> {
-    metadata: ObjectMeta,
-    #[serde(default)]
-    spec: S,
-    #[serde(default)]
-    status: T,
-}
 
 /// A marked workload with what is needed beside the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +26,6 @@ pub(super) struct Marked {
     /// Whether the mark is (also) our own stamp.
     pub(super) is_stamped: bool,
 }
-
-/// Nothing of it is read.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-pub(super) struct Nothing {}
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -136,12 +120,6 @@ pub(super) struct SeenBudgetSpec {
 }
 
 impl<S, T> Seen<S, T> {
-    /// Namespace and name.
-    pub(super) fn key(&self) -> (String, String) {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        (text(&self.metadata.namespace), text(&self.metadata.name))
-    }
-
     fn reduce<R>(self, keep: impl FnOnce(S, bool) -> R) -> Existing<R> {
         let controller = controller(&self.metadata);
         let ObjectMeta { name, uid, resource_version, labels, deletion_timestamp, .. } = self.metadata;
@@ -251,35 +229,6 @@ impl From<ContainerPort> for Port {
 impl From<SeenServicePort> for Port {
     fn from(port: SeenServicePort) -> Self {
         Self { name: port.name, protocol: port.protocol, number: port.port }
-    }
-}
-
-impl<S, T> Resource for Seen<S, T> {
-    type DynamicType = ApiResource;
-    type Scope = DynamicResourceScope;
-
-    fn kind(resource: &ApiResource) -> Cow<'_, str> {
-        resource.kind.as_str().into()
-    }
-
-    fn group(resource: &ApiResource) -> Cow<'_, str> {
-        resource.group.as_str().into()
-    }
-
-    fn version(resource: &ApiResource) -> Cow<'_, str> {
-        resource.version.as_str().into()
-    }
-
-    fn plural(resource: &ApiResource) -> Cow<'_, str> {
-        resource.plural.as_str().into()
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
     }
 }
 

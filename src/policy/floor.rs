@@ -31,6 +31,8 @@ pub enum Place {
     Behind,
     /// Strict workloads: what their Pods' one name depends on. Not even breaking the glass changes that.
     Strict,
+    /// The ReplicaSets of Deployments whose template has a key: they take the labels of it on themselves.
+    StrictBehind,
     /// The Pods of strict singletons, created or changed. As above.
     Pods,
     /// Their deletion.
@@ -75,6 +77,7 @@ impl Place {
             Self::ScaleBehind => "scale-owned".to_owned(),
             Self::Behind => "owned".to_owned(),
             Self::Strict => "strict".to_owned(),
+            Self::StrictBehind => "strict-owned".to_owned(),
             Self::Pods => "strict-pods".to_owned(),
             Self::Deletion => "strict-deletion".to_owned(),
             Self::Eviction => "strict-eviction".to_owned(),
@@ -89,14 +92,14 @@ impl Place {
             Self::Status => Some(Row::Status),
             Self::Scale(_) | Self::ScaleBehind => Some(Row::Scale),
             Self::Behind => Some(Row::Owned),
-            Self::Pods | Self::Deletion | Self::Eviction => None,
+            Self::StrictBehind | Self::Pods | Self::Deletion | Self::Eviction => None,
         }
     }
 
     /// Whether it is one of the floor, and not of strict singletons.
     #[must_use]
     pub const fn is_floor(self) -> bool {
-        !matches!(self, Self::Strict | Self::Pods | Self::Deletion | Self::Eviction)
+        !matches!(self, Self::Strict | Self::StrictBehind | Self::Pods | Self::Deletion | Self::Eviction)
     }
 
     /// What the parameters are, where there are any.
@@ -108,7 +111,7 @@ impl Place {
             Parameters { api_version, kind: info.name, selected: Selected::Marked }
         };
         match self {
-            Self::Workload | Self::Status | Self::Strict | Self::Pods | Self::Deletion => None,
+            Self::Workload | Self::Status | Self::Strict | Self::StrictBehind | Self::Pods | Self::Deletion => None,
             Self::Scale(kind) => Some(marked(kind)),
             Self::ScaleBehind | Self::Behind => Some(marked(Kind::Deployment)),
             Self::Eviction => Some(Parameters { api_version: "v1", kind: "Pod", selected: Selected::Keyed }),
@@ -120,6 +123,7 @@ impl Place {
     pub fn operations(self) -> &'static [&'static str] {
         match self {
             Self::Pods => &["CREATE", "UPDATE"],
+            Self::StrictBehind => &["UPDATE"],
             Self::Deletion => &["DELETE"],
             Self::Eviction => &["CREATE"],
             _ => self.row().map(Row::operations).unwrap_or_default(),
@@ -131,7 +135,7 @@ impl Place {
     pub fn selected(self) -> Selected {
         match self {
             Self::Strict => Selected::Strict,
-            Self::Pods | Self::Deletion => Selected::Keyed,
+            Self::StrictBehind | Self::Pods | Self::Deletion => Selected::Keyed,
             // An Eviction carries no labels of its Pod.
             Self::Eviction => Selected::All,
             _ => self.row().map_or(Selected::All, Row::selected),
@@ -145,6 +149,7 @@ impl Place {
             Self::Scale(kind) => kind.info(),
             Self::ScaleBehind => Kind::ReplicaSet.info(),
             Self::Strict => return Row::Defaults.watched(),
+            Self::StrictBehind => return Row::Owned.watched(),
             Self::Pods => return by_group(POD_WRITES.map(|resource| ("", resource.to_owned())).to_vec()),
             Self::Deletion => return by_group(vec![("", PODS.to_owned())]),
             Self::Eviction => return by_group(vec![("", format!("{PODS}/eviction"))]),
@@ -160,6 +165,9 @@ impl Place {
     pub fn conditions(self) -> Vec<Condition> {
         let mut conditions = match self {
             Self::Strict | Self::Pods | Self::Deletion => Vec::new(),
+            Self::StrictBehind => {
+                vec![Condition { name: "behind-a-deployment", expression: cel::WAS_BEHIND.to_owned() }]
+            }
             // So the parameters are looked through for none but such an eviction.
             Self::Eviction => vec![Condition {
                 name: "forced",
@@ -190,7 +198,12 @@ impl Place {
             Self::Workload => {
                 vec![("before", format!("{} && {own_before}", cel::UPDATE)), ("after", own_after)]
             }
-            Self::Status | Self::Strict | Self::Pods | Self::Deletion | Self::Eviction => Vec::new(),
+            Self::Status
+            | Self::Strict
+            | Self::StrictBehind
+            | Self::Pods
+            | Self::Deletion
+            | Self::Eviction => Vec::new(),
             Self::Scale(kind) => {
                 let same = "params.metadata.uid == oldObject.?metadata.?uid.orValue('')";
                 let of_its_own = format!("{same}\n&& !{}", cel::IS_BEHIND.replacen("object", "params", 1));
@@ -222,7 +235,7 @@ impl Place {
         match self {
             Self::Workload | Self::Status | Self::Strict => "{kind}",
             Self::Scale(kind) => kind.info().name,
-            Self::ScaleBehind | Self::Behind => Kind::ReplicaSet.info().name,
+            Self::ScaleBehind | Self::Behind | Self::StrictBehind => Kind::ReplicaSet.info().name,
             Self::Pods | Self::Deletion | Self::Eviction => "Pod",
         }
     }
@@ -296,7 +309,8 @@ pub fn places() -> Vec<Place> {
 }
 
 /// The policies of strict singletons.
-pub const STRICT_PLACES: [Place; 4] = [Place::Strict, Place::Pods, Place::Deletion, Place::Eviction];
+pub const STRICT_PLACES: [Place; 5] =
+    [Place::Strict, Place::StrictBehind, Place::Pods, Place::Deletion, Place::Eviction];
 
 /// Where the labels of a Pod can be written. A Binding's labels become the Pod's, where that has none of the key
 /// (KEP-4742).

@@ -16,6 +16,7 @@ pub mod int_or_string;
 pub(crate) mod json;
 pub mod key;
 pub mod kind;
+pub mod liveness;
 pub mod lookup;
 pub mod mark;
 pub mod object;

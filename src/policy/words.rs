@@ -117,7 +117,7 @@ impl Violation {
                 clip(requested, VALUE_MAX)
             ),
             Self::KeyChanged { requested } => format!(
-                "label {KEY} must not be added, changed or taken off while the Pod exists, requested {}",
+                "label {KEY} must not be added, changed or taken off, requested {}",
                 or_none(requested.as_deref())
             ),
         }
@@ -185,7 +185,7 @@ impl Violation {
                 "leave the name out, or take the label off: one name is what keeps a second Pod away"
             }
             Self::KeyChanged { .. } => {
-                "change the label in the Pod template of its workload: the next Pod has it from there"
+                "change it in the Pod template of the workload that is marked: the next Pod has it from there"
             }
         }
     }

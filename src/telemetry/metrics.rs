@@ -35,6 +35,8 @@ pub struct Metrics {
     singletons: Family<ResourceLabel, Gauge>,
     above_one: Family<ResourceLabel, Gauge>,
     consent_windows: Gauge,
+    blocked: Gauge,
+    blocked_seconds: Gauge,
     companion_writes: Family<WriteLabels, Counter>,
     reconciles: Family<ReconcileLabels, Counter>,
     stamps: Counter,
@@ -80,6 +82,18 @@ impl Metrics {
                 "above_one",
                 "Singletons with more than one replica, by spec or status",
                 Family::default(),
+            ),
+            blocked: add(
+                own,
+                "strict_blocked",
+                "Strict singletons that wait for another Pod to give their name free, and were told so",
+                Gauge::default(),
+            ),
+            blocked_seconds: add(
+                own,
+                "strict_blocked_seconds",
+                "For how long the one of them has waited that waits longest",
+                Gauge::default(),
             ),
             consent_windows: add(
                 own,
@@ -211,6 +225,12 @@ impl Metrics {
     /// Whether the configuration file as it is now is in force.
     pub fn reload_is_good(&self, is_good: bool) {
         self.reload_is_good.set(is_good.into());
+    }
+
+    /// So many strict singletons wait for another Pod, the first of them for so long.
+    pub fn blocked(&self, count: usize, longest: Duration) {
+        self.blocked.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.blocked_seconds.set(i64::try_from(longest.as_secs()).unwrap_or(i64::MAX));
     }
 
     /// Whether a watch is up to date.

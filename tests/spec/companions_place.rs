@@ -61,8 +61,13 @@ impl<'a> Place<'a> {
     }
 
     pub async fn list(&self, kind: &str) -> Result<Vec<Value>> {
-        let list = self.call(Method::GET, &self.path(kind, None), None).await?;
+        let list = self.collection(kind).await?;
         Ok(list["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// The list itself, with its revision.
+    pub async fn collection(&self, kind: &str) -> Result<Value> {
+        self.call(Method::GET, &self.path(kind, None), None).await
     }
 
     pub async fn sets(&self) -> Result<Vec<Value>> {

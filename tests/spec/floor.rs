@@ -125,7 +125,7 @@ spec:
 fn switch(place: Place) -> &'static str {
     match place {
         Place::Deletion | Place::Eviction => "and .Values.strict.enabled .Values.strict.refuseForcedDeletion",
-        Place::Strict | Place::Pods => ".Values.strict.enabled",
+        Place::Strict | Place::StrictBehind | Place::Pods => ".Values.strict.enabled",
         _ => ".Values.nativeFloor.enabled",
     }
 }
@@ -134,7 +134,7 @@ fn switch(place: Place) -> &'static str {
 fn exemptions(place: Place) -> &'static str {
     match place {
         // Not even who breaks the glass may have two of them.
-        Place::Strict | Place::Pods => "singleton-guard.strict.exemptions",
+        Place::Strict | Place::StrictBehind | Place::Pods => "singleton-guard.strict.exemptions",
         _ => "singleton-guard.floor.exemptions",
     }
 }

@@ -99,6 +99,13 @@ fn trigger(row: Row) -> Option<String> {
 fn floor(place: Place) -> Vec<Refusal> {
     let refusal = |violation, when, values| Refusal { violation, when, values };
     let requested = |key: String| ("\"{requested}\"", cel::or_none(&key));
+    let key_changed = || {
+        refusal(
+            Violation::KeyChanged { requested: Some("{requested}".to_owned()) },
+            format!("{} && {} != {}", cel::UPDATE, label("object"), label("oldObject")),
+            vec![requested(label("object"))],
+        )
+    };
     match place {
         Place::Strict => vec![
             refusal(
@@ -121,6 +128,22 @@ fn floor(place: Place) -> Vec<Refusal> {
             ),
             refusal(Violation::KeyIsNew, key_is_new(), Vec::new()),
         ],
+        Place::StrictBehind => vec![
+            refusal(
+                Violation::TemplateKey { wanted: "{wanted}".to_owned(), requested: Some("{requested}".to_owned()) },
+                format!(
+                    "{} != {} && {}.hasValue()",
+                    template_label("object"),
+                    template_label("oldObject"),
+                    template_label("oldObject")
+                ),
+                vec![
+                    ("{wanted}", format!("{}.orValue('')", template_label("oldObject"))),
+                    requested(template_label("object")),
+                ],
+            ),
+            key_changed(),
+        ],
         Place::Pods => vec![
             refusal(
                 Violation::NotNamed { key: "{key}".to_owned(), requested: "{pod}".to_owned() },
@@ -130,11 +153,7 @@ fn floor(place: Place) -> Vec<Refusal> {
                     ("{pod}", cel::clip("object.metadata.name")),
                 ],
             ),
-            refusal(
-                Violation::KeyChanged { requested: Some("{requested}".to_owned()) },
-                format!("{} && {} != {}", cel::UPDATE, label("object"), label("oldObject")),
-                vec![requested(label("object"))],
-            ),
+            key_changed(),
         ],
         _ => Vec::new(),
     }

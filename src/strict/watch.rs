@@ -1,0 +1,142 @@
+//! The watches: the Pods that carry a key, and the workloads whose controllers make them: those that are strict, and the
+//! ReplicaSets of Deployments, which take the labels of their template on themselves.
+
+use std::time::{Duration, SystemTime};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Client;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::cluster::follow::{Followed, Heard, Seen, WAITING, config, follow};
+use crate::policy::holder::{Holder, State, is_terminal};
+use crate::policy::key::KEY;
+use crate::policy::kind::{Kind, PODS};
+use crate::policy::mark::{MarkKey, STRICT};
+use crate::telemetry::metrics::Metrics;
+
+/// What the watches say.
+#[derive(Debug)]
+pub(super) enum News {
+    /// About Pods with a key.
+    Pod(Heard<Keyed>),
+    /// About strict workloads, by the position of their kind in [`MAKERS`].
+    Workload(usize, Heard<Wanting>),
+}
+
+/// A Pod with a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Keyed {
+    pub(super) uid: String,
+    node: String,
+    is_terminal: bool,
+    /// When it was asked to end.
+    asked: Option<SystemTime>,
+}
+
+/// A strict workload, as far as it wants a Pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanting {
+    pub(super) uid: String,
+    /// The name of its Pod.
+    pub(super) key: String,
+    /// Whether it wants one and has none that counts.
+    pub(super) wants: bool,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct PodSpec {
+    node_name: String,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+struct PodStatus {
+    phase: String,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+struct WorkloadSpec {
+    replicas: Option<i64>,
+    template: Template,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+struct Template {
+    metadata: ObjectMeta,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+struct WorkloadStatus {
+    replicas: i64,
+}
+
+/// Starts all of them. They end when the set is dropped.
+pub(super) fn start(
+    client: &Client,
+    mark: &MarkKey,
+    metrics: &Metrics,
+    tasks: &mut JoinSet<()>,
+) -> mpsc::Receiver<News> {
+    let (news, heard) = mpsc::channel(WAITING);
+    let followed = |name, names| Followed::new(name, names, metrics, "strict.enabled");
+    for (maker, (name, kind)) in MAKERS.into_iter().enumerate() {
+        let info = kind.info();
+        let workloads = followed(name, (info.group, info.version, info.name, info.resource));
+        let strict = config().labels(&if maker == 0 { KEY.to_owned() } else { format!("{mark}={STRICT}") });
+        let about = move |heard| News::Workload(maker, heard);
+        tasks.spawn(follow(client.clone(), workloads, strict, news.clone(), wanting, about));
+    }
+    let pods = followed(PODS, ("", "v1", "Pod", PODS));
+    tasks.spawn(follow(client.clone(), pods, config().labels(KEY), news, keyed, News::Pod));
+    heard
+}
+
+fn keyed(seen: Seen<PodSpec, PodStatus>) -> Keyed {
+    let ObjectMeta { uid, deletion_timestamp, deletion_grace_period_seconds, .. } = seen.metadata;
+    // The timestamp is when the Pod has to be gone: the time of asking and the grace.
+    let grace = deletion_grace_period_seconds.and_then(|grace| u64::try_from(grace).ok()).unwrap_or_default();
+    let asked = deletion_timestamp.map(|at| SystemTime::from(at.0) - Duration::from_secs(grace));
+    Keyed {
+        uid: uid.unwrap_or_default(),
+        node: seen.spec.node_name,
+        is_terminal: is_terminal(&seen.status.phase),
+        asked,
+    }
+}
+
+fn wanting(mut seen: Seen<WorkloadSpec, WorkloadStatus>) -> Wanting {
+    let labels = seen.spec.template.metadata.labels.as_mut();
+    Wanting {
+        uid: seen.metadata.uid.unwrap_or_default(),
+        key: labels.and_then(|labels| labels.remove(KEY)).unwrap_or_default(),
+        wants: seen.metadata.deletion_timestamp.is_none()
+            && seen.spec.replicas.unwrap_or(1) > 0
+            && seen.status.replicas == 0,
+    }
+}
+
+impl Keyed {
+    /// The Pod as the holder of its name.
+    pub(super) fn holder(&self, now: SystemTime) -> Holder {
+        let state = match self.asked {
+            Some(asked) => State::Ends(now.duration_since(asked).unwrap_or_default()),
+            None if self.is_terminal => State::Ended,
+            None => State::Stays,
+        };
+        Holder { node: self.node.clone(), is_strict: true, state }
+    }
+}
+
+/// Whose controllers make Pods, each with the name of its watch. The first are those that carry the key themselves; a
+/// ReplicaSet may be among them and among the strict ones.
+pub(super) const MAKERS: [(&str, Kind); 4] = [
+    ("replicasets of a key", Kind::ReplicaSet),
+    ("strict replicasets", Kind::ReplicaSet),
+    ("strict replicationcontrollers", Kind::ReplicationController),
+    ("strict statefulsets", Kind::StatefulSet),
+];

@@ -1,0 +1,126 @@
+//! The steps, carried out: one or two calls each.
+
+use std::time::SystemTime;
+
+use http::Method;
+use kube::Client;
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::FIELD_MANAGER;
+use crate::cluster::call::{CallError, call};
+use crate::events::{Regarding, Saying, Voice};
+use crate::policy::holder::Holder;
+use crate::policy::liveness;
+use crate::policy::lookup::PodRef;
+
+/// One step for one workload.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// The Pod of this uid has ended.
+    Delete { pod: PodRef<'static>, uid: String },
+    /// The name seems to be free.
+    Nudge { about: Regarding, pod: PodRef<'static> },
+    /// Somebody else has it.
+    Tell { about: Regarding, holder: Holder, pod: PodRef<'static> },
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The controller was reminded.
+    Nudged,
+    /// It was said.
+    Told,
+    /// Anything else, also a failure, which is in the log.
+    Done,
+}
+
+impl Work {
+    pub(super) async fn run(self, client: &Client, voice: &Voice) -> Outcome {
+        match self {
+            Self::Delete { pod, uid } => {
+                match delete(client, &pod, &uid).await {
+                    Ok(()) => {
+                        tracing::info!(namespace = %pod.namespace, pod = %pod.name, "deleted a Pod that has ended");
+                    }
+                    Err(error) => trouble(&pod, "cannot delete a Pod that has ended", &error),
+                }
+                Outcome::Done
+            }
+            Self::Nudge { about, pod } => match holder(client, &pod).await {
+                // The watch has not seen it because it carries no key.
+                Ok(Some(holder)) if !holder.is_strict => tell(voice, &about, &holder, &pod).await,
+                Ok(Some(_)) => Outcome::Done,
+                Ok(None) => match nudge(client, &about).await {
+                    Ok(()) => Outcome::Nudged,
+                    Err(error) => {
+                        trouble(&pod, "cannot remind the controller that waits for a Pod's name", &error);
+                        Outcome::Done
+                    }
+                },
+                Err(error) => {
+                    trouble(&pod, "cannot see who has a Pod's name", &error);
+                    Outcome::Done
+                }
+            },
+            Self::Tell { about, holder, pod } => tell(voice, &about, &holder, &pod).await,
+        }
+    }
+}
+
+async fn tell(voice: &Voice, about: &Regarding, holder: &Holder, pod: &PodRef<'_>) -> Outcome {
+    let note = liveness::blocked(holder, &pod.name, SystemTime::now());
+    voice.say(about, &Saying { reason: "SingletonBlocked", note, is_warning: true, is_state: true }).await;
+    Outcome::Told
+}
+
+/// A quorum read.
+async fn holder(client: &Client, pod: &PodRef<'_>) -> Result<Option<Holder>, CallError> {
+    match call(client, Method::GET, &path(pod), None).await {
+        Ok(answer) => Holder::read(&answer.body, SystemTime::now())
+            .map(Some)
+            .map_err(|error| CallError::Trouble(error.to_string())),
+        Err(CallError::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Of this uid or not at all. The API server deletes a Pod that has ended at once.
+async fn delete(client: &Client, pod: &PodRef<'_>, uid: &str) -> Result<(), CallError> {
+    let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}});
+    match call(client, Method::DELETE, &path(pod), Some(("application/json", &options))).await {
+        // Another replica was faster.
+        Ok(_) | Err(CallError::NotFound | CallError::Changed(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// An annotation on a ReplicaSet, which makes its controller look at it again. The others' controllers try again within
+/// seconds by themselves, or are told of the end of a Pod that had been theirs.
+async fn nudge(client: &Client, about: &Regarding) -> Result<(), CallError> {
+    if about.kind != "ReplicaSet" {
+        return Ok(());
+    }
+    let Regarding { namespace, name, uid, .. } = about;
+    let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets/{name}?fieldManager={FIELD_MANAGER}");
+    let now = OffsetDateTime::now_utc().replace_nanosecond(0).ok().and_then(|now| now.format(&Rfc3339).ok());
+    let body = json!({"metadata": {"uid": uid, "annotations": {NUDGED: now}}});
+    match call(client, Method::PATCH, &path, Some(("application/merge-patch+json", &body))).await {
+        Ok(_) | Err(CallError::NotFound | CallError::Changed(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn path(pod: &PodRef<'_>) -> String {
+    format!("/api/v1/namespaces/{}/pods/{}", pod.namespace, pod.name)
+}
+
+fn trouble(pod: &PodRef<'_>, what: &'static str, error: &CallError) {
+    let (namespace, name) = (&pod.namespace, &pod.name);
+    tracing::warn!(%namespace, pod = %name, cause = %error, "{what}");
+}
+
+/// When the ReplicaSet's controller was last reminded.
+const NUDGED: &str = "singleton-guard.io/nudged";

@@ -1,0 +1,328 @@
+//! Strict singletons on the live cluster: one Pod at every revision, whatever people and controllers do.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use http::Method;
+use serde_json::{Value, json};
+use singleton_guard::policy::key::KEY;
+
+use super::api::{self, Answer};
+use super::case::{MARK, User};
+use super::companions_place::Place;
+use super::live::{eventually, unguarded};
+use super::revisions::Revisions;
+use super::workloads::{MERGE, both_ready};
+use crate::LiveTest;
+use crate::lab::Lab;
+use crate::lab::component::Signal;
+
+/// Those that others may run beside.
+pub const STORIES: [(&str, LiveTest); 9] = [
+    ("strict::one Pod at every revision", |lab| Box::pin(one_pod_at_every_revision(lab))),
+    ("strict::who holds the name is said", |lab| Box::pin(who_holds_the_name_is_said(lab))),
+    ("strict::a forced deletion is refused", |lab| Box::pin(a_forced_deletion_is_refused(lab))),
+    ("strict::a Pod that has ended gives its name free", |lab| Box::pin(a_pod_that_has_ended_gives_its_name_free(lab))),
+    ("strict::two workloads of one key are one", |lab| Box::pin(two_workloads_of_one_key_are_one(lab))),
+    ("strict::a foreign Pod on the name is reported", |lab| Box::pin(a_foreign_pod_on_the_name_is_reported(lab))),
+    ("strict::a Pod that is relabelled keeps the name", |lab| Box::pin(a_pod_that_is_relabelled_keeps_the_name(lab))),
+    ("strict::breaking the glass does not bring a second Pod", |lab| {
+        Box::pin(breaking_the_glass_does_not_bring_a_second_pod(lab))
+    }),
+    ("strict::of many creates one succeeds", |lab| Box::pin(of_many_creates_one_succeeds(lab))),
+];
+
+/// A Pod that is deleted, evicted, scaled away and back, or rolled out is followed by the next one when it is gone.
+pub async fn one_pod_at_every_revision(lab: &Lab) -> Result<()> {
+    for kind in ["StatefulSet", "ReplicaSet", "Deployment", "ReplicationController"] {
+        let most = replaced_in_every_way(lab, kind, "strict").await?;
+        ensure!(most == 1, "{kind}: {most} Pods at one revision");
+    }
+    // Or the count would prove nothing.
+    let most = replaced_in_every_way(lab, "ReplicaSet", "true").await?;
+    ensure!(most == 2, "a ReplicaSet that is not strict was expected to overlap: {most} Pods at most");
+    Ok(())
+}
+
+async fn replaced_in_every_way(lab: &Lab, kind: &str, mark: &str) -> Result<usize> {
+    let place = Place::new(lab).await?;
+    let mut pods = Revisions::of(&place).await?;
+    place.create(kind, "ledger", strict(mark)).await?;
+    let mut pod = pods.until_another_runs("").await?;
+    for way in ["delete", "evict", "0 and 1", "roll out"] {
+        let name = text(&pod["metadata"]["name"]);
+        match way {
+            "delete" => place.delete("Pod", &name).await?,
+            "evict" => {
+                // The budget is ours, and may be a moment behind.
+                eventually("the eviction to be let through", || async {
+                    Ok(evict(&place, &name, &json!({}), None).await?.succeeded().then_some(()))
+                })
+                .await?;
+            }
+            "0 and 1" => {
+                place.patch(kind, "ledger", json!({"spec": {"replicas": 0}})).await?;
+                pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
+                place.patch(kind, "ledger", json!({"spec": {"replicas": 1}})).await?;
+            }
+            _ if matches!(kind, "ReplicaSet" | "ReplicationController") => continue,
+            _ => {
+                let template = json!({"metadata": {"annotations": {"version": "two"}}});
+                place.patch(kind, "ledger", json!({"spec": {"template": template}})).await?;
+            }
+        }
+        let uid = text(&pod["metadata"]["uid"]);
+        pod = pods.until_another_runs(&uid).await.with_context(|| format!("{kind} ({mark}): {way}"))?;
+    }
+    Ok(pods.most)
+}
+
+/// While the old Pod ends, the ReplicaSet's own Events say who holds the name, and until when.
+pub async fn who_holds_the_name_is_said(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let mut pods = Revisions::of(&place).await?;
+    place.create("ReplicaSet", "ledger", strict("strict")).await?;
+    pods.until_another_runs("").await?;
+    place.delete("Pod", "ledger-rs").await?;
+    let words = format!("SG010 Pod {}/ledger-rs exists already on node lab-node, terminating for", place.namespace);
+    place
+        .until("the Event", async || Ok(place.events("FailedCreate").await?.iter().any(|note| note.contains(&words))))
+        .await
+}
+
+/// A Pod that may run is given time to end, however its deletion is asked for; with the glass broken it is not.
+pub async fn a_forced_deletion_is_refused(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let mut pods = Revisions::of(&place).await?;
+    place.create("ReplicaSet", "ledger", strict("strict")).await?;
+    let pod = pods.until_another_runs("").await?;
+    let words = format!("SG011 Pod {}/ledger-rs may still run on node lab-node", place.namespace);
+    for selection in [&["ledger-rs"][..], &["--selector=app=ledger"], &["--all"]] {
+        let arguments = [&["-n", &place.namespace, "delete", "pod", "--force", "--grace-period=0"], selection].concat();
+        let done = lab.kubectl(&arguments).await?;
+        ensure!(!done.succeeded() && done.stderr.contains(&words), "{selection:?}: {}", done.stderr);
+    }
+    let now = json!({"gracePeriodSeconds": 0});
+    let collection = api::call(&lab.client(), Method::DELETE, &place.path("Pod", None), Some(body(&now)), None).await?;
+    ensure!(collection.message().starts_with(&words), "a collection: {collection:?}");
+    // What the policy knows of Pods is a moment old.
+    eventually("a forced eviction to be refused", || async {
+        let answer = evict(&place, "ledger-rs", &json!({"gracePeriodSeconds": 0, "dryRun": ["All"]}), None).await?;
+        Ok(answer.message().starts_with(&words).then_some(()))
+    })
+    .await?;
+    let still = place.get("Pod", "ledger-rs").await?.context("the Pod is gone")?;
+    ensure!(still["metadata"]["uid"] == pod["metadata"]["uid"], "it is another Pod");
+
+    let path = place.path("Pod", Some("ledger-rs"));
+    api::call(&lab.client(), Method::DELETE, &path, Some(body(&now)), Some(&unguarded())).await?.success()?;
+    pods.until_another_runs(&text(&pod["metadata"]["uid"])).await.map(drop)
+}
+
+/// A Pod that has ended for good does not hold the name: it is deleted, and the next one starts.
+pub async fn a_pod_that_has_ended_gives_its_name_free(lab: &Lab) -> Result<()> {
+    for kind in ["ReplicaSet", "Deployment", "ReplicationController"] {
+        let place = Place::new(lab).await?;
+        let mut pods = Revisions::of(&place).await?;
+        place.create(kind, "ledger", strict("strict")).await?;
+        let pod = pods.until_another_runs("").await?;
+        let path = format!("{}/status", place.path("Pod", Some(&text(&pod["metadata"]["name"]))));
+        let failed = json!({"status": {"phase": "Failed", "reason": "Evicted"}}).to_string();
+        api::call(&lab.client(), Method::PATCH, &path, Some((MERGE, failed)), None).await?.success()?;
+        let uid = text(&pod["metadata"]["uid"]);
+        pods.until_another_runs(&uid).await.with_context(|| kind.to_owned())?;
+        ensure!(pods.most == 1, "{kind}: {} Pods at one revision", pods.most);
+    }
+    Ok(())
+}
+
+/// Two ReplicaSets with one key are one singleton: the second takes over when the first lets go, and is reminded to.
+pub async fn two_workloads_of_one_key_are_one(lab: &Lab) -> Result<()> {
+    // Its controller tries again after ever longer pauses, and may by chance do so at the very moment.
+    for _ in 0..TRIES {
+        let place = Place::new(lab).await?;
+        let mut pods = Revisions::of(&place).await?;
+        let shop = json!({"spec": {"template": {"metadata": {"labels": {KEY: "shop"}}}}});
+        let overlay = super::case::with(&strict("strict"), shop);
+        place.create("ReplicaSet", "blue", overlay.clone()).await?;
+        let blue = pods.until_another_runs("").await?;
+        place.create("ReplicaSet", "green", overlay).await?;
+        let refused = format!("SG010 Pod {}/shop exists already", place.namespace);
+        place
+            .until("green to have been refused until its pauses are long", async || {
+                let events = place.list("Event").await?;
+                let of_green =
+                    |event: &&Value| event["regarding"]["name"] == "green" && text(&event["note"]).contains(&refused);
+                let count = |event: &Value| event["series"]["count"].as_i64().or(event["deprecatedCount"].as_i64());
+                Ok(events.iter().filter(of_green).filter_map(count).max().unwrap_or(0) >= LONG_PAUSES)
+            })
+            .await?;
+        place.patch("ReplicaSet", "blue", json!({"spec": {"replicas": 0}})).await?;
+        let green = pods.until_another_runs(&text(&blue["metadata"]["uid"])).await?;
+        ensure!(green["metadata"]["ownerReferences"][0]["name"] == "green", "not green's: {green}");
+        ensure!(pods.most == 1, "{} Pods at one revision", pods.most);
+        let set = place.get("ReplicaSet", "green").await?.unwrap_or_default();
+        if set["metadata"]["annotations"].get("singleton-guard.io/nudged").is_some() {
+            return Ok(());
+        }
+    }
+    anyhow::bail!("it was never reminded in {TRIES} tries")
+}
+
+/// A foreign Pod on the name blocks, which is safe, and is said.
+pub async fn a_foreign_pod_on_the_name_is_reported(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let squatter = super::case::complete(&json!({"kind": "Pod", "metadata": {"name": "ledger-rs"}}), &place.namespace);
+    place.make(squatter).await?;
+    place.create("ReplicaSet", "ledger", strict("strict")).await?;
+    place
+        .until("the Event", async || {
+            let told = place.events("SingletonBlocked").await?;
+            Ok(told.iter().any(|note| note.contains("ledger-rs") && note.contains("none of a strict singleton")))
+        })
+        .await?;
+    let mut pods = Revisions::of(&place).await?;
+    place.delete("Pod", "ledger-rs").await?;
+    pods.until_another_runs("").await.map(drop)
+}
+
+/// A Pod that leaves its ReplicaSet's selector keeps its name and its key, so no second one starts.
+pub async fn a_pod_that_is_relabelled_keeps_the_name(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let mut pods = Revisions::of(&place).await?;
+    place.create("ReplicaSet", "ledger", strict("strict")).await?;
+    pods.until_another_runs("").await?;
+    place.patch("Pod", "ledger-rs", json!({"metadata": {"labels": {"app": "other"}}})).await?;
+    let refused = format!("SG010 Pod {}/ledger-rs exists already", place.namespace);
+    place
+        .until("the refusal", async || Ok(place.events("FailedCreate").await?.iter().any(|it| it.contains(&refused))))
+        .await?;
+    let there = place.list("Pod").await?;
+    ensure!(there.len() == 1, "{} Pods", there.len());
+    Ok(())
+}
+
+/// What keeps the Pod one is no one's to switch off: not by the template of the ReplicaSet behind a Deployment, not with
+/// the glass broken.
+pub async fn breaking_the_glass_does_not_bring_a_second_pod(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let mut pods = Revisions::of(&place).await?;
+    place.create("Deployment", "ledger", strict("strict")).await?;
+    pods.until_another_runs("").await?;
+    let set = text(&place.sets().await?.first().context("no ReplicaSet")?["metadata"]["name"]);
+    let user = unguarded();
+    let keyless = json!({"spec": {"template": {"metadata": {"labels": {KEY: null}}}}});
+    let scaled = json!({"spec": {"replicas": 3}});
+    for (kind, name) in [("Deployment", "ledger"), ("ReplicaSet", &set)] {
+        let patched = change(&place, kind, name, &keyless, Some(&user)).await?;
+        ensure!(!patched.succeeded() && patched.message().starts_with("SG012"), "{kind}: {patched:?}");
+    }
+    change(&place, "Deployment", "ledger", &scaled, Some(&user)).await?.success()?;
+    let refused = format!("SG010 Pod {}/ledger-deploy exists already", place.namespace);
+    place
+        .until("the refusal", async || Ok(place.events("FailedCreate").await?.iter().any(|it| it.contains(&refused))))
+        .await?;
+    let there = place.list("Pod").await?;
+    ensure!(there.len() == 1, "{} Pods", there.len());
+    Ok(())
+}
+
+/// Of many creates of one key exactly one succeeds.
+pub async fn of_many_creates_one_succeeds(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let (client, path) = (lab.client(), place.path("Pod", None));
+    let pod = json!({"kind": "Pod", "metadata": {"name": "cron", "labels": {KEY: "cron"}}});
+    let mut pod = super::case::complete(&pod, &place.namespace);
+    pod["metadata"] = json!({"generateName": "cron-", "labels": {KEY: "cron"}});
+    let creates = (0..CREATES).map(|_| {
+        let (client, path, pod) = (client.clone(), path.clone(), pod.to_string());
+        async move { api::call(&client, Method::POST, &path, Some(("application/json", pod)), None).await }
+    });
+    let answers = futures_util::future::try_join_all(creates).await?;
+    let made = answers.iter().filter(|answer| answer.succeeded()).count();
+    ensure!(made == 1, "{made} of {CREATES} creates succeeded");
+    let other = answers.iter().find(|it| !it.succeeded() && it.code != 409 && !it.message().starts_with("SG010"));
+    ensure!(other.is_none(), "refused for another reason: {other:?}");
+    Ok(())
+}
+
+/// With every replica dead the lock holds, and the singleton restarts where the API server can name its Pod itself
+/// (1.36); before that it starts when we are back.
+pub async fn with_every_replica_dead_the_lock_holds(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let mut pods = Revisions::of(&place).await?;
+    place.create("ReplicaSet", "ledger", strict("strict")).await?;
+    let pod = pods.until_another_runs("").await?;
+    let guards = both_ready(lab).await?;
+    for guard in &guards {
+        lab.node().hold(guard);
+        lab.node().kill(guard, Signal::Kill).await?;
+    }
+    let dead = async {
+        let other = json!({"kind": "Pod", "metadata": {"name": "other", "labels": {KEY: "ledger-rs"}}});
+        let other = super::case::complete(&other, &place.namespace).to_string();
+        let path = place.path("Pod", None);
+        let answer = api::call(&lab.client(), Method::POST, &path, Some(("application/json", other)), None).await?;
+        ensure!(answer.message().starts_with("SG012"), "a Pod of another name: {answer:?}");
+        let now = json!({"gracePeriodSeconds": 0});
+        let path = place.path("Pod", Some("ledger-rs"));
+        let answer = api::call(&lab.client(), Method::DELETE, &path, Some(body(&now)), None).await?;
+        ensure!(answer.message().starts_with("SG011"), "a forced deletion: {answer:?}");
+        place.delete("Pod", "ledger-rs").await?;
+        if std::env::var("KUBERNETES").is_ok_and(|wanted| wanted == "1.30") {
+            let refused = async || {
+                Ok(place.events("FailedCreate").await?.iter().any(|note| note.contains("its name must be ledger-rs")))
+            };
+            return place.until("a Pod that nobody has named to be refused", refused).await;
+        }
+        pods.until_another_runs(&text(&pod["metadata"]["uid"])).await.map(drop)
+    };
+    let outcome = dead.await;
+    for guard in &guards {
+        lab.node().release(guard);
+    }
+    both_ready(lab).await?;
+    outcome?;
+    pods.until_another_runs(&text(&pod["metadata"]["uid"])).await?;
+    ensure!(pods.most == 1, "{} Pods at one revision", pods.most);
+    Ok(())
+}
+
+fn strict(mark: &str) -> Value {
+    json!({
+        "metadata": {"labels": {MARK: mark}},
+        "spec": {"template": {"spec": {"terminationGracePeriodSeconds": GRACE.as_secs()}}},
+    })
+}
+
+async fn evict(place: &Place<'_>, pod: &str, options: &Value, user: Option<&User>) -> Result<Answer> {
+    let path = format!("{}/eviction", place.path("Pod", Some(pod)));
+    let metadata = json!({"name": pod, "namespace": place.namespace});
+    let eviction =
+        json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata, "deleteOptions": options});
+    api::call(&place.lab.client(), Method::POST, &path, Some(body(&eviction)), user).await
+}
+
+async fn change(place: &Place<'_>, kind: &str, name: &str, patch: &Value, user: Option<&User>) -> Result<Answer> {
+    let content = Some((MERGE, patch.to_string()));
+    api::call(&place.lab.client(), Method::PATCH, &place.path(kind, Some(name)), content, user).await
+}
+
+fn body(value: &Value) -> (&'static str, String) {
+    ("application/json", value.to_string())
+}
+
+fn is_deleted(pod: &Value) -> bool {
+    pod["metadata"].get("deletionTimestamp").is_some()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Long enough that two Pods would be seen beside each other.
+const GRACE: Duration = Duration::from_secs(1);
+/// 5 ms, doubled with each refusal: the next pause is 10 s.
+const LONG_PAUSES: i64 = 11;
+const TRIES: usize = 3;
+const CREATES: usize = 200;
