@@ -77,7 +77,7 @@ pub async fn a_namespace_of_singletons_can_be_deleted(lab: &Lab) -> Result<()> {
     create(&client, &namespace, "Deployment", true).await?;
     for kind in ["StatefulSet", "ReplicationController", "ReplicaSet"] {
         let object = complete(
-            &json!({"kind": kind, "metadata": {"name": format!("b-{}", kind.to_lowercase()), "labels": {case::MARK: "true"}}}),
+            &json!({"kind": kind, "metadata": {"name": format!("b-{}", kind.to_lowercase()), "labels": {case::MARK: "strict"}}}),
             &namespace,
         );
         api::call(&client, Method::POST, &api::path(kind, &namespace, None), Some((JSON, object.to_string())), None)
