@@ -65,6 +65,7 @@ mod spec {
     pub mod shapes;
     pub mod snapshot;
     pub mod stories;
+    pub mod strict_figures;
     pub mod strict_live;
     pub mod texts;
     pub mod threats;
@@ -89,7 +90,7 @@ use spec::{
     architecture, bad_values, chart, checkov, companions_dns, companions_drain, companions_live, companions_plan,
     companions_selectors, configuration, configuration_live, denials_live, events, floor, floor_cost, floor_live,
     generated, left_out, live, metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings,
-    recorded, router, rules, stories, strict_live, texts, values, watched, workloads,
+    recorded, router, rules, stories, strict_figures, strict_live, texts, values, watched, workloads,
 };
 
 use spec::{differential, threats};
@@ -145,6 +146,9 @@ fn main() -> ExitCode {
             .extend(COMPANIONS.into_iter().map(|(name, test)| story(&installed, &format!("companions/{name}"), test)));
         trials.extend(strict_live::STORIES.into_iter().map(|(name, test)| story(&installed, name, test)));
         trials.extend(STORIES.into_iter().map(|(name, test)| story(&installed, name, test)));
+        if std::env::var("FIGURES").is_ok_and(|value| value == "1") {
+            alone.push(alone_trial(&installed, "strict::figures", |lab| Box::pin(strict_figures::measure(lab))));
+        }
         alone.extend(configured.into_iter().map(|case| configured_trial(&installed, case)));
         alone.extend(ALONE.into_iter().map(|(name, test)| alone_trial(&installed, name, test)));
     }
@@ -310,7 +314,7 @@ const FLOOR: [(&str, LiveTest); 3] = [
 ];
 
 /// Tests that need the guard for themselves, one after the other.
-const ALONE: [(&str, LiveTest); 13] = [
+const ALONE: [(&str, LiveTest); 14] = [
     // First: what restarted processes have counted is gone.
     ("watched::every metric asked for exists", |lab| Box::pin(watched::every_metric_asked_for_exists(lab))),
     ("configuration::a running Pod follows its configuration", |lab| {
@@ -332,6 +336,7 @@ const ALONE: [(&str, LiveTest); 13] = [
     ("outage::with every replica dead scaling up waits", |lab| {
         Box::pin(outage::with_every_replica_dead_scaling_up_waits(lab))
     }),
+    ("strict::of many creates one succeeds", |lab| Box::pin(strict_live::of_many_creates_one_succeeds(lab))),
     ("strict::with every replica dead the lock holds", |lab| {
         Box::pin(strict_live::with_every_replica_dead_the_lock_holds(lab))
     }),

@@ -15,16 +15,17 @@ use super::binaries::Binaries;
 use super::component::Component;
 use super::pki::{ADMIN, Pki};
 use super::progress::Progress;
-use super::stage::{API_ADDRESS, API_PORT};
+use super::stage::{API_ADDRESS, API_PORT, SECOND_API_ADDRESS};
 
 /// The running programs. Whatever of them is left is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct ControlPlane {
     files: Files,
     etcd: Component,
-    /// More than one when a test has asked for it; all on one etcd.
-    api_servers: Vec<Component>,
+    api_server: Component,
     controllers: Vec<Component>,
+    /// With what another API server is started, and who asks it.
+    spare: (Vec<String>, PathBuf),
 }
 
 /// Where the parts of the control plane find what they need.
@@ -57,7 +58,25 @@ impl ControlPlane {
             files.start("kube-controller-manager", "kube-controller-manager", &controller_manager_flags(pki))?,
             files.start("kube-scheduler", "kube-scheduler", &scheduler_flags(pki))?,
         ];
-        Ok(Self { files, etcd, api_servers: vec![api_server], controllers })
+        let another = files.api_server_flags(pki, SECOND_API_ADDRESS);
+        // One file has one writer.
+        let flags = another.into_iter().filter(|flag| !flag.starts_with("--audit-")).collect();
+        let spare = (flags, pki.kubeconfig(ADMIN));
+        Ok(Self { files, etcd, api_server, controllers, spare })
+    }
+
+    /// Starts another API server on the same etcd. It ends with its component.
+    ///
+    /// # Errors
+    /// As at the boot.
+    pub(crate) async fn another_api_server(&self) -> Result<(Component, Client)> {
+        let (flags, kubeconfig) = &self.spare;
+        let mut component = self.files.start("kube-apiserver-2", "kube-apiserver", flags)?;
+        let mut config = config(kubeconfig).await?;
+        config.cluster_url = format!("https://{SECOND_API_ADDRESS}:{API_PORT}").parse()?;
+        let client = Client::try_from(config)?;
+        until_ready(&client, &mut [&mut component]).await?;
+        Ok((component, client))
     }
 
     /// Where the components' logs and the API server's audit log (`audit.log`) are.
@@ -73,14 +92,14 @@ impl ControlPlane {
 
     /// Ends everything: the clients first, then the API server, then etcd, without which an API server hangs.
     pub(crate) async fn stop(&mut self) -> Result<()> {
-        for component in self.controllers.iter_mut().chain(&mut self.api_servers) {
+        for component in self.controllers.iter_mut().chain([&mut self.api_server]) {
             component.stop(Duration::from_secs(2)).await?;
         }
         self.etcd.stop(Duration::from_secs(2)).await
     }
 
     fn components(&mut self) -> impl Iterator<Item = &mut Component> {
-        [&mut self.etcd].into_iter().chain(&mut self.api_servers).chain(&mut self.controllers)
+        [&mut self.etcd, &mut self.api_server].into_iter().chain(&mut self.controllers)
     }
 }
 
@@ -163,10 +182,14 @@ fn scheduler_flags(pki: &Pki) -> Vec<String> {
 
 /// A client for the user of a kubeconfig. It repeats nothing by itself: a test must see the server's first answer.
 pub(crate) async fn client(kubeconfig: &Path) -> Result<Client> {
+    Ok(Client::try_from(config(kubeconfig).await?)?)
+}
+
+async fn config(kubeconfig: &Path) -> Result<Config> {
     let read = Kubeconfig::read_from(kubeconfig).with_context(|| format!("reading {}", kubeconfig.display()))?;
     let mut config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await?;
     config.default_retry = false;
-    Ok(Client::try_from(config)?)
+    Ok(config)
 }
 
 /// Waits until `/readyz` says ok.

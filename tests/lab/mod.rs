@@ -58,6 +58,7 @@ use kube::Client;
 use kube::api::Api;
 use serde_json::Value;
 
+use component::Component;
 use control_plane::ControlPlane;
 use dns::Dns;
 use node::{Node, OurImage};
@@ -208,6 +209,11 @@ impl Lab {
     /// The directory with kubectl and helm, for a PATH.
     pub(crate) fn binaries(&self) -> &Path {
         self.tools.binaries()
+    }
+
+    /// Starts another API server on the same etcd, for as long as the component is kept.
+    pub(crate) async fn another_api_server(&self) -> Result<(Component, Client)> {
+        self.control_plane.another_api_server().await
     }
 
     /// The directory with the logs of all components, and the API server's `audit.log`.

@@ -18,7 +18,7 @@ use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 use super::node::NODE_NAME;
-use super::stage::API_ADDRESS;
+use super::stage::{API_ADDRESS, SECOND_API_ADDRESS};
 
 /// The files that the components are pointed at.
 #[derive(Debug)]
@@ -153,8 +153,15 @@ pub(crate) const DNS: &str = "coredns";
 /// The user that CoreDNS is. It may do nothing until `dns` gives it its role.
 pub(crate) const DNS_USER: &str = "system:coredns";
 /// What clients may call the API server: by the Service in a Pod, by loopback through the forwarder.
-const SERVER_NAMES: [&str; 6] =
-    [API_ADDRESS, "127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+const SERVER_NAMES: [&str; 7] = [
+    API_ADDRESS,
+    SECOND_API_ADDRESS,
+    "127.0.0.1",
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+];
 /// Longer than anybody keeps a lab.
 const LIFETIME: Duration = Duration::days(30);
 const CLOCK_SKEW: Duration = Duration::minutes(5);

@@ -88,7 +88,7 @@ fn inside(given: &str) -> Result<Entered, NotHere> {
     let entered = serde_json::from_str(given).map_err(io::Error::other).map_err(doing("read SINGLETON_GUARD_LAB"))?;
     run("ip", &["link", "set", "lo", "up"])?;
     // A Service IP and a node's address are addresses like any other when there is only one machine.
-    for address in [API_ADDRESS, DNS_ADDRESS, NODE_ADDRESS] {
+    for address in [API_ADDRESS, SECOND_API_ADDRESS, DNS_ADDRESS, NODE_ADDRESS] {
         run("ip", &["address", "add", &format!("{address}/32"), "dev", "lo"])?;
     }
     Ok(entered)
@@ -180,6 +180,8 @@ fn doing(doing: &'static str) -> impl Fn(io::Error) -> NotHere {
 
 /// Where the API server listens: the address of the Service `default/kubernetes`, as processes in Pods expect it.
 pub(crate) const API_ADDRESS: &str = "10.0.0.1";
+/// Where another API server listens, where a test wants one.
+pub(crate) const SECOND_API_ADDRESS: &str = "10.0.0.3";
 /// The port of that Service. Free for us, because nothing else lives on this loopback device.
 pub(crate) const API_PORT: u16 = 443;
 /// Where CoreDNS listens: the tenth address of the Service range, which kubeadm gives to the Service `kube-dns`.

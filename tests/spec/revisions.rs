@@ -17,8 +17,6 @@ pub struct Revisions {
     pods: BTreeMap<String, Value>,
     /// The most Pods that there were at any revision.
     pub most: usize,
-    /// How many there have been in all.
-    pub made: usize,
 }
 
 impl Revisions {
@@ -28,7 +26,7 @@ impl Revisions {
         let revision = list["metadata"]["resourceVersion"].as_str().context("a list without a revision")?;
         let watch =
             Watch::open(&place.lab.client(), &place.path("Pod", None), &WatchParams::default(), revision).await?;
-        Ok(Self { watch, pods: BTreeMap::new(), most: 0, made: 0 })
+        Ok(Self { watch, pods: BTreeMap::new(), most: 0 })
     }
 
     /// Goes on, revision by revision, until the Pods are as wanted. Says which they are.
@@ -37,22 +35,36 @@ impl Revisions {
             if wanted(&self.pods) {
                 return Ok(self.pods.values().cloned().collect());
             }
-            let Ok(event) = timeout(PATIENCE, self.watch.next()).await else {
-                bail!("no Pod has changed for {PATIENCE:?}, waiting for {what}: {:#?}", self.pods);
-            };
-            match event?.context("the watch has ended")? {
-                WatchEvent::Added(pod) | WatchEvent::Modified(pod) => {
-                    let uid = pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-                    self.made += usize::from(self.pods.insert(uid, pod).is_none());
-                    self.most = self.most.max(self.pods.len());
-                }
-                WatchEvent::Deleted(pod) => {
-                    self.pods.remove(pod["metadata"]["uid"].as_str().unwrap_or_default());
-                }
-                WatchEvent::Bookmark(_) => {}
-                WatchEvent::Error(status) => bail!("the watch broke: {}", status.message),
-            }
+            self.step().await.with_context(|| format!("waiting for {what}: {:#?}", self.pods))?;
         }
+    }
+
+    /// The next revision.
+    pub async fn step(&mut self) -> Result<()> {
+        let event = timeout(PATIENCE, self.watch.next()).await.context("no Pod has changed for long")?;
+        match event?.context("the watch has ended")? {
+            WatchEvent::Added(pod) | WatchEvent::Modified(pod) => {
+                let uid = pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+                self.pods.insert(uid, pod);
+                self.most = self.most.max(self.pods.len());
+            }
+            WatchEvent::Deleted(pod) => {
+                self.pods.remove(pod["metadata"]["uid"].as_str().unwrap_or_default());
+            }
+            WatchEvent::Bookmark(_) => {}
+            WatchEvent::Error(status) => bail!("the watch broke: {}", status.message),
+        }
+        Ok(())
+    }
+
+    /// Whether the Pod of this uid is there.
+    pub fn has(&self, uid: &str) -> bool {
+        self.pods.contains_key(uid)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.pods.len()
     }
 
     /// Until a Pod runs that is none of these uids, and nothing else is there.

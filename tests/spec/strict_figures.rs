@@ -1,0 +1,117 @@
+//! What strict costs, for `FIGURES=1`. It prints and asserts nothing about time.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use http::Method;
+use serde_json::json;
+use singleton_guard::policy::key::KEY;
+
+use super::api;
+use super::companions_place::Place;
+use super::live::{eventually, unguarded};
+use super::revisions::Revisions;
+use super::strict_live::{body, evict, is_deleted, strict, text};
+use crate::lab::Lab;
+
+/// Figures, for `FIGURES=1`: from the end of a Pod to the next one beside a plain `Recreate`, and what refusals cost.
+pub async fn measure(lab: &Lab) -> Result<()> {
+    for kind in ["Deployment", "ReplicaSet", "StatefulSet"] {
+        for mark in ["true", "strict"] {
+            gaps(lab, kind, mark).await?;
+        }
+    }
+    for advised in [true, false] {
+        quota(lab, advised).await?;
+    }
+    Ok(())
+}
+
+/// How long after the end of a Pod the next one is created, by the watch.
+async fn gaps(lab: &Lab, kind: &str, mark: &str) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let mut pods = Revisions::of(&place).await?;
+    place.create(kind, "ledger", strict(mark)).await?;
+    let mut pod = pods.until_another_runs("").await?;
+    for way in ["delete", "evict", "0 and 1", "roll out"] {
+        if way == "roll out" && kind == "ReplicaSet" {
+            continue;
+        }
+        let mut gaps = Vec::new();
+        for round in 0..ROUNDS {
+            let (name, uid) = (text(&pod["metadata"]["name"]), text(&pod["metadata"]["uid"]));
+            match way {
+                "delete" => place.delete("Pod", &name).await?,
+                "evict" => {
+                    eventually("the eviction to be let through", || async {
+                        Ok(evict(&place, &name, &json!({}), None).await?.succeeded().then_some(()))
+                    })
+                    .await?;
+                }
+                "0 and 1" => {
+                    place.patch(kind, "ledger", json!({"spec": {"replicas": 0}})).await?;
+                    pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
+                    place.patch(kind, "ledger", json!({"spec": {"replicas": 1}})).await?;
+                }
+                _ => {
+                    let template = json!({"metadata": {"annotations": {"version": format!("{round}")}}});
+                    place.patch(kind, "ledger", json!({"spec": {"template": template}})).await?;
+                }
+            }
+            let (mut ended, mut made) = (None, None);
+            while ended.is_none() || made.is_none() {
+                pods.step().await?;
+                if !pods.has(&uid) {
+                    ended.get_or_insert_with(Instant::now);
+                }
+                if pods.len() > usize::from(pods.has(&uid)) {
+                    made.get_or_insert_with(Instant::now);
+                }
+            }
+            let (ended, made) = (ended.context("an end")?, made.context("a beginning")?);
+            let early = ended.saturating_duration_since(made).as_secs_f64();
+            gaps.push(made.saturating_duration_since(ended).as_secs_f64() - early);
+            pod = pods.until_another_runs(&uid).await?;
+        }
+        gaps.sort_by(f64::total_cmp);
+        eprintln!(
+            "{kind} {mark:6} {way:8}: the next Pod came {:+.3} s after the end of the last (median of {ROUNDS}; longest {:+.3} s)",
+            gaps[ROUNDS / 2],
+            gaps[ROUNDS - 1]
+        );
+    }
+    Ok(())
+}
+
+/// What refused creates charge to a quota, with the advice of SG010 and without.
+async fn quota(lab: &Lab, advised: bool) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let client = lab.client();
+    let quotas = format!("/api/v1/namespaces/{}/resourcequotas", place.namespace);
+    let object = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "pods"}, "spec": {"hard": {"pods": "1000"}}});
+    api::call(&client, Method::POST, &quotas, Some(body(&object)), None).await?.success()?;
+    let charged = async || {
+        let quota = api::call(&client, Method::GET, &format!("{quotas}/pods"), None, None).await?.success()?;
+        Ok::<_, anyhow::Error>(text(&quota["status"]["used"]["pods"]))
+    };
+    let pod = json!({"kind": "Pod", "metadata": {"name": "cron", "labels": {KEY: "cron"}}});
+    let pod = super::case::complete(&pod, &place.namespace);
+    eventually("the quota to be counted", || async { Ok((!charged().await?.is_empty()).then_some(())) }).await?;
+    place.make(pod.clone()).await?;
+    let before = charged().await?;
+    let user = (!advised).then(unguarded);
+    for _ in 0..REFUSED {
+        let content = Some(("application/json", pod.to_string()));
+        let answer = api::call(&client, Method::POST, &place.path("Pod", None), content, user.as_ref()).await?;
+        ensure!(!answer.succeeded(), "a second Pod was made");
+    }
+    let words = if advised { "SG010" } else { "AlreadyExists" };
+    eprintln!(
+        "{REFUSED} creates refused with {words}: the quota had {before} Pod used before and {} after",
+        charged().await?
+    );
+    Ok(())
+}
+
+const ROUNDS: usize = 9;
+const REFUSED: usize = 500;
