@@ -10,6 +10,8 @@ use tokio::time::{sleep, timeout};
 use crate::fixture::{Answers, PATIENCE, Running, scale_up};
 
 const SHORT: Duration = Duration::from_millis(150);
+/// For whoever must not be cut off: what a handshake and a review take on a busy machine is less.
+const ENOUGH: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn only_http_1_1_is_spoken() {
@@ -61,17 +63,18 @@ async fn headers_that_do_not_end_are_not_kept() {
 
 #[tokio::test]
 async fn an_idle_connection_outlives_every_other_limit_and_ends_at_its_own() {
-    let limits = Limits { handshake: SHORT, first_request: SHORT, body: SHORT, idle: 8 * SHORT, ..Limits::default() };
+    let limits =
+        Limits { handshake: ENOUGH, first_request: ENOUGH, body: ENOUGH, idle: 4 * ENOUGH, ..Limits::default() };
     let server = Running::start(Answers::Marked, limits).await;
     let mut client = server.connect().await;
-    for _ in 0..3 {
+    for _ in 0..2 {
         assert_eq!(client.review("/validate", &scale_up()).await.status, 200);
-        sleep(2 * SHORT).await;
+        sleep(ENOUGH + SHORT).await;
     }
+    let asked = Instant::now();
     assert_eq!(client.review("/validate", &scale_up()).await.status, 200);
-    let idle = Instant::now();
     assert!(client.ends().await);
-    assert!(idle.elapsed() >= 7 * SHORT, "{:?}", idle.elapsed());
+    assert!(asked.elapsed() >= 4 * ENOUGH, "{:?}", asked.elapsed());
 }
 
 #[test]
@@ -81,9 +84,10 @@ fn by_default_the_api_server_is_the_one_who_closes_an_idle_connection() {
 
 #[tokio::test]
 async fn a_slow_answer_is_not_taken_for_an_idle_connection() {
-    let limits = Limits { first_request: SHORT, idle: SHORT, body: SHORT, ..Limits::default() };
+    let limits = Limits { first_request: ENOUGH, idle: ENOUGH, body: ENOUGH, ..Limits::default() };
     let server = Running::start(Answers::Late, limits).await;
-    let response = server.connect().await.review("/validate?timeout=1s", &scale_up()).await.response();
+    // It is two and a half seconds late.
+    let response = server.connect().await.review("/validate?timeout=3s", &scale_up()).await.response();
     assert_eq!(response["status"]["code"], 500);
 }
 
