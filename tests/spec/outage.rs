@@ -60,6 +60,7 @@ pub async fn with_every_replica_dead_scaling_up_waits(lab: &Lab) -> Result<()> {
     let namespace = new_namespace(lab).await?;
     let client = lab.client();
     create(&client, &namespace, "StatefulSet", "ledger", true, 1).await?;
+    until_it_holds_in_an_outage(&client, &namespace).await?;
     let pods = both_ready(lab).await?;
     for pod in &pods {
         lab.node().hold(pod);
@@ -75,6 +76,16 @@ pub async fn with_every_replica_dead_scaling_up_waits(lab: &Lab) -> Result<()> {
     eventually("the verdict to come back", || async {
         let answer = scale(&client, &namespace, "StatefulSet", "ledger", 3, None).await?;
         Ok(answer.message().starts_with("SG001").then_some(()))
+    })
+    .await
+}
+
+/// Waits until the API server itself goes by a list that has the namespace: until then an outage lets its scales pass.
+async fn until_it_holds_in_an_outage(client: &Client, namespace: &str) -> Result<()> {
+    eventually(&format!("{namespace} to be among those that hold singletons"), || async {
+        let answer = scale(client, namespace, "StatefulSet", "ledger", 5, None).await?;
+        let by = answer.body["message"].as_str().unwrap_or_default();
+        Ok(by.starts_with("admission webhook \"scale.singleton-guard.io\"").then_some(()))
     })
     .await
 }
