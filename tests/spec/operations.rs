@@ -43,14 +43,7 @@ pub async fn a_release_comes_works_and_goes(lab: &Lab) -> Result<()> {
     own_priority(lab).await.context("the FlowSchema")?;
 
     lab.helm(&["uninstall", OTHER, "-n", OTHER, "--wait", "--timeout", "2m"]).await?.success()?;
-    // The Pods drain before they end.
-    eventually("everything to be gone", || async {
-        let left = left(lab).await?;
-        let draining = left.iter().all(|object| object.starts_with("pod/"));
-        ensure!(draining, "helm uninstall has left {left:#?}");
-        Ok(left.is_empty().then_some(()))
-    })
-    .await?;
+    gone(lab, |_| false).await?;
     ensure!(!verify(lab, &["--namespace", OTHER, "--mark-key", MARK]).await?.succeeded(), "it is still guarded");
     let first = verify(lab, &["--namespace", NAMESPACE]).await?;
     ensure!(first.succeeded(), "the other release has suffered: {first:?}");
@@ -89,9 +82,7 @@ pub async fn an_installation_that_guards_nothing_fails(lab: &Lab) -> Result<()> 
     ensure!(said.contains("nothing is guarded: a Deployment in namespace other"), "the check said {said:?}");
 
     lab.helm(&["uninstall", OTHER, "-n", OTHER, "--wait", "--timeout", "2m"]).await?.success()?;
-    let left = left(lab).await?;
-    let only_the_job = left.iter().all(|object| object.starts_with("job.batch/") || object.starts_with("pod/"));
-    ensure!(only_the_job, "a failed installation has left {left:#?}");
+    gone(lab, |object| object.starts_with("job.batch/") || object.starts_with("pod/")).await?;
     lab.kubectl(&["delete", "namespace", OTHER]).await?.success()?;
     Ok(())
 }
@@ -179,7 +170,14 @@ async fn scraped(lab: &Lab) -> Result<()> {
     let services = list(lab, &["services", "-l", &selector.join(",")]).await?;
     ensure!(services.len() == 1, "the ServiceMonitor selects {} Services", services.len());
     let service = services[0]["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    let slices = list(lab, &["endpointslices", "-l", &format!("kubernetes.io/service-name={service}")]).await?;
+    // The installation was over when one of the two refused something.
+    let slices = eventually("both replicas to be endpoints", || async {
+        let slices = list(lab, &["endpointslices", "-l", &format!("kubernetes.io/service-name={service}")]).await?;
+        let endpoints = slices.iter().flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
+        let ready = endpoints.filter(|endpoint| endpoint["conditions"]["ready"] == true).count();
+        Ok((ready == 2).then_some(slices))
+    })
+    .await?;
     let wanted = &monitor["spec"]["endpoints"][0];
     let mut scraped = 0;
     for slice in &slices {
@@ -237,6 +235,18 @@ async fn own_priority(lab: &Lab) -> Result<()> {
     .await
 }
 
+/// Waits until nothing is left of the release but what is meant to stay. The Pods drain before they end, and what
+/// controllers have made goes a moment after what they made it for.
+async fn gone(lab: &Lab, stays: fn(&String) -> bool) -> Result<()> {
+    eventually("everything to be gone", || async {
+        let left: Vec<_> = left(lab).await?.into_iter().filter(|object| !stays(object)).collect();
+        let is_going = |object: &String| OF_CONTROLLERS.iter().any(|kind| object.starts_with(kind));
+        ensure!(left.iter().all(is_going), "helm uninstall has left {left:#?}");
+        Ok(left.is_empty().then_some(()))
+    })
+    .await
+}
+
 /// Everything in the cluster that carries the release's label, of whatever kind.
 async fn left(lab: &Lab) -> Result<Vec<String>> {
     let kinds = lab.kubectl(&["api-resources", "--verbs=list", "-o", "name"]).await?.success()?;
@@ -259,5 +269,7 @@ async fn list(lab: &Lab, arguments: &[&str]) -> Result<Vec<Value>> {
     Ok(list["items"].as_array().cloned().unwrap_or_default())
 }
 
+/// What no release holds itself, and goes with what it holds.
+const OF_CONTROLLERS: [&str; 4] = ["pod/", "replicaset.apps/", "endpointslice.discovery.k8s.io/", "endpoints/"];
 const OTHER: &str = "other";
 const MARK: &str = "example.com/only-one";
