@@ -38,9 +38,12 @@ pub async fn every_metric_asked_for_exists(lab: &Lab) -> Result<()> {
         outage::without_its_rights_it_says_so(lab).await?;
         work(lab).await?;
     }
+    // What is counted beside an answer comes a moment after it.
+    let waited =
+        eventually("every metric", || async { Ok(missing(lab, &expressions).await?.is_empty().then_some(())) }).await;
     let missing = missing(lab, &expressions).await?;
     ensure!(missing.is_empty(), "nobody exports {missing:#?}");
-    Ok(())
+    waited
 }
 
 /// The selectors that select nothing.
