@@ -12,8 +12,8 @@ use crate::lab::Lab;
 pub async fn the_name_is_the_pod(lab: &Lab) -> Result<()> {
     for kind in KINDS {
         let place = Place::new(lab).await?;
-        // Long enough to see nothing, short enough to wait for.
-        let slow = json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 4}}}});
+        // Long enough to see nothing.
+        let slow = json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 600}}}});
         place.create(kind, "ledger", slow).await?;
         let name = format!("ledger.{}.svc.cluster.local", place.namespace);
         let first = pod(&place).await?;
@@ -25,8 +25,10 @@ pub async fn the_name_is_the_pod(lab: &Lab) -> Result<()> {
         let scaled = lab.kubectl(&["-n", &place.namespace, "scale", kind, "ledger", "--replicas=0"]).await?;
         scaled.success()?;
         place.until(&format!("{name} is nobody"), async || Ok(lab.resolve(&name).await?.is_empty())).await?;
-        let ending = place.get("Pod", &first.name).await?.context("the Pod terminates for 4 s")?;
+        let ending = place.get("Pod", &first.name).await?.context("the Pod terminates for long")?;
         ensure!(ending["metadata"].get("deletionTimestamp").is_some(), "{kind}: {ending}");
+        let at_once = ["-n", &place.namespace, "delete", "pod", &first.name, "--grace-period=1", "--wait=false"];
+        lab.kubectl(&at_once).await?.success()?;
         place.until("the Pod is gone", async || Ok(place.get("Pod", &first.name).await?.is_none())).await?;
         lab.kubectl(&["-n", &place.namespace, "scale", kind, "ledger", "--replicas=1"]).await?.success()?;
         let next = pod(&place).await?;

@@ -57,10 +57,10 @@ async fn drain_of(lab: &Lab, kind: &str) -> Result<()> {
 
     place.annotate(kind, "ledger", json!({"singleton-guard.io/disruption": "block"})).await?;
     settled(0).await?;
-    let waited = drain("--timeout=3s").await?;
+    let waited = drain("--timeout=8s").await?;
     ensure!(!waited.succeeded() && waited.stderr.contains("Cannot evict pod"), "{}", waited.stderr);
 
-    let until = OffsetDateTime::from(SystemTime::now() + Duration::from_secs(8)).format(&Rfc3339)?;
+    let until = OffsetDateTime::from(SystemTime::now() + WINDOW).format(&Rfc3339)?;
     place.annotate(kind, "ledger", json!({"singleton-guard.io/disruption-allowed-until": until})).await?;
     settled(1).await?;
     let events = place.events("SingletonDisruptionAllowed").await?;
@@ -175,3 +175,6 @@ async fn evict(place: &Place<'_>, pod: &str) -> Result<Answer> {
     let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}});
     api::call(&place.lab.client(), Method::POST, &path, Some(("application/json", eviction.to_string())), None).await
 }
+
+/// How long the consent holds: until then it must have been seen, and the drain must have passed.
+const WINDOW: Duration = Duration::from_secs(20);
