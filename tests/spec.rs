@@ -45,6 +45,7 @@ mod spec {
     pub mod https;
     pub mod installed;
     pub mod issuers;
+    pub mod late;
     pub mod left_out;
     pub mod live;
     pub mod mangled;
@@ -89,8 +90,8 @@ use spec::live::Guard;
 use spec::{
     architecture, bad_values, chart, checkov, companions_dns, companions_drain, companions_live, companions_plan,
     companions_selectors, configuration, configuration_live, denials_live, events, floor, floor_cost, floor_live,
-    generated, left_out, live, metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings,
-    recorded, router, rules, stories, strict_figures, strict_live, texts, values, watched, workloads,
+    generated, late, left_out, live, metrics_table, modes, namespaces_plan, operations, outage, properties, pure,
+    readings, recorded, router, rules, stories, strict_figures, strict_live, texts, values, watched, workloads,
 };
 
 use spec::{differential, threats};
@@ -103,8 +104,9 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let cases = case::load(&root.join("tests/cases"));
-    // A live case waits more than it works.
-    arguments.test_threads.get_or_insert(8);
+    // A live case waits more than it works; too many on a small machine only wait for each other.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads.get_or_insert((2 * cores).min(8));
     if arguments.list || !wants_live(&arguments) {
         let mut trials = local(root, &cases);
         trials.extend(cases.iter().map(|case| Trial::test(live_name(case), || Ok(()))));
@@ -196,7 +198,8 @@ fn live_trial(installed: &Arc<Installed>, case: Case) -> Trial {
                 refuses.then_some("there is no guard: it cannot fail")
             }
         };
-        match (installed.block_on(live::run(installed.lab(), guard, &case)), must_fail) {
+        let lab = installed.lab();
+        match (installed.block_on(late::run(lab, async || live::run(lab, guard, &case).await)), must_fail) {
             (Ok(()), None) | (Err(_), Some(_)) => Ok(()),
             (Ok(()), Some(why)) => Err(Failed::from(format!("it passes, although {why}"))),
             (Err(error), None) => Err(format!("{error:#}").into()),
@@ -233,7 +236,9 @@ fn alone_trial(installed: &Arc<Installed>, name: &str, test: LiveTest) -> Trial 
 fn story(installed: &Arc<Installed>, name: &str, test: LiveTest) -> Trial {
     let installed = Arc::clone(installed);
     Trial::test(format!("live::{name}"), move || {
-        installed.block_on(test(installed.lab())).map_err(|error| Failed::from(format!("{error:#}")))
+        let lab = installed.lab();
+        let run = late::run(lab, async || test(lab).await);
+        installed.block_on(run).map_err(|error| Failed::from(format!("{error:#}")))
     })
 }
 
