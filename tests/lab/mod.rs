@@ -163,7 +163,7 @@ impl Lab {
     /// `helm upgrade --install --wait` of a chart directory with `values`, into a namespace that is made if need be.
     ///
     /// # Errors
-    /// If helm does not succeed, also when the Pods are not ready after two minutes: with all that helm said.
+    /// If helm does not succeed, also when the Pods are not ready after five minutes: with all that helm said.
     pub(crate) async fn install_chart(
         &self,
         chart: &Path,
@@ -182,7 +182,7 @@ impl Lab {
             "--create-namespace",
             "--wait",
             "--timeout",
-            "2m",
+            "5m",
             "--values",
             "-",
         ];
@@ -248,9 +248,9 @@ impl Lab {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
         let started = Instant::now();
         while accounts.get_opt("default").await?.is_none() {
-            if started.elapsed() > Duration::from_secs(30) {
+            if started.elapsed() > Duration::from_secs(120) {
                 bail!(
-                    "namespace {namespace} has no ServiceAccount `default` after 30 s: see kube-controller-manager.log"
+                    "namespace {namespace} has no ServiceAccount `default` after 120 s: see kube-controller-manager.log"
                 );
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -87,7 +87,7 @@ impl Node {
             if started.elapsed() > SCHEDULABLE_WITHIN {
                 let taints: Vec<String> = taints.into_iter().map(|taint| taint.key).collect();
                 bail!(
-                    "the Node still has the taints {} after 60 s: see kube-controller-manager.log",
+                    "the Node still has the taints {} after 180 s: see kube-controller-manager.log",
                     taints.join(", ")
                 );
             }
@@ -198,4 +198,4 @@ pub(super) fn whole_seconds(time: Timestamp) -> String {
 
 /// As a kubelet does by default, for a lease of 40 s.
 const BEAT: Duration = Duration::from_secs(10);
-const SCHEDULABLE_WITHIN: Duration = Duration::from_secs(60);
+const SCHEDULABLE_WITHIN: Duration = Duration::from_secs(180);

@@ -354,7 +354,7 @@ fn text_of(value: &Value) -> String {
 }
 
 /// How long a controller may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How old what the floor knows of other objects may be: far more than was ever seen.
 const FLOOR_LAG: Duration = Duration::from_secs(5);
 const CONFLICTS: usize = 20;
