@@ -1,0 +1,50 @@
+//! What the API server asks before it writes: the functions of the rules themselves, nothing like them.
+
+use std::time::Duration;
+
+use singleton_guard::policy::holder::{Holder, State, is_terminal};
+use singleton_guard::policy::liveness::{self, Step};
+use singleton_guard::policy::rules::{sg010_taken, sg011_ending, sg012_name};
+
+use crate::pod::{KEY, Name, Pod, Uid};
+
+/// The name under which a new Pod is admitted, if it is. `is_completed` is whether the mutating side was there.
+pub fn admits(key: Option<&'static str>, name: Option<Name>, is_completed: bool) -> Option<Name> {
+    let given = sg012_name::given(key, name.map_or("", Name::text)).filter(|_| is_completed);
+    let name = given.map(|given| if given == KEY { Name::Key } else { Name::Other }).or(name);
+    let name = name.unwrap_or(Name::Generated);
+    sg012_name::judge(None, key, name.text()).is_none().then_some(name)
+}
+
+/// Whether a label of a Pod may be changed so.
+pub fn admits_change(pod: &Pod, key: Option<&'static str>) -> bool {
+    sg012_name::judge(Some(pod.key()), key, pod.name.text()).is_none()
+}
+
+/// Whether the webhook lets a Pod through that finds this one under its name.
+pub fn lets_through(holder: Option<(Uid, &Pod)>) -> bool {
+    sg010_taken::judge(holder.map(|(uid, pod)| as_holder(uid, pod))).is_none()
+}
+
+/// Whether a Pod may be deleted or evicted so.
+pub fn admits_end(uid: Uid, pod: &Pod, grace: Option<i64>, user: &str) -> bool {
+    // The policies look at Pods with the key only.
+    let node = pod.node(uid);
+    !pod.has_key
+        || sg011_ending::judge(&sg011_ending::Ending { grace, node: &node, phase: pod.phase(), user }).is_none()
+}
+
+/// Whether our controller deletes this Pod, however long its workload has waited.
+pub fn is_cleaned(uid: Uid, pod: &Pod) -> bool {
+    let holder = as_holder(uid, pod);
+    [Duration::ZERO, Duration::MAX].iter().any(|waited| liveness::step(Some(&holder), *waited) == Step::Delete)
+}
+
+fn as_holder(uid: Uid, pod: &Pod) -> Holder {
+    let state = match pod {
+        _ if pod.is_deleting => State::Ends(Duration::ZERO),
+        _ if is_terminal(pod.phase()) => State::Ended,
+        _ => State::Stays,
+    };
+    Holder { node: pod.node(uid), is_strict: pod.has_key, state }
+}

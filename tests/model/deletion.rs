@@ -1,0 +1,115 @@
+//! Deletions: who wants them, what is sent, and what the API server does when one arrives.
+//!
+//! The grace is decided on when the API server reads the Pod, before it writes: nothing for one that is on no node or
+//! has ended (`podStrategy.CheckGracefulDelete`). The admission of a deletion is told that grace, and sees the Pod in the
+//! very revision that is written (`Store.updateForGracefulDeletionAndFinalizers`). An eviction of a Pod that is on no
+//! node yet carries the revision that was read instead, which comes to the same.
+
+use crate::admission;
+use crate::cluster::Cluster;
+use crate::pod::{Name, Pod, Uid};
+use crate::world::World;
+
+/// Somebody who deletes Pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Deleter {
+    /// A person or a controller that deletes by name, or evicts, and waits.
+    Waits,
+    /// A person that deletes by name with a grace of 0, or evicts so, and the API server knows the Pod as it is.
+    Forces,
+    /// A person that evicts by name with a grace of 0: judged when it is sent, by the Pod as a cache knows it.
+    EvictsByCache,
+    /// A deletion of many: the admission is told the grace that was requested, not the one that was decided on
+    /// (`Store.DeleteCollection` hands on a copy of the options).
+    DeletesMany,
+    /// The Pod garbage collector: Pods that have ended, or whose node is gone; by name, with a grace of 0. It writes
+    /// `Failed` first, to that very Pod (`markFailedAndDeletePodWithCondition`).
+    PodGc,
+    /// Our controller: Pods that have ended, by uid.
+    Cleaner,
+}
+
+/// A deletion that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Deletion {
+    /// Who sent it.
+    pub by: Deleter,
+    /// The one Pod that it can meet, by its precondition or because its name was generated. Otherwise it meets the Pod
+    /// that has the one name when it arrives, which may be the next one.
+    pub uid: Option<Uid>,
+    /// The grace that the API server has decided on, where it is known already.
+    pub grace: Option<i64>,
+}
+
+impl Cluster {
+    /// Somebody sees a Pod and sends a deletion.
+    pub fn decides(&self, world: &mut World, by: Deleter, uid: Uid) -> bool {
+        let seen = world.pods[uid].clone();
+        let at_once = ends_at_once(&seen);
+        let (may, grace) = match by {
+            Deleter::Waits | Deleter::DeletesMany => (!seen.is_deleting, at_once.then_some(0)),
+            Deleter::Forces => (true, Some(0)),
+            Deleter::EvictsByCache => (!self.is_guarded || admission::admits_end(uid, &seen, Some(0), PERSON), Some(0)),
+            Deleter::PodGc => (seen.has_failed || seen.node_is_dead, Some(0)),
+            Deleter::Cleaner => (admission::is_cleaned(uid, &seen), at_once.then_some(0)),
+        };
+        if may && by == Deleter::PodGc {
+            world.pods[uid].has_failed = true;
+        }
+        let meets_one = by == Deleter::Cleaner || seen.name == Name::Generated;
+        world.deletions.push(Deletion { by, uid: meets_one.then_some(uid), grace });
+        world.deletions.sort_unstable();
+        world.deletions.dedup();
+        may
+    }
+
+    /// A deletion arrives.
+    pub fn deletes(&self, world: &mut World, deletion: Deletion) -> bool {
+        world.has_answered(deletion);
+        let Deletion { by, uid, grace } = deletion;
+        let target = uid.or_else(|| world.named(Name::Key)).filter(|target| world.pods[*target].is_stored);
+        let Some(target) = target else { return true };
+        let pod = &mut world.pods[target];
+        let (told, user) = match by {
+            Deleter::Waits | Deleter::Forces => (grace, PERSON),
+            // Of an eviction, nobody is asked when the Pod itself is deleted.
+            Deleter::DeletesMany | Deleter::EvictsByCache => (None, PERSON),
+            Deleter::PodGc => (grace, POD_GC),
+            Deleter::Cleaner => (grace, CLEANER),
+        };
+        if self.is_guarded && !admission::admits_end(target, pod, told, user) {
+            return true;
+        }
+        pod.is_deleting = true;
+        if grace == Some(0) || ends_at_once(pod) {
+            pod.was_cleaned = by == Deleter::Cleaner;
+            pod.is_taken_out();
+        }
+        true
+    }
+
+    /// A kubelet takes out a Pod that is to go and whose process has ended, by uid and with a grace of 0.
+    pub fn finishes(&self, pod: &mut Pod, uid: Uid) -> bool {
+        let user = format!("system:node:worker-{uid}");
+        let is_admitted = !self.is_guarded || admission::admits_end(uid, pod, Some(0), &user);
+        let may = pod.is_stored && pod.is_deleting && pod.is_over();
+        pod.is_taken_out();
+        may && is_admitted
+    }
+}
+
+impl World {
+    /// A deletion is not under way any more.
+    pub fn has_answered(&mut self, deletion: Deletion) -> bool {
+        self.deletions.retain(|other| *other != deletion);
+        true
+    }
+}
+
+fn ends_at_once(pod: &Pod) -> bool {
+    !pod.is_bound || pod.has_failed
+}
+
+const PERSON: &str = "kubernetes-admin";
+const POD_GC: &str = "system:serviceaccount:kube-system:pod-garbage-collector";
+const CLEANER: &str = "system:serviceaccount:singleton-guard:singleton-guard";
