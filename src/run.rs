@@ -24,7 +24,7 @@ use crate::companions::Controller;
 use crate::configuration::{self, ConfigurationError, Current, Own as OwnPod, Reload};
 use crate::events::{Denials, Regarding, Voice};
 use crate::namespaces;
-use crate::server::{Guard, Limits, Readiness, Server, operations, router, tls_config};
+use crate::server::{Door, Guard, Limits, Readiness, Server, operations, router, tls_config};
 use crate::settings::Settings;
 use crate::strict::Keeper;
 use crate::telemetry::log::{self, LevelError};
@@ -59,8 +59,10 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let client = connect(arguments.kubeconfig.as_deref()).await?;
 
     let source = source(arguments, &client)?;
-    let upkeep = Upkeep::new(source, Arc::clone(&serving), Arc::clone(&provider), metrics.clone(), &readiness)
-        .reached_at(SocketAddr::new(arguments.bind_address, arguments.port));
+    let address = SocketAddr::new(arguments.bind_address, arguments.port);
+    let (door, opened) = Door::bind(address).map_err(|cause| RunError::Listen { flag: "port", address, cause })?;
+    let upkeep =
+        Upkeep::new(source, Arc::clone(&serving), Arc::clone(&provider), metrics.clone(), &readiness).opening(door);
     let tls = Arc::new(tls_config(provider, serving)?);
     let settings = reload.as_ref().map_or_else(|| Settings::default().into(), Reload::current);
     let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
@@ -72,9 +74,8 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let namespaces = namespaces_upkeep(arguments, &client, settings.clone());
     let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone()).telling(denials);
     let webhook = router(guard, readiness.clone(), limits);
-    let listener = listen(arguments, "port", arguments.port).await?;
-    let server = Server::new(listener, tls, webhook, readiness.clone(), limits, metrics.clone());
-    let listener = listen(arguments, "operations-port", arguments.operations_port).await?;
+    let server = Server::new(opened, tls, webhook, readiness.clone(), limits, metrics.clone());
+    let listener = operations_listener(arguments).await?;
     let probes = operations::router(readiness.clone(), metrics);
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -207,8 +208,8 @@ fn namespaces_upkeep(arguments: &Serve, client: &Client, settings: Current) -> O
     Some(namespaces::Upkeep::new(client.clone(), settings, own, configurations))
 }
 
-async fn listen(arguments: &Serve, flag: &'static str, port: u16) -> Result<TcpListener, RunError> {
-    let address = SocketAddr::new(arguments.bind_address, port);
+async fn operations_listener(arguments: &Serve) -> Result<TcpListener, RunError> {
+    let (flag, address) = ("operations-port", SocketAddr::new(arguments.bind_address, arguments.operations_port));
     let failed = |cause| RunError::Listen { flag, address, cause };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     // Port 0 is any free one.

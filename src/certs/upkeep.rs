@@ -5,7 +5,7 @@
 //! long something has lasted is measured by a clock that only goes forward.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -22,7 +22,7 @@ use super::own::{Memory, Own};
 use super::plan::Reason;
 use super::secret::{SecretError, SecretRef};
 use super::serving::{Pair, PairError, Serving};
-use crate::server::{Condition, Readiness};
+use crate::server::{Condition, Door, Readiness};
 use crate::telemetry::metrics::Metrics;
 
 /// Where the pair comes from.
@@ -54,7 +54,7 @@ pub struct Upkeep {
     source: Source,
     memory: Memory,
     shown: Shown,
-    address: Option<SocketAddr>,
+    door: Option<Door>,
     readiness: Readiness,
     right: Condition,
     met: bool,
@@ -85,7 +85,7 @@ impl Upkeep {
             source,
             memory: Memory::default(),
             shown: Shown { serving, provider, metrics },
-            address: None,
+            door: None,
             readiness: readiness.clone(),
             right: readiness.require("certificate"),
             met: false,
@@ -93,10 +93,10 @@ impl Upkeep {
         }
     }
 
-    /// Shakes hands at this address, too, with every look.
+    /// Opens this door once there is a pair that is trusted, and shakes hands behind it with every look.
     #[must_use]
-    pub fn reached_at(self, address: SocketAddr) -> Self {
-        Self { address: Some(address), ..self }
+    pub fn opening(self, door: Door) -> Self {
+        Self { door: Some(door), ..self }
     }
 
     /// Never ends.
@@ -146,9 +146,10 @@ impl Upkeep {
             Source::Given(given) => given.pass(&self.shown).await?,
             Source::Own(own) => own.pass(&mut self.memory, &self.shown, self.readiness.is_draining()).await?,
         };
-        if let Some(address) = self.address {
+        if let Some(door) = &mut self.door {
+            door.open().map_err(Trouble::Listen)?;
             for told in &told {
-                told.verify(address, now, &self.shown.provider).await?;
+                told.verify(door.address(), now, &self.shown.provider).await?;
             }
         }
         Ok(())
@@ -215,6 +216,9 @@ pub enum Trouble {
         /// What is there.
         reason: Reason,
     },
+    /// The door does not open.
+    #[error("cannot listen: {0}")]
+    Listen(#[source] io::Error),
     /// No answer.
     #[error("the API server did not answer within {} s", LOOK.as_secs())]
     Slow,

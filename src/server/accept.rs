@@ -1,4 +1,4 @@
-//! Accepts connections, as many as allowed, until it is told to stop; then lets the open ones finish.
+//! Accepts connections from an open door, as many as allowed, until it is told to stop; then lets the open ones finish.
 
 use std::io;
 use std::sync::Arc;
@@ -13,21 +13,22 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::Connections;
+use super::door::Opened;
 use super::limits::Limits;
 use super::readiness::Readiness;
 use crate::telemetry::metrics::Metrics;
 
 /// The HTTPS server.
 pub struct Server {
-    listener: TcpListener,
+    opened: Opened,
     connections: Arc<Connections>,
 }
 
 impl Server {
-    /// Serves the router on the listener. Every answer of a drain asks the client to close its connection.
+    /// Serves the router behind a door. Every answer of a drain asks the client to close its connection.
     #[must_use]
     pub fn new(
-        listener: TcpListener,
+        opened: Opened,
         tls: Arc<ServerConfig>,
         router: Router,
         readiness: Readiness,
@@ -35,20 +36,25 @@ impl Server {
         metrics: Metrics,
     ) -> Self {
         let tls = TlsAcceptor::from(tls);
-        Self { listener, connections: Arc::new(Connections { tls, router, readiness, limits, metrics }) }
+        Self { opened, connections: Arc::new(Connections { tls, router, readiness, limits, metrics }) }
     }
 
     /// Runs until `stop` is ready, and then until the open connections have ended or [`Limits::finish`] is over.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let Self { listener, connections } = self;
+        let Self { opened, connections } = self;
         let Limits { connections: limit, finish, .. } = connections.limits;
         let graceful = GracefulShutdown::new();
         let each = |stream| {
             let (connections, watcher) = (Arc::clone(&connections), graceful.watcher());
             async move { connections.serve(stream, watcher).await }
         };
+        let serve = async {
+            if let Some(listener) = opened.listener().await {
+                accept(listener, limit, each).await;
+            }
+        };
         tokio::select! {
-            () = accept(listener, limit, each) => {}
+            () = serve => {}
             () = stop => {}
         }
         let open = graceful.count();

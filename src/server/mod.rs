@@ -8,6 +8,7 @@ mod body;
 mod budget;
 mod connection;
 pub mod deadline;
+mod door;
 mod guard;
 mod limits;
 pub mod operations;
@@ -17,6 +18,7 @@ mod tls;
 mod unwind;
 
 pub use accept::Server;
+pub use door::{Door, Opened};
 pub use guard::Guard;
 pub use limits::Limits;
 pub use readiness::{Condition, Missing, Readiness};

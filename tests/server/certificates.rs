@@ -1,6 +1,7 @@
 //! Certificates and keys: made, read, checked, exchanged.
 
 use std::fs;
+use std::io::ErrorKind::ConnectionRefused;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,10 +15,13 @@ use singleton_guard::certs::plan::{Facts, Plan, Reason, Stored, plan};
 use singleton_guard::certs::serving::{Pair, PairError, Serving};
 use singleton_guard::certs::upkeep::{Given, Source, Upkeep};
 use singleton_guard::certs::{Directory, facts, provider};
-use singleton_guard::server::Readiness;
+use singleton_guard::server::{Door, Limits, Readiness};
 use singleton_guard::telemetry::metrics::Metrics;
 
-use crate::fixture::material;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::fixture::{Answers, LOOPBACK, PATIENCE, Running, material, scale_up};
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -133,7 +137,7 @@ fn keys_do_not_show_in_debug_output() {
 /// As the kubelet does it: the files are links through `..data`, which is exchanged as a whole.
 #[tokio::test]
 async fn files_are_followed_through_an_exchange_and_the_old_pair_outlives_a_bad_one() {
-    let root = Temporary::new();
+    let root = Temporary::new("files");
     symlink("..data/tls.crt", root.0.join("tls.crt")).unwrap();
     symlink("..data/tls.key", root.0.join("tls.key")).unwrap();
     let names = service_names("guard", "test");
@@ -175,11 +179,40 @@ async fn files_are_followed_through_an_exchange_and_the_old_pair_outlives_a_bad_
     assert!(in_use(&second));
 }
 
+/// Whoever comes before there is a pair is refused by the kernel, as if nobody were there: an API server then has its time
+/// left for another replica.
+#[tokio::test]
+async fn before_there_is_a_pair_the_port_refuses() {
+    let root = Temporary::new("door");
+    symlink("..data/tls.crt", root.0.join("tls.crt")).unwrap();
+    symlink("..data/tls.key", root.0.join("tls.key")).unwrap();
+    let (material, serving) = (material(), Arc::new(Serving::default()));
+    let (door, opened) = Door::bind(LOOPBACK).unwrap();
+    let authority = material.authority.clone();
+    let server = Running::behind(&door, opened, Arc::clone(&serving), authority, Answers::Marked, Limits::default());
+    let source = Source::Given(Given { directory: Directory::new(root.0.clone()), trusted_in: None });
+    let mut upkeep = Upkeep::new(source, serving, provider(), server.metrics.clone(), &server.readiness).opening(door);
+    let refused = async || TcpStream::connect(server.address).await.is_err_and(|it| it.kind() == ConnectionRefused);
+
+    assert!(refused().await);
+    upkeep.look().await.unwrap_err();
+    assert!(refused().await, "there is no pair yet");
+    root.exchange("..1", &material);
+    upkeep.look().await.unwrap();
+    assert_eq!(server.connect().await.review("/validate", &scale_up()).await.response()["status"]["code"], 403);
+
+    // Told to end before it was opened, it ends.
+    let (door, opened) = Door::bind(LOOPBACK).unwrap();
+    let server = Running::behind(&door, opened, Arc::default(), String::new(), Answers::Marked, Limits::default());
+    server.stop.send(()).unwrap();
+    timeout(PATIENCE, server.task).await.unwrap().unwrap();
+}
+
 struct Temporary(PathBuf);
 
 impl Temporary {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("singleton-guard-certificates-{}", std::process::id()));
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("singleton-guard-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }

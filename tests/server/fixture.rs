@@ -2,7 +2,7 @@
 //! that it can misbehave.
 
 use std::future::pending;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -17,11 +17,11 @@ use singleton_guard::certs::serving::{Pair, Serving};
 use singleton_guard::cluster::Cluster;
 use singleton_guard::policy::lookup::{Found, Lookup, Unknown};
 use singleton_guard::policy::mark::MarkKey;
-use singleton_guard::server::{Guard, Limits, Readiness, Server, router, tls_config};
+use singleton_guard::server::{Door, Guard, Limits, Opened, Readiness, Server, router, tls_config};
 use singleton_guard::settings::Settings;
 use singleton_guard::telemetry::metrics::Metrics;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -75,23 +75,35 @@ pub struct Running {
 }
 
 impl Running {
-    pub async fn start(answers: Answers, limits: Limits) -> Self {
-        let (readiness, metrics) = (Readiness::default(), Metrics::new());
+    pub fn start(answers: Answers, limits: Limits) -> Self {
         let material = material();
         let serving = Arc::new(Serving::default());
         let pair = Pair::parse(material.leaf.as_bytes(), material.leaf_key.as_bytes(), &provider()).unwrap();
         serving.swap(&pair, SystemTime::now()).unwrap();
+        let (mut door, opened) = Door::bind(LOOPBACK).unwrap();
+        door.open().unwrap();
+        Self::behind(&door, opened, serving, material.authority, answers, limits)
+    }
+
+    /// Behind a door that somebody else opens, with a pair that somebody else sees to.
+    pub fn behind(
+        door: &Door,
+        opened: Opened,
+        serving: Arc<Serving>,
+        authority: String,
+        answers: Answers,
+        limits: Limits,
+    ) -> Self {
+        let (readiness, metrics) = (Readiness::default(), Metrics::new());
         let tls = Arc::new(tls_config(provider(), serving).unwrap());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let guard = Guard::new(Settings::default(), answers, metrics.clone());
         let router = router(guard, readiness.clone(), limits);
-        let server = Server::new(listener, tls, router, readiness.clone(), limits, metrics.clone());
+        let server = Server::new(opened, tls, router, readiness.clone(), limits, metrics.clone());
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.serve(async {
             let _told = stopped.await;
         }));
-        Self { address, readiness, metrics, stop, task, authority: material.authority }
+        Self { address: door.address(), readiness, metrics, stop, task, authority }
     }
 
     pub async fn tcp(&self) -> TcpStream {
@@ -232,5 +244,7 @@ fn header<'a>(headers: &'a str, name: &str) -> Option<&'a str> {
     headers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
+/// Any free port.
+pub const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Longer than anything here may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -9,9 +9,8 @@ use axum::Router;
 use singleton_guard::certs::authority::make;
 use singleton_guard::certs::provider;
 use singleton_guard::certs::serving::{Pair, Serving};
-use singleton_guard::server::{Limits, Readiness, Server, tls_config};
+use singleton_guard::server::{Door, Limits, Readiness, Server, tls_config};
 use singleton_guard::telemetry::metrics::Metrics;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// A server that runs until its task is aborted.
@@ -25,15 +24,15 @@ pub struct Https {
 }
 
 /// Serves the router on 127.0.0.1.
-pub async fn serve(router: Router) -> Result<Https> {
+pub fn serve(router: Router) -> Result<Https> {
     let material = make(&["127.0.0.1".to_owned()], SystemTime::now())?;
     let serving = Arc::new(Serving::default());
     serving
         .swap(&Pair::parse(material.leaf.as_bytes(), material.leaf_key.as_bytes(), &provider())?, SystemTime::now())?;
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
+    let (mut door, opened) = Door::bind("127.0.0.1:0".parse()?)?;
+    door.open()?;
     let tls = Arc::new(tls_config(provider(), serving)?);
-    let server = Server::new(listener, tls, router, Readiness::default(), Limits::default(), Metrics::new());
+    let server = Server::new(opened, tls, router, Readiness::default(), Limits::default(), Metrics::new());
     let task = tokio::spawn(server.serve(std::future::pending()));
-    Ok(Https { address, authority: material.authority, task })
+    Ok(Https { address: door.address(), authority: material.authority, task })
 }
