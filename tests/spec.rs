@@ -33,8 +33,10 @@ mod spec {
     pub mod companions_place;
     pub mod companions_plan;
     pub mod companions_selectors;
+    pub mod companions_stories;
     pub mod configuration;
     pub mod configuration_live;
+    pub mod cut_off;
     pub mod denials_live;
     pub mod differential;
     pub mod events;
@@ -61,6 +63,7 @@ mod spec {
     pub mod readings;
     pub mod recorded;
     pub mod revisions;
+    pub mod route;
     pub mod router;
     pub mod rules;
     pub mod shapes;
@@ -88,10 +91,10 @@ use spec::case::{self, Case};
 use spec::installed::Installed;
 use spec::live::Guard;
 use spec::{
-    architecture, bad_values, chart, checkov, companions_dns, companions_drain, companions_live, companions_plan,
-    companions_selectors, configuration, configuration_live, denials_live, events, floor, floor_cost, floor_live,
-    generated, late, left_out, live, metrics_table, modes, namespaces_plan, operations, outage, properties, pure,
-    readings, recorded, router, rules, stories, strict_figures, strict_live, texts, values, watched, workloads,
+    architecture, bad_values, chart, checkov, companions_plan, companions_stories, configuration, configuration_live,
+    cut_off, denials_live, events, floor, floor_cost, floor_live, generated, late, left_out, live, metrics_table,
+    modes, namespaces_plan, operations, outage, properties, pure, readings, recorded, router, rules, stories,
+    strict_figures, strict_live, texts, values, watched, workloads,
 };
 
 use spec::{differential, threats};
@@ -144,8 +147,11 @@ fn main() -> ExitCode {
         alone.extend(FLOOR.into_iter().map(|(name, test)| alone_trial(&installed, name, test)));
     }
     if installed.guard() == Guard::Webhook {
-        trials
-            .extend(COMPANIONS.into_iter().map(|(name, test)| story(&installed, &format!("companions/{name}"), test)));
+        trials.extend(
+            companions_stories::COMPANIONS
+                .into_iter()
+                .map(|(name, test)| story(&installed, &format!("companions/{name}"), test)),
+        );
         trials.extend(strict_live::STORIES.into_iter().map(|(name, test)| story(&installed, name, test)));
         trials.extend(STORIES.into_iter().map(|(name, test)| story(&installed, name, test)));
         if std::env::var("FIGURES").is_ok_and(|value| value == "1") {
@@ -319,7 +325,7 @@ const FLOOR: [(&str, LiveTest); 3] = [
 ];
 
 /// Tests that need the guard for themselves, one after the other.
-const ALONE: [(&str, LiveTest); 14] = [
+const ALONE: [(&str, LiveTest); 15] = [
     // First: what restarted processes have counted is gone.
     ("watched::every metric asked for exists", |lab| Box::pin(watched::every_metric_asked_for_exists(lab))),
     ("configuration::a running Pod follows its configuration", |lab| {
@@ -337,6 +343,9 @@ const ALONE: [(&str, LiveTest); 14] = [
         Box::pin(operations::a_second_release_of_the_name_is_refused(lab))
     }),
     ("outage::without its rights it says so", |lab| Box::pin(outage::without_its_rights_it_says_so(lab))),
+    ("outage::cut off from the API server it decides what it can", |lab| {
+        Box::pin(cut_off::it_decides_what_it_can(lab))
+    }),
     ("outage::unmarked work never reaches us", |lab| Box::pin(outage::unmarked_work_never_reaches_us(lab))),
     ("outage::with every replica dead scaling up waits", |lab| {
         Box::pin(outage::with_every_replica_dead_scaling_up_waits(lab))
@@ -376,27 +385,4 @@ const CHECKS: [(&str, Check); 22] = [
     ("generated::the README's webhooks are those of the registry", generated::webhook_table),
     ("generated::the table of metrics is what is exported", metrics_table::is_complete),
     ("generated::the message catalogue is the one that was reviewed", generated::catalogue),
-];
-
-/// What the companions' controller does in a cluster.
-const COMPANIONS: [(&str, LiveTest); 15] = [
-    ("they are made for every kind with one write each", |lab| Box::pin(companions_live::made_for_every_kind(lab))),
-    ("they follow the annotations and come back by themselves", |lab| {
-        Box::pin(companions_live::follows_the_annotations(lab))
-    }),
-    ("a budget of a user makes ours step aside", |lab| Box::pin(companions_live::steps_aside_for_a_budget(lab))),
-    ("two budgets for one Pod do not last", |lab| Box::pin(companions_live::interleavings(lab))),
-    ("a Service of a user is left alone", |lab| Box::pin(companions_live::leaves_services_alone(lab))),
-    ("what is made never falls on what is there", |lab| Box::pin(companions_live::creates_or_nothing(lab))),
-    ("the rest of a manifest comes first", |lab| Box::pin(companions_live::waits_for_the_rest_of_a_manifest(lab))),
-    ("a release takes the budget and leaves the Service", |lab| Box::pin(companions_live::release(lab))),
-    ("deletion takes or leaves them as asked", |lab| Box::pin(companions_live::deletion(lab))),
-    ("an orphaned ReplicaSet stays guarded", |lab| {
-        Box::pin(companions_live::an_orphaned_replica_set_stays_guarded(lab))
-    }),
-    ("a drain passes, waits, and passes with consent", |lab| Box::pin(companions_drain::drain(lab))),
-    ("a Pod that is not ready can be evicted in every mode", |lab| Box::pin(companions_drain::crash_looping(lab))),
-    ("a second apply, a diff and an upgrade move nothing", |lab| Box::pin(companions_drain::second_apply(lab))),
-    ("selectors mean what the API server says", |lab| Box::pin(companions_selectors::compare(lab))),
-    ("the name is the Pod, and nobody while it ends", |lab| Box::pin(companions_dns::the_name_is_the_pod(lab))),
 ];

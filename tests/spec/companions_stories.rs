@@ -1,0 +1,27 @@
+//! The stories of the companions, by what they show.
+
+use super::{companions_dns, companions_drain, companions_live, companions_selectors};
+use crate::LiveTest;
+
+/// What the companions' controller does in a cluster.
+pub const COMPANIONS: [(&str, LiveTest); 15] = [
+    ("they are made for every kind with one write each", |lab| Box::pin(companions_live::made_for_every_kind(lab))),
+    ("they follow the annotations and come back by themselves", |lab| {
+        Box::pin(companions_live::follows_the_annotations(lab))
+    }),
+    ("a budget of a user makes ours step aside", |lab| Box::pin(companions_live::steps_aside_for_a_budget(lab))),
+    ("two budgets for one Pod do not last", |lab| Box::pin(companions_live::interleavings(lab))),
+    ("a Service of a user is left alone", |lab| Box::pin(companions_live::leaves_services_alone(lab))),
+    ("what is made never falls on what is there", |lab| Box::pin(companions_live::creates_or_nothing(lab))),
+    ("the rest of a manifest comes first", |lab| Box::pin(companions_live::waits_for_the_rest_of_a_manifest(lab))),
+    ("a release takes the budget and leaves the Service", |lab| Box::pin(companions_live::release(lab))),
+    ("deletion takes or leaves them as asked", |lab| Box::pin(companions_live::deletion(lab))),
+    ("an orphaned ReplicaSet stays guarded", |lab| {
+        Box::pin(companions_live::an_orphaned_replica_set_stays_guarded(lab))
+    }),
+    ("a drain passes, waits, and passes with consent", |lab| Box::pin(companions_drain::drain(lab))),
+    ("a Pod that is not ready can be evicted in every mode", |lab| Box::pin(companions_drain::crash_looping(lab))),
+    ("a second apply, a diff and an upgrade move nothing", |lab| Box::pin(companions_drain::second_apply(lab))),
+    ("selectors mean what the API server says", |lab| Box::pin(companions_selectors::compare(lab))),
+    ("the name is the Pod, and nobody while it ends", |lab| Box::pin(companions_dns::the_name_is_the_pod(lab))),
+];
