@@ -60,7 +60,8 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
 
     let source = source(arguments, &client)?;
     let address = SocketAddr::new(arguments.bind_address, arguments.port);
-    let (door, opened) = Door::bind(address).map_err(|cause| RunError::Listen { flag: "port", address, cause })?;
+    let (door, opened) =
+        Door::listen(address).await.map_err(|cause| RunError::Listen { flag: "port", address, cause })?;
     let upkeep =
         Upkeep::new(source, Arc::clone(&serving), Arc::clone(&provider), metrics.clone(), &readiness).opening(door);
     let tls = Arc::new(tls_config(provider, serving)?);

@@ -5,7 +5,6 @@
 //! long something has lasted is measured by a clock that only goes forward.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -147,7 +146,7 @@ impl Upkeep {
             Source::Own(own) => own.pass(&mut self.memory, &self.shown, self.readiness.is_draining()).await?,
         };
         if let Some(door) = &mut self.door {
-            door.open().map_err(Trouble::Listen)?;
+            door.open();
             for told in &told {
                 told.verify(door.address(), now, &self.shown.provider).await?;
             }
@@ -216,9 +215,6 @@ pub enum Trouble {
         /// What is there.
         reason: Reason,
     },
-    /// The door does not open.
-    #[error("cannot listen: {0}")]
-    Listen(#[source] io::Error),
     /// No answer.
     #[error("the API server did not answer within {} s", LOOK.as_secs())]
     Slow,

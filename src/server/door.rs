@@ -1,20 +1,21 @@
-//! The port that API servers call: bound at the start, so that one that is taken is said at once, and listening only
-//! from the moment at which somebody can be served.
+//! The port that API servers call: it listens from the start, and whoever comes is let in from the moment at which
+//! somebody can be served.
 //!
-//! Until then the kernel refuses whoever comes, as if nobody were there, and an API server that is refused has time left
-//! for another replica. One that were accepted and then failed would have learned nothing.
+//! Until then they wait in the kernel's queue, for as long as they like. An API server calls once: a connection that is
+//! refused, or a handshake that fails for want of a certificate, is a call that has failed (seen live), while a process
+//! that starts has its certificate within the time that a call may take.
 
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// A port that refuses connections, until it is opened.
+/// A port at which connections wait, until it is opened.
 #[derive(Debug)]
 pub struct Door {
     address: SocketAddr,
-    closed: Option<(TcpSocket, oneshot::Sender<TcpListener>)>,
+    closed: Option<(TcpListener, oneshot::Sender<TcpListener>)>,
 }
 
 /// Where the listener comes from once a [`Door`] is opened.
@@ -22,19 +23,17 @@ pub struct Door {
 pub struct Opened(oneshot::Receiver<TcpListener>);
 
 impl Door {
-    /// Takes the port. Must be called inside a Tokio runtime.
+    /// Takes the port.
     ///
     /// # Errors
     /// It is taken, or the address is not one of this machine.
-    pub fn bind(address: SocketAddr) -> io::Result<(Self, Opened)> {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // Or a process that starts again would wait for the last connections of the one before.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
+    pub async fn listen(address: SocketAddr) -> io::Result<(Self, Opened)> {
+        let listener = TcpListener::bind(address).await?;
         // Port 0 is any free one.
-        let address = socket.local_addr()?;
+        let address = listener.local_addr()?;
+        tracing::info!(%address, flag = "port", "listening");
         let (sender, receiver) = oneshot::channel();
-        Ok((Self { address, closed: Some((socket, sender)) }, Opened(receiver)))
+        Ok((Self { address, closed: Some((listener, sender)) }, Opened(receiver)))
     }
 
     /// Where it is.
@@ -43,17 +42,12 @@ impl Door {
         self.address
     }
 
-    /// Listens from now on. One that is open stays so.
-    ///
-    /// # Errors
-    /// Another process that had bound the same port was first to listen; then nobody is ever served here.
-    pub fn open(&mut self) -> io::Result<()> {
-        if let Some((socket, sender)) = self.closed.take() {
+    /// Lets everybody in from now on. One that is open stays so.
+    pub fn open(&mut self) {
+        if let Some((listener, sender)) = self.closed.take() {
             // Nobody waits for it any more at the end of the process.
-            let _stopping = sender.send(socket.listen(BACKLOG)?);
-            tracing::info!(address = %self.address, flag = "port", "listening");
+            let _stopping = sender.send(listener);
         }
-        Ok(())
     }
 }
 
@@ -63,6 +57,3 @@ impl Opened {
         self.0.await.ok()
     }
 }
-
-/// As many as `TcpListener::bind` of Tokio asks for; the kernel may hold fewer.
-const BACKLOG: u32 = 1024;

@@ -9,7 +9,7 @@ use crate::fixture::{Answers, PATIENCE, Running, head, scale, scale_up};
 
 #[tokio::test]
 async fn a_denial_comes_back_with_the_uid() {
-    let server = Running::start(Answers::Marked, Limits::default());
+    let server = Running::start(Answers::Marked, Limits::default()).await;
     let response = server.connect().await.review("/validate?timeout=3s", &scale_up()).await.response();
     assert_eq!(response["uid"], "705ab4f5");
     assert_eq!(response["allowed"], false);
@@ -19,7 +19,7 @@ async fn a_denial_comes_back_with_the_uid() {
 
 #[tokio::test]
 async fn a_panic_is_answered_with_the_uid_and_counted_and_the_connection_lives_on() {
-    let server = Running::start(Answers::Panic, Limits::default());
+    let server = Running::start(Answers::Panic, Limits::default()).await;
     let mut client = server.connect().await;
     for _ in 0..2 {
         let response = client.review("/validate", &scale_up()).await.response();
@@ -38,7 +38,7 @@ async fn a_panic_is_answered_with_the_uid_and_counted_and_the_connection_lives_o
 
 #[tokio::test]
 async fn our_words_come_before_the_timeout_of_the_api_server() {
-    let server = Running::start(Answers::Late, Limits::default());
+    let server = Running::start(Answers::Late, Limits::default()).await;
     let response = server.connect().await.review("/validate?timeout=1s", &scale_up()).await.response();
     assert_eq!(response["allowed"], false);
     let message = response["status"]["message"].as_str().unwrap();
@@ -50,7 +50,7 @@ async fn our_words_come_before_the_timeout_of_the_api_server() {
 
 #[tokio::test]
 async fn a_body_that_is_no_review_is_answered_with_its_uid_if_it_has_one() {
-    let server = Running::start(Answers::Marked, Limits::default());
+    let server = Running::start(Answers::Marked, Limits::default()).await;
     let mut client = server.connect().await;
     let odd =
         serde_json::to_vec(&json!({ "kind": "AdmissionReview", "request": { "uid": "1", "operation": 7 } })).unwrap();
@@ -71,7 +71,7 @@ async fn a_body_that_is_no_review_is_answered_with_its_uid_if_it_has_one() {
 
 #[tokio::test]
 async fn a_body_of_seven_and_a_half_mebibytes_is_judged() {
-    let server = Running::start(Answers::Marked, Limits::default());
+    let server = Running::start(Answers::Marked, Limits::default()).await;
     let body = scale(&json!({ "note": "x".repeat(15 << 18) }));
     assert!(body.len() > 15 << 19);
     let response = server.connect().await.review("/validate", &body).await.response();
@@ -80,7 +80,7 @@ async fn a_body_of_seven_and_a_half_mebibytes_is_judged() {
 
 #[tokio::test]
 async fn a_body_above_the_limit_is_refused_in_words_that_arrive() {
-    let server = Running::start(Answers::Marked, Limits::default());
+    let server = Running::start(Answers::Marked, Limits::default()).await;
     // Of fifteen, more is on its way after the refusal than the kernel takes: the client must not be cut off.
     for size in [9 << 20, 15 << 20] {
         let answer = server.connect().await.review("/validate", &vec![b' '; size]).await;
@@ -104,7 +104,7 @@ async fn a_body_above_the_limit_is_refused_in_words_that_arrive() {
 #[tokio::test]
 async fn large_bodies_share_a_budget_and_small_ones_do_not_wait_for_them() {
     let note = |length: usize| scale(&json!({ "note": "x".repeat(length) }));
-    let server = Running::start(Answers::Marked, Limits { bodies_bytes: 1 << 20, ..Limits::default() });
+    let server = Running::start(Answers::Marked, Limits { bodies_bytes: 1 << 20, ..Limits::default() }).await;
     let (large, other) = (note(400 << 10), note(200 << 10));
     // It announces much and sends little.
     let mut idler = server.connect().await;
@@ -142,7 +142,7 @@ async fn large_bodies_share_a_budget_and_small_ones_do_not_wait_for_them() {
 #[tokio::test]
 async fn a_body_that_stalls_is_given_up() {
     let limits = Limits { body: Duration::from_millis(100), ..Limits::default() };
-    let server = Running::start(Answers::Marked, limits);
+    let server = Running::start(Answers::Marked, limits).await;
     let mut client = server.connect().await;
     client.send(&head("/validate", 100)).await;
     client.send(b"{").await;
@@ -153,7 +153,7 @@ async fn a_body_that_stalls_is_given_up() {
 
 #[tokio::test]
 async fn what_the_api_server_never_sends_is_refused() {
-    let server = Running::start(Answers::Marked, Limits::default());
+    let server = Running::start(Answers::Marked, Limits::default()).await;
     let mut client = server.connect().await;
     client.send(b"POST /validate HTTP/1.1\r\nhost: x\r\ncontent-encoding: gzip\r\ncontent-length: 0\r\n\r\n").await;
     assert_eq!(client.answer().await.status, 415);
@@ -165,7 +165,7 @@ async fn what_the_api_server_never_sends_is_refused() {
 
 #[tokio::test]
 async fn reviews_that_wait_for_the_cluster_do_not_hold_up_the_others() {
-    let server = Running::start(Answers::Never, Limits::default());
+    let server = Running::start(Answers::Never, Limits::default()).await;
     let mut waiting = Vec::new();
     for _ in 0..50 {
         let mut client = server.connect().await;

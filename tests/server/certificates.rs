@@ -1,7 +1,6 @@
 //! Certificates and keys: made, read, checked, exchanged.
 
 use std::fs;
-use std::io::ErrorKind::ConnectionRefused;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +17,6 @@ use singleton_guard::certs::{Directory, facts, provider};
 use singleton_guard::server::{Door, Limits, Readiness};
 use singleton_guard::telemetry::metrics::Metrics;
 
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::fixture::{Answers, LOOPBACK, PATIENCE, Running, material, scale_up};
@@ -179,34 +177,37 @@ async fn files_are_followed_through_an_exchange_and_the_old_pair_outlives_a_bad_
     assert!(in_use(&second));
 }
 
-/// Whoever comes before there is a pair is refused by the kernel, as if nobody were there: an API server then has its time
-/// left for another replica.
+/// Whoever comes before there is a pair waits for it: an API server calls once.
 #[tokio::test]
-async fn before_there_is_a_pair_the_port_refuses() {
+async fn before_there_is_a_pair_a_call_waits() {
     let root = Temporary::new("door");
     symlink("..data/tls.crt", root.0.join("tls.crt")).unwrap();
     symlink("..data/tls.key", root.0.join("tls.key")).unwrap();
     let (material, serving) = (material(), Arc::new(Serving::default()));
-    let (door, opened) = Door::bind(LOOPBACK).unwrap();
+    let (door, opened) = Door::listen(LOOPBACK).await.unwrap();
     let authority = material.authority.clone();
     let server = Running::behind(&door, opened, Arc::clone(&serving), authority, Answers::Marked, Limits::default());
     let source = Source::Given(Given { directory: Directory::new(root.0.clone()), trusted_in: None });
     let mut upkeep = Upkeep::new(source, serving, provider(), server.metrics.clone(), &server.readiness).opening(door);
-    let refused = async || TcpStream::connect(server.address).await.is_err_and(|it| it.kind() == ConnectionRefused);
 
-    assert!(refused().await);
+    let early = server.connect();
+    tokio::pin!(early);
     upkeep.look().await.unwrap_err();
-    assert!(refused().await, "there is no pair yet");
+    assert!(timeout(A_MOMENT, &mut early).await.is_err(), "it neither fails nor comes about");
     root.exchange("..1", &material);
     upkeep.look().await.unwrap();
-    assert_eq!(server.connect().await.review("/validate", &scale_up()).await.response()["status"]["code"], 403);
+    let mut early = timeout(PATIENCE, early).await.unwrap();
+    assert_eq!(early.review("/validate", &scale_up()).await.response()["status"]["code"], 403);
 
     // Told to end before it was opened, it ends.
-    let (door, opened) = Door::bind(LOOPBACK).unwrap();
+    let (door, opened) = Door::listen(LOOPBACK).await.unwrap();
     let server = Running::behind(&door, opened, Arc::default(), String::new(), Answers::Marked, Limits::default());
     server.stop.send(()).unwrap();
     timeout(PATIENCE, server.task).await.unwrap().unwrap();
 }
+
+/// Long enough for a handshake that is not held up to fail.
+const A_MOMENT: Duration = Duration::from_millis(300);
 
 struct Temporary(PathBuf);
 

@@ -15,7 +15,7 @@ const ENOUGH: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn only_http_1_1_is_spoken() {
-    let server = Running::start(Answers::Marked, Limits::default());
+    let server = Running::start(Answers::Marked, Limits::default()).await;
     for offered in [&["http/1.1"][..], &["h2", "http/1.1"]] {
         let mut client = server.connect_with(offered).await.unwrap();
         let (_, tls) = client.stream.get_ref();
@@ -34,7 +34,7 @@ async fn only_http_1_1_is_spoken() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_shake_hands_is_cut_off() {
-    let server = Running::start(Answers::Marked, Limits { handshake: SHORT, ..Limits::default() });
+    let server = Running::start(Answers::Marked, Limits { handshake: SHORT, ..Limits::default() }).await;
     let started = Instant::now();
     let mut silent = server.tcp().await;
     let read = timeout(PATIENCE, silent.read(&mut [0; 16])).await.unwrap();
@@ -44,7 +44,7 @@ async fn a_peer_that_does_not_shake_hands_is_cut_off() {
 
 #[tokio::test]
 async fn a_peer_that_asks_nothing_is_cut_off_in_the_middle_of_its_headers_too() {
-    let server = Running::start(Answers::Marked, Limits { first_request: SHORT, ..Limits::default() });
+    let server = Running::start(Answers::Marked, Limits { first_request: SHORT, ..Limits::default() }).await;
     assert!(server.connect().await.ends().await);
     let mut client = server.connect().await;
     client.send(b"POST /validate HTTP/1.1\r\nhost: x\r\n").await;
@@ -53,7 +53,7 @@ async fn a_peer_that_asks_nothing_is_cut_off_in_the_middle_of_its_headers_too() 
 
 #[tokio::test]
 async fn headers_that_do_not_end_are_not_kept() {
-    let server = Running::start(Answers::Marked, Limits::default());
+    let server = Running::start(Answers::Marked, Limits::default()).await;
     let mut client = server.connect().await;
     client.send(b"POST /validate HTTP/1.1\r\nx: ").await;
     client.send(&vec![b'x'; Limits::default().header_bytes]).await;
@@ -65,7 +65,7 @@ async fn headers_that_do_not_end_are_not_kept() {
 async fn an_idle_connection_outlives_every_other_limit_and_ends_at_its_own() {
     let limits =
         Limits { handshake: ENOUGH, first_request: ENOUGH, body: ENOUGH, idle: 4 * ENOUGH, ..Limits::default() };
-    let server = Running::start(Answers::Marked, limits);
+    let server = Running::start(Answers::Marked, limits).await;
     let mut client = server.connect().await;
     for _ in 0..2 {
         assert_eq!(client.review("/validate", &scale_up()).await.status, 200);
@@ -85,7 +85,7 @@ fn by_default_the_api_server_is_the_one_who_closes_an_idle_connection() {
 #[tokio::test]
 async fn a_slow_answer_is_not_taken_for_an_idle_connection() {
     let limits = Limits { first_request: ENOUGH, idle: ENOUGH, body: ENOUGH, ..Limits::default() };
-    let server = Running::start(Answers::Late, limits);
+    let server = Running::start(Answers::Late, limits).await;
     // It is two and a half seconds late.
     let response = server.connect().await.review("/validate?timeout=3s", &scale_up()).await.response();
     assert_eq!(response["status"]["code"], 500);
@@ -93,7 +93,7 @@ async fn a_slow_answer_is_not_taken_for_an_idle_connection() {
 
 #[tokio::test]
 async fn above_the_limit_a_connection_waits_for_another_to_end() {
-    let server = Running::start(Answers::Marked, Limits { connections: 1, ..Limits::default() });
+    let server = Running::start(Answers::Marked, Limits { connections: 1, ..Limits::default() }).await;
     let mut first = server.connect().await;
     assert_eq!(first.review("/validate", &scale_up()).await.status, 200);
     let second = async { server.connect().await.review("/validate", &scale_up()).await.status };

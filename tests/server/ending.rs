@@ -12,7 +12,7 @@ use crate::fixture::{Answers, PATIENCE, Running, head, scale_up};
 
 #[tokio::test]
 async fn before_it_is_ready_a_call_is_to_be_repeated_elsewhere() {
-    let server = Running::start(Answers::Marked, Limits::default());
+    let server = Running::start(Answers::Marked, Limits::default()).await;
     let condition = server.readiness.require("certificate");
     let mut client = server.connect().await;
     let answer = client.review("/validate", &scale_up()).await;
@@ -27,7 +27,7 @@ async fn before_it_is_ready_a_call_is_to_be_repeated_elsewhere() {
 
 #[tokio::test]
 async fn a_drain_answers_truly_and_asks_to_close() {
-    let server = Running::start(Answers::Marked, Limits::default());
+    let server = Running::start(Answers::Marked, Limits::default()).await;
     let mut old = server.connect().await;
     let before = old.review("/validate", &scale_up()).await;
     assert_eq!(before.header("connection"), None);
@@ -45,7 +45,7 @@ async fn a_drain_answers_truly_and_asks_to_close() {
 #[tokio::test]
 async fn the_end_waits_for_the_answer_under_way() {
     let (asked, answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let server = Running::start(Answers::When(Arc::clone(&asked), Arc::clone(&answer)), Limits::default());
+    let server = Running::start(Answers::When(Arc::clone(&asked), Arc::clone(&answer)), Limits::default()).await;
     let mut idle = server.connect().await;
     let mut busy = server.connect().await;
     let body = scale_up();
@@ -68,7 +68,7 @@ async fn the_end_does_not_wait_for_ever() {
     let finish = Duration::from_millis(200);
     let asked = Arc::new(Notify::new());
     let answers = Answers::When(Arc::clone(&asked), Arc::new(Notify::new()));
-    let server = Running::start(answers, Limits { finish, ..Limits::default() });
+    let server = Running::start(answers, Limits { finish, ..Limits::default() }).await;
     let mut client = server.connect().await;
     let body = scale_up();
     client.send(&head("/validate?timeout=30s", body.len())).await;

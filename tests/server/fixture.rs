@@ -75,13 +75,13 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn start(answers: Answers, limits: Limits) -> Self {
+    pub async fn start(answers: Answers, limits: Limits) -> Self {
         let material = material();
         let serving = Arc::new(Serving::default());
         let pair = Pair::parse(material.leaf.as_bytes(), material.leaf_key.as_bytes(), &provider()).unwrap();
         serving.swap(&pair, SystemTime::now()).unwrap();
-        let (mut door, opened) = Door::bind(LOOPBACK).unwrap();
-        door.open().unwrap();
+        let (mut door, opened) = Door::listen(LOOPBACK).await.unwrap();
+        door.open();
         Self::behind(&door, opened, serving, material.authority, answers, limits)
     }
 

@@ -24,13 +24,13 @@ pub struct Https {
 }
 
 /// Serves the router on 127.0.0.1.
-pub fn serve(router: Router) -> Result<Https> {
+pub async fn serve(router: Router) -> Result<Https> {
     let material = make(&["127.0.0.1".to_owned()], SystemTime::now())?;
     let serving = Arc::new(Serving::default());
     serving
         .swap(&Pair::parse(material.leaf.as_bytes(), material.leaf_key.as_bytes(), &provider())?, SystemTime::now())?;
-    let (mut door, opened) = Door::bind("127.0.0.1:0".parse()?)?;
-    door.open()?;
+    let (mut door, opened) = Door::listen("127.0.0.1:0".parse()?).await?;
+    door.open();
     let tls = Arc::new(tls_config(provider(), serving)?);
     let server = Server::new(opened, tls, router, Readiness::default(), Limits::default(), Metrics::new());
     let task = tokio::spawn(server.serve(std::future::pending()));

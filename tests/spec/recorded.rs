@@ -114,7 +114,7 @@ impl Recorder {
             kept.lock().expect("nobody panics with it").insert(key, review);
             async move { ([("content-type", "application/json")], answer.to_string()) }
         };
-        let Https { address, authority, task } = https::serve(Router::new().route("/", post(keep)))?;
+        let Https { address, authority, task } = https::serve(Router::new().route("/", post(keep))).await?;
         let bundle = BASE64_STANDARD.encode(authority);
         let rules = |group: &str, resources: &[&str]| json!({"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": resources});
         let configuration = json!({
