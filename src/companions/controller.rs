@@ -67,7 +67,8 @@ impl Controller {
         // What was begun is finished: each call has a deadline of its own.
         while work.tasks.join_next().await.is_some() {}
         watches.shutdown().await;
-        self.metrics.unwatched();
+        self.metrics.unwatched(watch::NAMES);
+        self.metrics.without_companions();
     }
 }
 

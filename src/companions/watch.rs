@@ -44,11 +44,16 @@ pub(super) fn start(
             News::Workload(kind, heard)
         }));
     }
-    let services = followed("services", ("", "v1", "Service"));
+    let [.., services, budgets] = NAMES;
+    let services = followed(services, ("", "v1", "Service"));
     let reduce = Seen::<SeenServiceSpec>::service;
     tasks.spawn(follow(client.clone(), services, config(), news.clone(), reduce, News::Service));
-    let budgets = followed("poddisruptionbudgets", ("policy", "v1", "PodDisruptionBudget"));
+    let budgets = followed(budgets, ("policy", "v1", "PodDisruptionBudget"));
     let reduce = Seen::<SeenBudgetSpec>::budget;
     tasks.spawn(follow(client.clone(), budgets, config(), news, reduce, News::Budget));
     heard
 }
+
+/// What is watched, as the metric calls it: the kinds that can be marked, and the two of companions.
+pub(super) const NAMES: [&str; KINDS.len() + 2] =
+    [KINDS[0].resource, KINDS[1].resource, KINDS[2].resource, KINDS[3].resource, "services", "poddisruptionbudgets"];

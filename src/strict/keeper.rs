@@ -16,7 +16,7 @@ use super::work::{Outcome, Work};
 use crate::cluster::shelf::Shelf;
 use crate::configuration::Current;
 use crate::events::{Regarding, Voice};
-use crate::policy::kind::Kind;
+use crate::policy::kind::{Kind, PODS};
 use crate::policy::liveness::{self, Step};
 use crate::policy::lookup::PodRef;
 use crate::settings::Settings;
@@ -95,6 +95,7 @@ impl Keeper {
             }
         }
         self.metrics.blocked(0, Duration::ZERO);
+        self.metrics.unwatched(MAKERS.map(|(name, _)| name).into_iter().chain([PODS]));
         watches.shutdown().await;
     }
 

@@ -238,9 +238,15 @@ impl Metrics {
         self.synced.get_or_create(&ResourceLabel { resource }).set(is_synced.into());
     }
 
-    /// Nothing is watched any more.
-    pub fn unwatched(&self) {
-        self.synced.clear();
+    /// These are watched no more.
+    pub fn unwatched(&self, resources: impl IntoIterator<Item = &'static str>) {
+        for resource in resources {
+            self.synced.remove(&ResourceLabel { resource });
+        }
+    }
+
+    /// Companions are kept no more.
+    pub fn without_companions(&self) {
         self.singletons.clear();
         self.above_one.clear();
         self.consent_windows.set(0);

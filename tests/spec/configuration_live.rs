@@ -55,12 +55,12 @@ pub async fn a_running_pod_follows_its_configuration(lab: &Lab) -> Result<()> {
         })
         .await?;
 
-    // Without companions nothing is watched.
+    // Without companions nothing is watched for them.
     bring(lab, &with(&original, "companions:\n  enabled: true", "companions:\n  enabled: false")).await?;
     place
         .until("the watches to end", async || {
             let texts = metrics(lab).await?;
-            Ok(texts.values().all(|text| !text.contains("singleton_guard_cache_synced{")))
+            Ok(texts.values().all(|text| !text.contains("singleton_guard_cache_synced{resource=\"services\"}")))
         })
         .await?;
 

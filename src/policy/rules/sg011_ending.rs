@@ -70,14 +70,15 @@ fn floor(place: Place) -> Vec<Refusal> {
         )],
         Place::Deletion => vec![refusal(
             forced(),
-            format!("request.?options.?gracePeriodSeconds.orValue(30) == 0 && {}", may_run("oldObject")),
+            format!("request.?options.?gracePeriodSeconds.orValue(30) == 0 && {MAY_RUN}"),
             vec![("{node}", "oldObject.spec.nodeName".to_owned())],
         )],
-        // The condition of the policy has seen to the grace.
+        // The condition of the policy has seen to the grace. What else is known of the Pod is a moment old, and nothing
+        // judges the deletion that follows; one that was never bound, or has ended, needs no force.
         Place::Eviction => vec![refusal(
             forced(),
-            format!("request.name == params.metadata.name && {}", may_run("params")),
-            vec![("{node}", "params.spec.nodeName".to_owned())],
+            "request.name == params.metadata.name".to_owned(),
+            vec![("{node}", "params.spec.?nodeName.orValue('(none yet)')".to_owned())],
         )],
         _ => Vec::new(),
     }
@@ -91,13 +92,10 @@ fn template_ends_at_once() -> String {
     )
 }
 
-fn may_run(pod: &str) -> String {
-    format!(
-        "{pod}.spec.?nodeName.orValue('') != ''\n\
-         && !({pod}.?status.?phase.orValue('') in ['Succeeded', 'Failed'])\n\
-         && request.userInfo.username != '{NODE_USER}' + {pod}.spec.nodeName"
-    )
-}
+/// [`NODE_USER`] is in it.
+const MAY_RUN: &str = "oldObject.spec.?nodeName.orValue('') != ''\n\
+     && !(oldObject.?status.?phase.orValue('') in ['Succeeded', 'Failed'])\n\
+     && request.userInfo.username != 'system:node:' + oldObject.spec.nodeName";
 
 /// What the name of a kubelet's user begins with (node authorization); its node's name follows.
 pub const NODE_USER: &str = "system:node:";
