@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
-use singleton_guard::policy::floor::places;
+use singleton_guard::policy::floor::{STRICT_PLACES, places};
 
 use super::api;
 use super::case::{MARK, complete};
@@ -26,7 +26,8 @@ pub fn why_it_is_not_held(case: &str) -> Option<&'static str> {
 pub async fn an_upgrade_keeps_every_policy(lab: &Lab) -> Result<()> {
     let client = lab.client();
     let before = identities(&client).await?;
-    ensure!(before.len() == 2 * places().len(), "expected a policy and a binding for each place: {before:?}");
+    let policies = places().len() + STRICT_PLACES.len();
+    ensure!(before.len() == 2 * policies, "expected a policy and a binding for each place: {before:?}");
     let chart = chart().display().to_string();
     for changed in [
         "log.level=debug,webhook.failurePolicy=Ignore",
