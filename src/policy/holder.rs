@@ -41,15 +41,9 @@ impl Holder {
     pub fn read(body: &[u8], now: SystemTime) -> Result<Self, serde_json::Error> {
         let pod: Pod<'_> = serde_json::from_slice(body)?;
         let Metadata { labels, deletion_timestamp, deletion_grace_period_seconds } = pod.metadata;
-        // The timestamp is when the Pod has to be gone: the time of asking and the grace.
-        let asked = deletion_timestamp
-            .and_then(|at| OffsetDateTime::parse(&at, &Rfc3339).ok())
-            .map(|at| SystemTime::from(at) - Duration::from_secs(deletion_grace_period_seconds.unwrap_or_default()));
-        let state = match asked {
-            Some(asked) => State::Ends(now.duration_since(asked).unwrap_or_default()),
-            None if is_terminal(&pod.status.phase) => State::Ended,
-            None => State::Stays,
-        };
+        let gone_by = deletion_timestamp.and_then(|at| OffsetDateTime::parse(&at, &Rfc3339).ok()).map(SystemTime::from);
+        let asked = gone_by.map(|at| asked(at, deletion_grace_period_seconds.unwrap_or_default()));
+        let state = State::of(asked, is_terminal(&pod.status.phase), now);
         Ok(Self { node: pod.spec.node_name, is_strict: labels.get(KEY).is_some(), state })
     }
 
@@ -83,6 +77,25 @@ impl Holder {
             State::Ended => "it is deleted in a moment; if it stays, delete it",
         }
     }
+}
+
+impl State {
+    /// Of a Pod that was asked to end then, if it was.
+    #[must_use]
+    pub fn of(asked: Option<SystemTime>, is_terminal: bool, now: SystemTime) -> Self {
+        match asked {
+            Some(asked) => Self::Ends(now.duration_since(asked).unwrap_or_default()),
+            None if is_terminal => Self::Ended,
+            None => Self::Stays,
+        }
+    }
+}
+
+/// When a Pod was asked to end: its `deletionTimestamp` is when it has to be gone, the time of asking and the grace in
+/// seconds.
+#[must_use]
+pub fn asked(deletion_timestamp: SystemTime, grace: u64) -> SystemTime {
+    deletion_timestamp - Duration::from_secs(grace)
 }
 
 /// Whether a Pod of this phase has no process any more.

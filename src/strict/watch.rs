@@ -1,7 +1,7 @@
 //! The watches: the Pods that carry a key, and the workloads whose controllers make them: those that are strict, and the
 //! ReplicaSets of Deployments, which take the labels of their template on themselves.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::cluster::follow::{Followed, Heard, Seen, WAITING, config, follow};
-use crate::policy::holder::{Holder, State, is_terminal};
+use crate::policy::holder::{Holder, State, asked, is_terminal};
 use crate::policy::key::KEY;
 use crate::policy::kind::{Kind, PODS};
 use crate::policy::mark::{MarkKey, STRICT};
@@ -98,9 +98,8 @@ pub(super) fn start(
 
 fn keyed(seen: Seen<PodSpec, PodStatus>) -> Keyed {
     let ObjectMeta { uid, deletion_timestamp, deletion_grace_period_seconds, .. } = seen.metadata;
-    // The timestamp is when the Pod has to be gone: the time of asking and the grace.
     let grace = deletion_grace_period_seconds.and_then(|grace| u64::try_from(grace).ok()).unwrap_or_default();
-    let asked = deletion_timestamp.map(|at| SystemTime::from(at.0) - Duration::from_secs(grace));
+    let asked = deletion_timestamp.map(|at| asked(at.0.into(), grace));
     Keyed {
         uid: uid.unwrap_or_default(),
         node: seen.spec.node_name,
@@ -123,11 +122,7 @@ fn wanting(mut seen: Seen<WorkloadSpec, WorkloadStatus>) -> Wanting {
 impl Keyed {
     /// The Pod as the holder of its name.
     pub(super) fn holder(&self, now: SystemTime) -> Holder {
-        let state = match self.asked {
-            Some(asked) => State::Ends(now.duration_since(asked).unwrap_or_default()),
-            None if self.is_terminal => State::Ended,
-            None => State::Stays,
-        };
+        let state = State::of(self.asked, self.is_terminal, now);
         Holder { node: self.node.clone(), is_strict: true, state }
     }
 }

@@ -11,7 +11,7 @@ use super::api;
 use super::companions_place::Place;
 use super::live::{eventually, unguarded};
 use super::revisions::Revisions;
-use super::strict_live::{body, evict, is_deleted, strict, text};
+use super::strict_live::{body, strict, take_away, text, ways};
 use crate::lab::Lab;
 
 /// Figures, for `FIGURES=1`: from the end of a Pod to the next one beside a plain `Recreate`, and what refusals cost.
@@ -33,31 +33,11 @@ async fn gaps(lab: &Lab, kind: &str, mark: &str) -> Result<()> {
     let mut pods = Revisions::of(&place).await?;
     place.create(kind, "ledger", strict(mark)).await?;
     let mut pod = pods.until_another_runs("").await?;
-    for way in ["delete", "evict", "0 and 1", "roll out"] {
-        if way == "roll out" && kind == "ReplicaSet" {
-            continue;
-        }
+    for way in ways(kind) {
         let mut gaps = Vec::new();
         for round in 0..ROUNDS {
             let (name, uid) = (text(&pod["metadata"]["name"]), text(&pod["metadata"]["uid"]));
-            match way {
-                "delete" => place.delete("Pod", &name).await?,
-                "evict" => {
-                    eventually("the eviction to be let through", || async {
-                        Ok(evict(&place, &name, &json!({}), None).await?.succeeded().then_some(()))
-                    })
-                    .await?;
-                }
-                "0 and 1" => {
-                    place.patch(kind, "ledger", json!({"spec": {"replicas": 0}})).await?;
-                    pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
-                    place.patch(kind, "ledger", json!({"spec": {"replicas": 1}})).await?;
-                }
-                _ => {
-                    let template = json!({"metadata": {"annotations": {"version": format!("{round}")}}});
-                    place.patch(kind, "ledger", json!({"spec": {"template": template}})).await?;
-                }
-            }
+            take_away(&place, &mut pods, kind, &name, way, &round.to_string()).await?;
             let (mut ended, mut made) = (None, None);
             while ended.is_none() || made.is_none() {
                 pods.step().await?;

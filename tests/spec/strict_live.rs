@@ -52,32 +52,53 @@ async fn replaced_in_every_way(lab: &Lab, kind: &str, mark: &str) -> Result<usiz
     let mut pods = Revisions::of(&place).await?;
     place.create(kind, "ledger", strict(mark)).await?;
     let mut pod = pods.until_another_runs("").await?;
-    for way in ["delete", "evict", "0 and 1", "roll out"] {
+    for way in ways(kind) {
         let name = text(&pod["metadata"]["name"]);
-        match way {
-            "delete" => place.delete("Pod", &name).await?,
-            "evict" => {
-                // The budget is ours, and may be a moment behind.
-                eventually("the eviction to be let through", || async {
-                    Ok(evict(&place, &name, &json!({}), None).await?.succeeded().then_some(()))
-                })
-                .await?;
-            }
-            "0 and 1" => {
-                place.patch(kind, "ledger", json!({"spec": {"replicas": 0}})).await?;
-                pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
-                place.patch(kind, "ledger", json!({"spec": {"replicas": 1}})).await?;
-            }
-            _ if matches!(kind, "ReplicaSet" | "ReplicationController") => continue,
-            _ => {
-                let template = json!({"metadata": {"annotations": {"version": "two"}}});
-                place.patch(kind, "ledger", json!({"spec": {"template": template}})).await?;
-            }
-        }
+        take_away(&place, &mut pods, kind, &name, way, "two").await?;
         let uid = text(&pod["metadata"]["uid"]);
         pod = pods.until_another_runs(&uid).await.with_context(|| format!("{kind} ({mark}): {way}"))?;
     }
     Ok(pods.most)
+}
+
+/// The ways in which the Pod of a workload of this kind is replaced.
+pub(super) fn ways(kind: &str) -> &'static [&'static str] {
+    match kind {
+        // No rollout.
+        "ReplicaSet" | "ReplicationController" => &["delete", "evict", "0 and 1"],
+        _ => &["delete", "evict", "0 and 1", "roll out"],
+    }
+}
+
+/// Has the Pod of `ledger` replaced in one of the ways; a rollout is to this version.
+pub(super) async fn take_away(
+    place: &Place<'_>,
+    pods: &mut Revisions,
+    kind: &str,
+    pod: &str,
+    way: &str,
+    version: &str,
+) -> Result<()> {
+    match way {
+        "delete" => place.delete("Pod", pod).await?,
+        "evict" => {
+            // The budget is ours, and may be a moment behind.
+            eventually("the eviction to be let through", || async {
+                Ok(evict(place, pod, &json!({}), None).await?.succeeded().then_some(()))
+            })
+            .await?;
+        }
+        "0 and 1" => {
+            place.patch(kind, "ledger", json!({"spec": {"replicas": 0}})).await?;
+            pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
+            place.patch(kind, "ledger", json!({"spec": {"replicas": 1}})).await?;
+        }
+        _ => {
+            let template = json!({"metadata": {"annotations": {"version": version}}});
+            place.patch(kind, "ledger", json!({"spec": {"template": template}})).await?;
+        }
+    }
+    Ok(())
 }
 
 /// While the old Pod ends, the ReplicaSet's own Events say who holds the name, and until when.
@@ -196,13 +217,7 @@ pub async fn a_pod_that_is_relabelled_keeps_the_name(lab: &Lab) -> Result<()> {
     place.create("ReplicaSet", "ledger", strict("strict")).await?;
     pods.until_another_runs("").await?;
     place.patch("Pod", "ledger-rs", json!({"metadata": {"labels": {"app": "other"}}})).await?;
-    let refused = format!("SG010 Pod {}/ledger-rs exists already", place.namespace);
-    place
-        .until("the refusal", async || Ok(place.events("FailedCreate").await?.iter().any(|it| it.contains(&refused))))
-        .await?;
-    let there = place.list("Pod").await?;
-    ensure!(there.len() == 1, "{} Pods", there.len());
-    Ok(())
+    the_next_is_refused(&place, "ledger-rs").await
 }
 
 /// What keeps the Pod one is no one's to switch off: not by the template of the ReplicaSet behind a Deployment, not with
@@ -221,7 +236,12 @@ pub async fn breaking_the_glass_does_not_bring_a_second_pod(lab: &Lab) -> Result
         ensure!(!patched.succeeded() && patched.message().starts_with("SG012"), "{kind}: {patched:?}");
     }
     change(&place, "Deployment", "ledger", &scaled, Some(&user)).await?.success()?;
-    let refused = format!("SG010 Pod {}/ledger-deploy exists already", place.namespace);
+    the_next_is_refused(&place, "ledger-deploy").await
+}
+
+/// Somebody tries to make another Pod of this name and is refused.
+async fn the_next_is_refused(place: &Place<'_>, name: &str) -> Result<()> {
+    let refused = format!("SG010 Pod {}/{name} exists already", place.namespace);
     place
         .until("the refusal", async || Ok(place.events("FailedCreate").await?.iter().any(|it| it.contains(&refused))))
         .await?;
@@ -333,7 +353,7 @@ pub(super) fn strict(mark: &str) -> Value {
     })
 }
 
-pub(super) async fn evict(place: &Place<'_>, pod: &str, options: &Value, user: Option<&User>) -> Result<Answer> {
+async fn evict(place: &Place<'_>, pod: &str, options: &Value, user: Option<&User>) -> Result<Answer> {
     let path = format!("{}/eviction", place.path("Pod", Some(pod)));
     let metadata = json!({"name": pod, "namespace": place.namespace});
     let eviction =
@@ -350,7 +370,7 @@ pub(super) fn body(value: &Value) -> (&'static str, String) {
     ("application/json", value.to_string())
 }
 
-pub(super) fn is_deleted(pod: &Value) -> bool {
+fn is_deleted(pod: &Value) -> bool {
     pod["metadata"].get("deletionTimestamp").is_some()
 }
 
