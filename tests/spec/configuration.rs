@@ -19,7 +19,33 @@ pub fn names_what_is_wrong() -> Result<(), String> {
         refused(&format!("{HEAD}{text}\n"), says)?;
     }
     let settings = configuration::parse(HEAD.as_bytes()).map_err(|fault| fault.to_string())?;
-    if settings == Settings::default() { Ok(()) } else { Err("the defaults differ".to_owned()) }
+    if settings != Settings::default() {
+        return Err("the defaults differ".to_owned());
+    }
+    // The file's own list of what it knows, so that a new field wants a row here.
+    for field in fields(&[])? {
+        let is_wrong_in = |says: &&str| says.contains(&format!("{field}: ")) || says.contains(&format!("{field}["));
+        if !HEADS.iter().chain(&FIELDS).any(|(_, says)| is_wrong_in(says)) {
+            return Err(format!("nobody has tried what is said where {field} is wrong"));
+        }
+    }
+    Ok(())
+}
+
+/// The fields below this one, with those below them.
+fn fields(path: &[&str]) -> Result<Vec<String>, String> {
+    let text =
+        path.iter().enumerate().fold(HEAD.to_owned(), |text, (depth, key)| text + &"  ".repeat(depth) + key + ":\n");
+    let fault = configuration::parse(format!("{text}{}tpyo: 1\n", "  ".repeat(path.len())).as_bytes());
+    let problem = fault.err().ok_or_else(|| format!("a typo in {path:?} passes"))?.problem;
+    let Some((_, known)) = problem.split_once("unknown field `tpyo`, expected one of ") else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for name in known.split(", ") {
+        let path = [path, &[name]].concat();
+        found.push(path.join("."));
+        found.extend(fields(&path)?);
+    }
+    Ok(found)
 }
 
 /// A changed file comes into force, the way a kubelet changes it; a wrong one, or none, changes nothing and is counted.
@@ -138,7 +164,7 @@ const HEADS: [(&str, &str); 8] = [
     ),
 ];
 /// What may follow the beginning, wrong in one field each.
-const FIELDS: [(&str, &str); 27] = [
+const FIELDS: [(&str, &str); 30] = [
     (
         "exemptNamespace: []",
         "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, warnNamespaces, release, strict, companions, events, log",
@@ -173,6 +199,9 @@ const FIELDS: [(&str, &str); 27] = [
         r#"line 4: mark.key: "Not/A/Key" is not a label key: the name part must consist of letters, digits, '-', '_' or '.', and begin and end with a letter or digit"#,
     ),
     ("mark:\n  key: ''", r#"line 4: mark.key: "" is not a label key: the name part must have 1 to 63 characters"#),
+    ("strict: true", r#"line 3: strict: must have fields below it, each as "name: value""#),
+    ("strict:\n  forced: true", "line 4: strict.forced: unknown field `forced`, expected one of enabled"),
+    ("strict:\n  enabled: maybe", "line 4: strict.enabled: invalid boolean (true or false expected)"),
     ("companions: true", r#"line 3: companions: must have fields below it, each as "name: value""#),
     (
         "companions:\n  enable: true",
