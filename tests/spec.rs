@@ -259,12 +259,13 @@ fn wants_live(arguments: &Arguments) -> bool {
 }
 
 /// What holds for every request.
-const PROPERTIES: [(&str, Property); 18] = [
+const PROPERTIES: [(&str, Property); 19] = [
     ("maxSurge is rounded up", readings::max_surge_is_rounded_up),
     ("the numbering moves only without a Pod", readings::the_numbering_moves_only_without_a_pod),
     ("reviews are read strictly", readings::reviews_are_read_strictly),
     ("only the guarded groups are judged", readings::only_the_guarded_groups_are_judged),
     ("no answer is no consent", readings::no_answer_is_no_consent),
+    ("advice that does not come refuses nothing", readings::advice_that_does_not_come_refuses_nothing),
     ("a refusal is a whole Status", readings::a_refusal_is_a_whole_status),
     ("a wrong configuration names the line, the field and what would be right", configuration::names_what_is_wrong),
     ("a denial is one Event, however often it happens", events::are_folded),

@@ -11,7 +11,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 use singleton_guard::policy::decision::Decision;
-use singleton_guard::policy::lookup::{Found, Owner, Unknown};
+use singleton_guard::policy::holder::{Holder, State};
+use singleton_guard::policy::lookup::{Found, Lookup, Owner, Unknown};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
@@ -47,10 +48,13 @@ pub fn decide(body: &[u8]) {
     }
 }
 
-/// A patch applies to the object it was made for, and leaves nothing to patch.
+/// A patch changes nothing but the few fields that we ever complete, applies to the object it was made for, and leaves
+/// nothing to patch.
 pub fn patch(body: &[u8]) {
     let Ok(mut review) = serde_json::from_slice::<Value>(body) else { return };
     let Some(patch) = patch_for(body) else { return };
+    let ours = |path: &str| COMPLETED.contains(&path);
+    assert!(patch.iter().all(|operation| ours(operation.path().as_str())), "{patch:?}");
     json_patch::patch(&mut review["request"]["object"], &patch).expect("the patch applies");
     let again = patch_for(review.to_string().as_bytes());
     assert!(again.is_none(), "{patch:?} and then {again:?}");
@@ -62,7 +66,8 @@ pub fn allowed(body: &[u8]) -> bool {
     decisions.first().is_some_and(|(_, decision)| decision.allowed())
 }
 
-/// The decision for each answer that the cluster could give, the most marked one first.
+/// The decision for each answer that the cluster could give, the one that refuses most first; and for some that answer
+/// another question.
 fn decisions(phase: Phase, body: &[u8]) -> Vec<(String, Decision)> {
     let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let step = || {
@@ -74,16 +79,24 @@ fn decisions(phase: Phase, body: &[u8]) -> Vec<(String, Decision)> {
     };
     match step() {
         Ok((uid, Step::Decided(decision))) => vec![(uid, decision)],
-        Ok((_, Step::Ask(..))) => {
+        Ok((_, Step::Ask(lookup, _))) => {
             let owners = |owner| Found::Owners { before: Some(owner), after: Some(owner) };
-            let found = [
-                Ok(Found::Parent { marked: true, owner: None }),
-                Ok(owners(Owner::Marked)),
-                Ok(Found::Parent { marked: false, owner: Some(Owner::Marked) }),
-                Ok(owners(Owner::Gone)),
-                Err(Unknown::Busy),
+            let holder = |state| {
+                let node = "n".repeat(100);
+                [true, false].map(|is_strict| Found::Holder(Some(Holder { node: node.clone(), is_strict, state })))
+            };
+            let mut found = vec![
+                Found::Parent { marked: true, owner: None },
+                owners(Owner::Marked),
+                Found::Parent { marked: false, owner: Some(Owner::Marked) },
+                owners(Owner::Gone),
             ];
-            let resumed = found.into_iter().filter_map(|found| match step() {
+            let states = [State::Stays, State::Ends(Duration::MAX), State::Ended];
+            let holders = states.into_iter().flat_map(holder).chain([Found::Holder(None)]);
+            let at = if matches!(lookup, Lookup::Holder(_)) { 0 } else { found.len() };
+            found.splice(at..at, holders);
+            let found = found.into_iter().map(Ok).chain([Err(Unknown::Busy)]);
+            let resumed = found.filter_map(|found| match step() {
                 Ok((uid, Step::Ask(_, pending))) => Some((uid, pending.resume(found))),
                 _ => None,
             });
@@ -100,3 +113,7 @@ fn patch_for(body: &[u8]) -> Option<json_patch::Patch> {
     let patch = BASE64_STANDARD.decode(answer["response"]["patch"].as_str()?).expect("base64");
     Some(serde_json::from_slice(&patch).expect("a JSON patch"))
 }
+
+/// What is ever completed: of a workload, of a strict one, and of its Pod.
+const COMPLETED: [&str; 4] =
+    ["/spec/strategy", "/spec/serviceName", "/spec/template/metadata/labels/singleton-guard.io~1key", "/metadata/name"];

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustls::ProtocolVersion;
 use singleton_guard::server::Limits;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{sleep, timeout};
 
 use crate::fixture::{Answers, PATIENCE, Running, scale_up};
@@ -30,6 +30,22 @@ async fn only_http_1_1_is_spoken() {
     let mut client = server.connect_with(&[]).await.unwrap();
     client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
     assert!(client.ends().await);
+}
+
+#[tokio::test]
+async fn old_tls_and_none_are_not_answered() {
+    let server = Running::start(Answers::Marked, Limits::default()).await;
+    // The ClientHello of TLS 1.1 (RFC 4346, 7.4.1.2): a random number, no session, one cipher suite, no compression.
+    let hello = [&[3, 2][..], &[7; 32], &[0, 0, 2, 0xc0, 0x13, 1, 0]].concat();
+    let hello = [&[22, 3, 1, 0, 45, 1, 0, 0, 41][..], &hello].concat();
+    for spoken in [hello.as_slice(), b"POST /validate HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"] {
+        let mut client = server.tcp().await;
+        client.write_all(spoken).await.unwrap();
+        let mut answer = Vec::new();
+        timeout(PATIENCE, client.read_to_end(&mut answer)).await.unwrap().unwrap();
+        // An alert (21) that is fatal (2), and nothing else.
+        assert!(answer.len() == 7 && answer[0] == 21 && answer[5] == 2, "{answer:?}");
+    }
 }
 
 #[tokio::test]

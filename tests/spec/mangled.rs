@@ -9,10 +9,12 @@ use std::path::Path;
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
 use serde_json::{Value, json};
+use singleton_guard::policy::key::KEY;
 
 use super::case::MARK;
 
-/// The recorded reviews, and each of them again with the mark on it and with more replicas asked for.
+/// The recorded reviews, each of them again with the mark on it and with more replicas asked for, and the creation of a
+/// strict singleton's Pod.
 pub fn recorded(root: &Path) -> Result<Vec<Value>, String> {
     let mut reviews = Vec::new();
     let mut paths: Vec<_> = std::fs::read_dir(root.join("tests/recorded"))
@@ -33,8 +35,22 @@ pub fn recorded(root: &Path) -> Result<Vec<Value>, String> {
             }
             reviews.push(review);
         }
+        if path.ends_with("deployment-create.json") {
+            reviews.push(pod(review));
+        }
     }
     if reviews.len() < 36 { Err(format!("only {} recorded reviews", reviews.len())) } else { Ok(reviews) }
+}
+
+/// The review of a Pod, as somebody who creates what a workload's template says would cause it.
+fn pod(mut review: Value) -> Value {
+    let request = &mut review["request"];
+    let mut pod = request["object"]["spec"]["template"].take();
+    pod["metadata"]["name"] = json!("ledger");
+    pod["metadata"]["labels"][KEY] = json!("ledger");
+    request["resource"] = json!({"group": "", "version": "v1", "resource": "pods"});
+    request["object"] = pod;
+    review
 }
 
 /// One of the reviews with one to three faults.
@@ -124,7 +140,7 @@ const DECISIVE: [&str; 6] = [
     "/request/object/metadata/labels",
     "/request/subResource",
 ];
-const OTHERS: [&str; 18] = [
+const OTHERS: [&str; 20] = [
     "/kind",
     "/request",
     "/request/uid",
@@ -139,7 +155,9 @@ const OTHERS: [&str; 18] = [
     "/request/userInfo/groups",
     "/request/object",
     "/request/object/metadata",
+    "/request/object/metadata/name",
     "/request/object/metadata/ownerReferences",
+    "/request/object/metadata/labels/singleton-guard.io~1key",
     "/request/oldObject",
     "/request/oldObject/spec",
     "/request/oldObject/metadata",

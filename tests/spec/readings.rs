@@ -1,8 +1,10 @@
 //! What the core makes of what is written: single values, whole reviews. Tables, data in and data out.
 
 use serde_json::{Value, json};
+use singleton_guard::policy::holder::{Holder, State};
+use singleton_guard::policy::key::KEY;
 use singleton_guard::policy::kind::{Kind, Resource};
-use singleton_guard::policy::lookup::{Found, Owner, Unknown};
+use singleton_guard::policy::lookup::{Found, Lookup, Owner, Unknown};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
@@ -131,7 +133,8 @@ pub fn no_answer_is_no_consent() -> Result<(), String> {
     }
     let unmarked = Found::Owners { before: Some(Owner::Unmarked), after: Some(Owner::Unmarked) };
     for (review, other) in [(&scale, unmarked), (&owned, Found::Parent { marked: false, owner: None })] {
-        for found in [Err(Unknown::NotFound), Err(Unknown::Replaced), Err(Unknown::Busy), Ok(other)] {
+        let others = [Ok(other), Ok(Found::Holder(None))];
+        for found in [Err(Unknown::NotFound), Err(Unknown::Replaced), Err(Unknown::Busy)].into_iter().chain(others) {
             let body = review.to_string();
             let read = review::read(body.as_bytes()).map_err(|error| error.to_string())?;
             let Step::Ask(_, pending) =
@@ -143,6 +146,33 @@ pub fn no_answer_is_no_consent() -> Result<(), String> {
             if !decision.is_undecided() {
                 return Err(format!("{found:?} led to {decision:?}"));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Who holds the name of a strict singleton is asked for the words. The name is the lock, so no answer refuses nothing.
+pub fn advice_that_does_not_come_refuses_nothing() -> Result<(), String> {
+    let mut arrival = edit("Pod", json!({"metadata": {"labels": {KEY: "ledger"}}}));
+    arrival["request"]["operation"] = json!("CREATE");
+    let holder = |is_strict| Ok(Found::Holder(Some(Holder { node: "a".to_owned(), is_strict, state: State::Stays })));
+    for (found, allowed) in [
+        (holder(true), false),
+        (holder(false), false),
+        (Ok(Found::Holder(None)), true),
+        (Ok(Found::Parent { marked: true, owner: None }), true),
+        (Err(Unknown::Busy), true),
+    ] {
+        let body = arrival.to_string();
+        let read = review::read(body.as_bytes()).map_err(|error| error.to_string())?;
+        let Step::Ask(Lookup::Holder(pod), pending) =
+            evaluate(Phase::Validate, read.request, &Settings::default(), std::time::SystemTime::now())
+        else {
+            return Err("the Pod of that name is not asked for".to_owned());
+        };
+        let decision = pending.resume(found.clone());
+        if (&*pod.namespace, &*pod.name) != ("pay", "ledger") || decision.allowed() != allowed {
+            return Err(format!("{found:?} about {pod:?} led to {decision:?}"));
         }
     }
     Ok(())
@@ -189,7 +219,7 @@ fn edit(kind: &str, change: Value) -> Value {
     if let Some(strategy) = change["spec"].get("strategy") {
         edited["spec"]["strategy"] = strategy.clone();
     }
-    let group = if kind == "ReplicationController" { "" } else { "apps" };
+    let group = if matches!(kind, "ReplicationController" | "Pod") { "" } else { "apps" };
     json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": {
         "uid": "u-1", "resource": {"group": group, "version": "v1", "resource": super::case::plural(kind)}, "name": "ledger",
         "namespace": "pay", "operation": "UPDATE", "userInfo": {"username": "alice"}, "object": edited, "oldObject": object,
