@@ -113,6 +113,11 @@ pub(crate) fn find(namespaces: Namespaces, progress: &Progress) -> Result<Binari
     Ok(Binaries { control_plane, tools, dns: directory(&DNS, namespaces, progress)? })
 }
 
+/// Whether the control plane is of the oldest release, because somebody asked for it.
+pub(crate) fn is_oldest() -> bool {
+    std::env::var(RELEASE).is_ok_and(|wanted| wanted == "1.30")
+}
+
 fn directory(module: &Module, namespaces: Namespaces, progress: &Progress) -> Result<PathBuf, NoBinaries> {
     if let Some(assets) = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from).filter(|_| module.replaceable) {
         match module.lacking(&assets) {

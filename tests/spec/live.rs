@@ -91,6 +91,9 @@ impl Run<'_> {
             let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);
             eventually(&format!("{kind} {name} to have {wanted} Pods"), || async {
                 let object = self.get(&kind, &name).await?.unwrap_or_default();
+                if let Some(refusal) = names_refused(&object) {
+                    bail!("its controller is not let make a Pod: {refusal}");
+                }
                 let settled =
                     object["status"]["observedGeneration"].as_i64() >= object["metadata"]["generation"].as_i64();
                 Ok((settled && object["status"]["replicas"].as_i64().unwrap_or(0) == wanted).then_some(()))
@@ -343,6 +346,13 @@ fn outcome(answer: &Answer, changed: bool) -> Outcome {
         warnings: answer.warnings.clone(),
         changed: changed && answer.succeeded(),
     }
+}
+
+/// Why a Pod of a strict workload has no name that it may have, if its controller says so: no patience changes that.
+fn names_refused(workload: &Value) -> Option<&str> {
+    let conditions = workload["status"]["conditions"].as_array().into_iter().flatten();
+    let mut messages = conditions.filter_map(|condition| condition["message"].as_str());
+    messages.find(|message| message.contains("SG012"))
 }
 
 fn guarded(kind: &str) -> bool {

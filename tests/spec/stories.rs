@@ -9,11 +9,12 @@ use super::api;
 use super::case::{self, complete};
 use super::live::{eventually, new_namespace};
 use crate::lab::Lab;
+use crate::lab::binaries::is_oldest;
 
 /// The control plane is of the release that `KUBERNETES` names, and without it of a newer one.
 pub async fn the_release_is_the_one_asked_for(lab: &Lab) -> Result<()> {
     let release = lab.client().apiserver_version().await?.git_version;
-    let oldest = std::env::var("KUBERNETES").is_ok_and(|wanted| wanted == "1.30");
+    let oldest = is_oldest();
     ensure!(oldest == release.starts_with("v1.30."), "asked for the oldest release: {oldest}, got {release}");
     Ok(())
 }

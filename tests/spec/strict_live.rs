@@ -16,6 +16,7 @@ use super::revisions::Revisions;
 use super::workloads::{MERGE, both_ready};
 use crate::LiveTest;
 use crate::lab::Lab;
+use crate::lab::binaries::is_oldest;
 use crate::lab::component::Signal;
 
 /// Those that others may run beside.
@@ -327,7 +328,7 @@ pub async fn with_every_replica_dead_the_lock_holds(lab: &Lab) -> Result<()> {
         let answer = api::call(&lab.client(), Method::DELETE, &path, Some(body(&now)), None).await?;
         ensure!(answer.message().starts_with("SG011"), "a forced deletion: {answer:?}");
         place.delete("Pod", "ledger-rs").await?;
-        if std::env::var("KUBERNETES").is_ok_and(|wanted| wanted == "1.30") {
+        if is_oldest() {
             let refused = async || {
                 Ok(place.events("FailedCreate").await?.iter().any(|note| note.contains("its name must be ledger-rs")))
             };
