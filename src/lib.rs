@@ -20,12 +20,14 @@
 //!   rows of the webhook configuration.
 //! * [`certs::plan`]: whether a certificate is kept or made anew, and the steps of a rotation; [`certs::lifetimes`].
 //! * [`namespaces::plan`]: in which namespaces an outage refuses.
+//! * [`freshness::known`]: which marked workloads there are, up to which revision, and what that proves.
 //!
 //! *The shell*, only with the feature `server`, does the IO:
 //!
 //! * `run` builds everything once and starts the named tasks; `args` and `telemetry` are what they say.
 //! * `server` terminates TLS, reads bodies, keeps deadlines and drains.
 //! * `cluster` answers a look-up: the only thing a request ever waits for.
+//! * `freshness` makes most look-ups needless: it watches, and proves what a parent is.
 //! * `configuration` reads the file, again whenever it changes; everybody else sees the settings in force.
 //! * `events` says things in `events.k8s.io`: denials, folded, and what the other rooms have to say.
 //! * `certs` makes, stores, publishes and serves certificates.
@@ -60,6 +62,7 @@ pub mod companions;
 pub mod configuration;
 #[cfg(feature = "server")]
 pub mod events;
+pub mod freshness;
 pub mod namespaces;
 pub mod policy;
 pub mod review;

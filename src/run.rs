@@ -23,6 +23,7 @@ use crate::cluster::{ApiServer, ConnectError, Gate, connect};
 use crate::companions::Controller;
 use crate::configuration::{self, ConfigurationError, Current, Own as OwnPod, Reload};
 use crate::events::{Denials, Regarding, Voice};
+use crate::freshness::Freshness;
 use crate::namespaces;
 use crate::server::{Door, Guard, Limits, Readiness, Server, operations, router, tls_config};
 use crate::settings::Settings;
@@ -73,7 +74,10 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let companions = Controller::new(client.clone(), settings.clone(), metrics.clone(), instance.clone());
     let strict = Keeper::new(client.clone(), settings.clone(), metrics.clone(), instance);
     let namespaces = namespaces_upkeep(arguments, &client, settings.clone());
-    let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone()).telling(denials);
+    let (freshness, freshness_upkeep) = Freshness::new(client.clone(), settings.clone(), metrics.clone());
+    let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone())
+        .telling(denials)
+        .proving(freshness);
     let webhook = router(guard, readiness.clone(), limits);
     let server = Server::new(opened, tls, webhook, readiness.clone(), limits, metrics.clone());
     let listener = operations_listener(arguments).await?;
@@ -86,6 +90,7 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     tasks.start("companions", companions.run());
     tasks.start("strict", strict.run());
     tasks.start("denials", teller.run());
+    tasks.start("freshness", freshness_upkeep.run());
     if let Some(reload) = reload {
         tasks.start("configuration", reload.run());
     }

@@ -29,6 +29,8 @@ pub struct GuardConfiguration {
     #[serde(default)]
     strict: StrictConfiguration,
     #[serde(default)]
+    freshness_proof: FreshnessProofConfiguration,
+    #[serde(default)]
     companions: CompanionsConfiguration,
     #[serde(default)]
     events: EventsConfiguration,
@@ -72,6 +74,12 @@ struct StrictConfiguration {
 
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+struct FreshnessProofConfiguration {
+    enabled: bool,
+}
+
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 struct EventsConfiguration {
     denials: bool,
 }
@@ -95,6 +103,8 @@ pub struct Settings {
     pub release: Release,
     /// Whether the mark may be `strict`. The policies that hold it in the API server come with the chart.
     pub strict: bool,
+    /// Whether a parent of a Scale may be proven to be no singleton without asking the API server.
+    pub freshness_proof: bool,
     /// Whether a denial is told of in an Event on the workload.
     pub denial_events: bool,
     exempt_namespaces: BTreeSet<Namespace>,
@@ -165,6 +175,7 @@ impl Default for Settings {
             log_level: None,
             release: Release::default(),
             strict: StrictConfiguration::default().enabled,
+            freshness_proof: FreshnessProofConfiguration::default().enabled,
             denial_events: EventsConfiguration::default().denials,
             exempt_namespaces: default_exempt_namespaces().into_iter().collect(),
             warn_namespaces: BTreeSet::new(),
@@ -184,6 +195,7 @@ impl TryFrom<GuardConfiguration> for Settings {
             warn_namespaces,
             release,
             strict: StrictConfiguration { enabled: strict },
+            freshness_proof: FreshnessProofConfiguration { enabled: freshness_proof },
             companions: CompanionsConfiguration { enabled, headless_service, disruption, consent_window_max },
             events: EventsConfiguration { denials: denial_events },
             log: LogConfiguration { level: log_level },
@@ -200,7 +212,17 @@ impl TryFrom<GuardConfiguration> for Settings {
         }
         let (exempt_namespaces, warn_namespaces) =
             (exempt_namespaces.into_iter().collect(), warn_namespaces.into_iter().collect());
-        Ok(Self { mark, companions, log_level, release, strict, denial_events, exempt_namespaces, warn_namespaces })
+        Ok(Self {
+            mark,
+            companions,
+            log_level,
+            release,
+            strict,
+            freshness_proof,
+            denial_events,
+            exempt_namespaces,
+            warn_namespaces,
+        })
     }
 }
 
@@ -238,6 +260,12 @@ impl std::borrow::Borrow<str> for Namespace {
 }
 
 impl Default for StrictConfiguration {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+impl Default for FreshnessProofConfiguration {
     fn default() -> Self {
         Self { enabled: true }
     }

@@ -43,6 +43,7 @@ mod spec {
     pub mod floor;
     pub mod floor_cost;
     pub mod floor_live;
+    pub mod freshness_live;
     pub mod generated;
     pub mod https;
     pub mod installed;
@@ -92,9 +93,9 @@ use spec::installed::Installed;
 use spec::live::Guard;
 use spec::{
     architecture, bad_values, chart, checkov, companions_plan, companions_stories, configuration, configuration_live,
-    cut_off, denials_live, events, floor, floor_cost, floor_live, generated, late, left_out, live, metrics_table,
-    modes, namespaces_plan, operations, outage, properties, pure, readings, recorded, router, rules, stories,
-    strict_figures, strict_live, texts, values, watched, workloads,
+    cut_off, denials_live, events, floor, floor_cost, floor_live, freshness_live, generated, late, left_out, live,
+    metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings, recorded, router, rules,
+    stories, strict_figures, strict_live, texts, values, watched, workloads,
 };
 
 use spec::{differential, threats};
@@ -326,7 +327,7 @@ const FLOOR: [(&str, LiveTest); 3] = [
 ];
 
 /// Tests that need the guard for themselves, one after the other.
-const ALONE: [(&str, LiveTest); 15] = [
+const ALONE: [(&str, LiveTest); 17] = [
     // First: what restarted processes have counted is gone.
     ("watched::every metric asked for exists", |lab| Box::pin(watched::every_metric_asked_for_exists(lab))),
     ("configuration::a running Pod follows its configuration", |lab| {
@@ -350,6 +351,12 @@ const ALONE: [(&str, LiveTest); 15] = [
     ("outage::unmarked work never reaches us", |lab| Box::pin(outage::unmarked_work_never_reaches_us(lab))),
     ("outage::with every replica dead scaling up waits", |lab| {
         Box::pin(outage::with_every_replica_dead_scaling_up_waits(lab))
+    }),
+    ("freshness::a mark and a scale-up never both win", |lab| {
+        Box::pin(freshness_live::a_mark_and_a_scale_up_never_both_win(lab))
+    }),
+    ("freshness::increases are answered without a question", |lab| {
+        Box::pin(freshness_live::increases_are_answered_without_a_question(lab))
     }),
     ("strict::of many creates one succeeds", |lab| Box::pin(strict_live::of_many_creates_one_succeeds(lab))),
     ("strict::with every replica dead the lock holds", |lab| {

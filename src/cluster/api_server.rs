@@ -85,7 +85,7 @@ impl Cluster for ApiServer {
         let started = Instant::now();
         let found = async {
             match lookup {
-                Lookup::Parent(parent) => self.parent(parent, mark).await,
+                Lookup::Parent(parent) => self.parent(&parent.object, mark).await,
                 Lookup::Owners { before, after } => self.owners(before.as_ref(), after.as_ref(), mark).await,
                 Lookup::Holder(pod) => self.holder(pod).await,
             }

@@ -58,7 +58,7 @@ pub fn words(error: &kube::Error) -> String {
 }
 
 /// The innermost error: the outer ones only say that something failed.
-pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;

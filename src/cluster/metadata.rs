@@ -20,9 +20,7 @@ use crate::policy::lookup::{ObjectRef, PodRef, Unknown};
 /// Every way to fail is a different [`Unknown`].
 pub(super) async fn get(client: &Client, object: &ObjectRef<'_>) -> Result<Option<Bytes>, Unknown> {
     let ObjectRef { kind, namespace, name, .. } = object;
-    let info = kind.info();
-    let root = if info.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", info.group) };
-    look(client, &format!("{root}/{}", info.version), info.resource, namespace, name, PARTIAL_OBJECT_METADATA).await
+    look(client, namespace, name, |namespace, name| kind.info().object(namespace, name), PARTIAL_OBJECT_METADATA).await
 }
 
 /// Gets a Pod, in the same way but whole: its node is not in its metadata.
@@ -30,22 +28,22 @@ pub(super) async fn get(client: &Client, object: &ObjectRef<'_>) -> Result<Optio
 /// # Errors
 /// As above.
 pub(super) async fn pod(client: &Client, pod: &PodRef<'_>) -> Result<Option<Bytes>, Unknown> {
-    look(client, "/api/v1", PODS, &pod.namespace, &pod.name, "application/json").await
+    let path = |namespace: &str, name: &str| format!("/api/v1/namespaces/{namespace}/{PODS}/{name}");
+    look(client, &pod.namespace, &pod.name, path, "application/json").await
 }
 
 async fn look(
     client: &Client,
-    root: &str,
-    resource: &str,
     namespace: &str,
     name: &str,
+    path: impl FnOnce(&str, &str) -> String,
     accept: &str,
 ) -> Result<Option<Bytes>, Unknown> {
     // They come from a request, and must not reach another path.
     if !is_name(namespace) || !is_name(name) {
         return Ok(None);
     }
-    let request = Request::get(format!("{root}/namespaces/{namespace}/{resource}/{name}"))
+    let request = Request::get(path(namespace, name))
         .header(header::ACCEPT, accept)
         .body(Body::empty())
         .map_err(|error| Unknown::Unreachable(error.to_string()))?;
@@ -82,6 +80,6 @@ fn is_name(text: &str) -> bool {
     text.starts_with(alphanumeric) && text.chars().all(|c| alphanumeric(c) || c == '-' || c == '.')
 }
 
-const PARTIAL_OBJECT_METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+pub(crate) const PARTIAL_OBJECT_METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// Metadata with its managed fields is a few kilobytes; the API server's limit for a whole object is 3 MiB.
 const BODY_MAX: usize = 4 << 20;

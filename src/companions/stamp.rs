@@ -78,9 +78,7 @@ pub(super) async fn standing(client: &Client, key: &Key, mark: &MarkKey) -> Resu
         metadata: ObjectMeta,
     }
     let info = key.kind().info();
-    let root = if info.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", info.group) };
-    let path = format!("{root}/{}/namespaces/{}/{}/{}", info.version, key.namespace, info.resource, key.name);
-    let answer = match call(client, Method::GET, &path, None).await {
+    let answer = match call(client, Method::GET, &info.object(&key.namespace, &key.name), None).await {
         Err(CallError::NotFound) => return Ok(Standing::Other),
         answer => answer?,
     };

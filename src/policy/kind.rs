@@ -72,6 +72,25 @@ impl Kind {
     }
 }
 
+impl KindInfo {
+    /// The path of all objects of the kind, in every namespace.
+    #[must_use]
+    pub fn collection(&self) -> String {
+        format!("{}/{}", self.root(), self.resource)
+    }
+
+    /// The path of one object.
+    #[must_use]
+    pub fn object(&self, namespace: &str, name: &str) -> String {
+        format!("{}/namespaces/{namespace}/{}/{name}", self.root(), self.resource)
+    }
+
+    fn root(&self) -> String {
+        let Self { group, version, .. } = self;
+        if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") }
+    }
+}
+
 impl Resource {
     /// Finds the resource that a request names; the version does not matter, the API server has converted the
     /// object to the one our webhook rules name (`matchPolicy: Equivalent`).

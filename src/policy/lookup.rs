@@ -29,7 +29,7 @@ pub struct ObjectRef<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup<'a> {
     /// The parent of a Scale, which carries no labels itself, and the parent's Deployment if it is a ReplicaSet.
-    Parent(ObjectRef<'a>),
+    Parent(Parent<'a>),
     /// The Deployments that control a ReplicaSet before and after the request. At least one is there.
     Owners {
         /// By the old object.
@@ -39,6 +39,15 @@ pub enum Lookup<'a> {
     },
     /// The Pod that holds the name of a strict singleton.
     Holder(PodRef<'a>),
+}
+
+/// The workload that a Scale is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent<'a> {
+    /// Which it is.
+    pub object: ObjectRef<'a>,
+    /// The `resourceVersion` that the request found it at and its write replaces; empty if the review does not say.
+    pub version: Cow<'a, str>,
 }
 
 /// One Pod, whichever has the name.

@@ -37,7 +37,7 @@ use change::{Change, Standing, Via, Workload};
 use companions::wish::Consent;
 use decision::{Decision, Denial, Mode, Subject};
 use kind::{Kind, Resource};
-use lookup::{Found, Lookup, ObjectRef, Owner, Unknown};
+use lookup::{Found, Lookup, ObjectRef, Owner, Parent, Unknown};
 use object::Object;
 use pod::Arrival;
 use request::{Operation, Phase, Request};
@@ -120,7 +120,9 @@ fn question<'a>(change: &Change<'a>) -> Option<Lookup<'a>> {
     let namespace = &change.workload.namespace;
     if change.via == Via::Scale {
         let (name, uid) = (change.workload.name.clone(), change.to.metadata.uid.clone());
-        return Some(Lookup::Parent(ObjectRef { kind, namespace: namespace.clone(), name, uid }));
+        let version = change.from.as_ref().map(|from| from.metadata.resource_version.clone()).unwrap_or_default();
+        let object = ObjectRef { kind, namespace: namespace.clone(), name, uid };
+        return Some(Lookup::Parent(Parent { object, version }));
     }
     let owner = |object: &Object<'a>| object.metadata.deployment(namespace).filter(|_| kind == Kind::ReplicaSet);
     let (before, after) = (change.from.as_ref().and_then(owner), owner(&change.to));

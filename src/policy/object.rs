@@ -44,6 +44,9 @@ pub struct Metadata<'a> {
     /// Uid; empty in the mutating phase of a CREATE.
     #[serde(borrow)]
     pub uid: Cow<'a, str>,
+    /// The version that this is; empty at a CREATE. A Scale has its workload's.
+    #[serde(borrow)]
+    pub resource_version: Cow<'a, str>,
     /// Labels.
     #[serde(borrow, deserialize_with = "nullable")]
     pub labels: Labels<'a>,

@@ -1,4 +1,4 @@
-//! Answers one review: read, evaluate, ask if need be, decide, write. A decision always exists: an unreadable body
+//! Answers one review: read, evaluate, ask if need be and if nothing is proven, decide, write. A decision always exists: an unreadable body
 //! and a panic are answered with the uid as well.
 
 use std::any::Any;
@@ -11,7 +11,9 @@ use super::unwind::caught;
 use crate::cluster::Cluster;
 use crate::configuration::Current;
 use crate::events::Denials;
+use crate::freshness::Freshness;
 use crate::policy::decision::{Decision, Mode};
+use crate::policy::lookup::Lookup;
 use crate::policy::request::{Phase, Request};
 use crate::policy::{Step, evaluate};
 use crate::review::{self, Review, Unreadable};
@@ -26,19 +28,26 @@ pub struct Guard<C> {
     cluster: C,
     metrics: Metrics,
     denials: Option<Denials>,
+    freshness: Option<Freshness>,
 }
 
 impl<C: Cluster> Guard<C> {
     /// Puts them together.
     #[must_use]
     pub fn new(settings: impl Into<Current>, cluster: C, metrics: Metrics) -> Self {
-        Self { settings: settings.into(), cluster, metrics, denials: None }
+        Self { settings: settings.into(), cluster, metrics, denials: None, freshness: None }
     }
 
     /// Denials are told of in Events.
     #[must_use]
     pub fn telling(self, denials: Denials) -> Self {
         Self { denials: Some(denials), ..self }
+    }
+
+    /// Parents are proven, where that can be done, and not asked for.
+    #[must_use]
+    pub fn proving(self, freshness: Freshness) -> Self {
+        Self { freshness: Some(freshness), ..self }
     }
 
     /// The metrics that the answers are counted in.
@@ -97,6 +106,11 @@ impl<C: Cluster> Guard<C> {
         match evaluate(phase, request, settings, SystemTime::now()) {
             Step::Decided(decision) => decision,
             Step::Ask(lookup, pending) => {
+                if let (Some(freshness), Lookup::Parent(parent)) = (&self.freshness, &lookup)
+                    && let Some(proven) = freshness.parent(parent, &settings.mark).await
+                {
+                    return pending.resume(Ok(proven));
+                }
                 let deadline = deadline.lookup(Instant::now());
                 let found = self.cluster.answer(&lookup, &settings.mark, deadline).await;
                 self.metrics.asked(&found);

@@ -28,6 +28,7 @@ pub struct Metrics {
     mutated: Histogram,
     in_flight: Gauge,
     lookups: Family<LookupLabels, Counter>,
+    proofs: Family<LookupLabels, Counter>,
     panics: Counter,
     connections: Gauge,
     ready: Gauge,
@@ -67,6 +68,12 @@ impl Metrics {
             mutated: duration.get_or_create_owned(&PhaseLabel { phase: "mutate" }),
             in_flight: add(own, "admission_in_flight", "Reviews under way", Gauge::default()),
             lookups: add(own, "parent_lookups", "Questions to the API server, by outcome", Family::default()),
+            proofs: add(
+                own,
+                "freshness_proofs",
+                "Parents of a Scale whose mark was to be proven without a question, by outcome",
+                Family::default(),
+            ),
             panics: add(own, "panics", "Reviews that ended in a panic", Counter::default()),
             connections: add(own, "connections", "Open connections to the webhook port", Gauge::default()),
             ready: add(own, "ready", "1 if reviews should be sent here, else 0", Gauge::default()),
@@ -158,6 +165,11 @@ impl Metrics {
             Err(Unknown::Busy) => "busy",
         };
         self.lookups.get_or_create(&LookupLabels { result }).inc();
+    }
+
+    /// Counts an attempt to do without a question.
+    pub fn proved(&self, result: &'static str) {
+        self.proofs.get_or_create(&LookupLabels { result }).inc();
     }
 
     /// Counts a panic.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use singleton_guard::cluster::{ApiServer, Cluster as _, Gate};
 use singleton_guard::policy::kind::Kind;
-use singleton_guard::policy::lookup::{Found, Lookup, ObjectRef, Owner, Unknown};
+use singleton_guard::policy::lookup::{Found, Lookup, ObjectRef, Owner, Parent, Unknown};
 use singleton_guard::policy::mark::MarkKey;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -22,6 +22,10 @@ fn object(name: &str) -> ObjectRef<'_> {
         name: Cow::Borrowed(name),
         uid: Cow::Borrowed("u"),
     }
+}
+
+fn parent(name: &str) -> Parent<'_> {
+    Parent { object: object(name), version: Cow::Borrowed("7") }
 }
 
 async fn ask(address: SocketAddr, gate: Gate, lookup: &Lookup<'_>, limit: Duration) -> Result<Found, Unknown> {
@@ -50,7 +54,7 @@ async fn speaker(status: &'static str, body: &'static str) -> SocketAddr {
 }
 
 async fn said(status: &'static str, body: &'static str) -> Result<Found, Unknown> {
-    ask(speaker(status, body).await, Gate::default(), &Lookup::Parent(object("ledger")), PATIENCE).await
+    ask(speaker(status, body).await, Gate::default(), &Lookup::Parent(parent("ledger")), PATIENCE).await
 }
 
 #[tokio::test]
@@ -58,7 +62,7 @@ async fn nobody_listens() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let answer = ask(address, Gate::default(), &Lookup::Parent(object("ledger")), PATIENCE).await;
+    let answer = ask(address, Gate::default(), &Lookup::Parent(parent("ledger")), PATIENCE).await;
     assert!(matches!(&answer, Err(Unknown::Unreachable(cause)) if cause.contains("refused")), "{answer:?}");
 }
 
@@ -66,7 +70,7 @@ async fn nobody_listens() {
 async fn somebody_listens_and_says_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let limit = Duration::from_millis(200);
-    let answer = ask(listener.local_addr().unwrap(), Gate::default(), &Lookup::Parent(object("ledger")), limit).await;
+    let answer = ask(listener.local_addr().unwrap(), Gate::default(), &Lookup::Parent(parent("ledger")), limit).await;
     assert!(matches!(answer, Err(Unknown::Slow(waited)) if waited <= limit), "{answer:?}");
 }
 
@@ -100,10 +104,10 @@ async fn a_404_that_is_not_about_the_object_is_no_answer() {
 async fn a_name_that_is_none_reaches_no_path() {
     let address = speaker("200 OK", r#"{"metadata":{"uid":"u"}}"#).await;
     for name in ["", "..", "a/b", "../secrets/x", "a?b", "a%2fb", "A", "-a", "ä"] {
-        let answer = ask(address, Gate::default(), &Lookup::Parent(object(name)), PATIENCE).await;
+        let answer = ask(address, Gate::default(), &Lookup::Parent(parent(name)), PATIENCE).await;
         assert_eq!(answer, Err(Unknown::NotFound), "{name}");
     }
-    let answer = ask(address, Gate::default(), &Lookup::Parent(object("ledger.v2")), PATIENCE).await;
+    let answer = ask(address, Gate::default(), &Lookup::Parent(parent("ledger.v2")), PATIENCE).await;
     assert_eq!(answer, Ok(Found::Parent { marked: false, owner: None }));
 }
 

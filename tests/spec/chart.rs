@@ -52,6 +52,7 @@ pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
             "warnNamespaces={b,a}",
             "release=break-glass",
             "strict.enabled=false",
+            "freshnessProof.enabled=false",
             "companions.enabled=false",
             "events.denials=false",
         ],
@@ -117,6 +118,8 @@ pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
             .any(|object| object["kind"] == "ClusterRole" && object["rules"].to_string().contains("events.k8s.io"));
         let wanted = settings.strict || settings.companions.enabled || settings.denial_events;
         ensure!(tells == wanted, "{set:?}: the rights and the file differ about Events");
+        let proves = !set.contains(&"freshnessProof.enabled=false");
+        ensure!(settings.freshness_proof == proves, "{set:?}: the file differs about the freshness proof");
     }
     Ok(())
 }

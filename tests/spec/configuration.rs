@@ -164,10 +164,10 @@ const HEADS: [(&str, &str); 8] = [
     ),
 ];
 /// What may follow the beginning, wrong in one field each.
-const FIELDS: [(&str, &str); 30] = [
+const FIELDS: [(&str, &str); 33] = [
     (
         "exemptNamespace: []",
-        "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, warnNamespaces, release, strict, companions, events, log",
+        "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, warnNamespaces, release, strict, freshnessProof, companions, events, log",
     ),
     ("exemptNamespaces: kube-system", "line 3: exemptNamespaces: must be a list, as in [a, b]"),
     (
@@ -202,6 +202,9 @@ const FIELDS: [(&str, &str); 30] = [
     ("strict: true", r#"line 3: strict: must have fields below it, each as "name: value""#),
     ("strict:\n  forced: true", "line 4: strict.forced: unknown field `forced`, expected one of enabled"),
     ("strict:\n  enabled: maybe", "line 4: strict.enabled: invalid boolean (true or false expected)"),
+    ("freshnessProof: true", r#"line 3: freshnessProof: must have fields below it, each as "name: value""#),
+    ("freshnessProof:\n  on: true", "line 4: freshnessProof.on: unknown field `on`, expected one of enabled"),
+    ("freshnessProof:\n  enabled: 1", "line 4: freshnessProof.enabled: invalid boolean (true or false expected)"),
     ("companions: true", r#"line 3: companions: must have fields below it, each as "name: value""#),
     (
         "companions:\n  enable: true",

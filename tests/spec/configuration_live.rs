@@ -106,7 +106,7 @@ async fn wrong(lab: &Lab, file: &str) -> Result<()> {
 }
 
 /// Puts a file in place, and waits until both Pods work by it.
-async fn bring(lab: &Lab, file: &str) -> Result<()> {
+pub async fn bring(lab: &Lab, file: &str) -> Result<()> {
     if stored(lab).await? == file {
         return Ok(());
     }
@@ -121,7 +121,7 @@ async fn bring(lab: &Lab, file: &str) -> Result<()> {
 }
 
 /// The file as helm has made it.
-async fn original(lab: &Lab) -> Result<String> {
+pub async fn original(lab: &Lab) -> Result<String> {
     static ORIGINAL: OnceCell<String> = OnceCell::const_new();
     ORIGINAL.get_or_try_init(|| stored(lab)).await.cloned()
 }
@@ -169,7 +169,8 @@ fn processes(lab: &Lab) -> Vec<Process> {
     processes
 }
 
-fn with(file: &str, old: &str, new: &str) -> String {
+/// The file with one of its texts exchanged.
+pub fn with(file: &str, old: &str, new: &str) -> String {
     assert!(file.contains(old), "{old:?} is not in\n{file}");
     file.replace(old, new)
 }

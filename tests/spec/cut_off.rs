@@ -28,14 +28,14 @@ pub async fn it_decides_what_it_can(lab: &Lab) -> Result<()> {
 
 async fn while_it_goes_bad(lab: &Lab, route: &Route) -> Result<()> {
     let client = lab.client();
-    // An unmarked workload in a namespace without singletons: there the API server would let an error pass.
+    // ReplicaSets: of the other kinds most is proven without a question. An unmarked one in a namespace without singletons: there the API server would let an error pass.
     let (marked, unmarked) = (new_namespace(lab).await?, new_namespace(lab).await?);
-    create(&client, &marked, "StatefulSet", "ledger", true, 1).await?;
-    create(&client, &unmarked, "Deployment", "plain", false, 1).await?;
+    create(&client, &marked, "ReplicaSet", "ledger", true, 1).await?;
+    create(&client, &unmarked, "ReplicaSet", "plain", false, 1).await?;
     let ask = async || {
         let started = Instant::now();
-        let marked = scale(&client, &marked, "StatefulSet", "ledger", 3, None).await?;
-        let unmarked = scale(&client, &unmarked, "Deployment", "plain", 3, None).await?;
+        let marked = scale(&client, &marked, "ReplicaSet", "ledger", 3, None).await?;
+        let unmarked = scale(&client, &unmarked, "ReplicaSet", "plain", 3, None).await?;
         ensure!(!marked.succeeded(), "a scale above one was let through: {marked:?}");
         anyhow::Ok((marked, unmarked, started.elapsed()))
     };
@@ -44,7 +44,7 @@ async fn while_it_goes_bad(lab: &Lab, route: &Route) -> Result<()> {
     let (refused, allowed, took) = ask().await?;
     ensure!(refused.message().starts_with("SG001") && allowed.succeeded(), "{refused:?} {allowed:?}");
     ensure!(took >= 2 * LATE, "the replicas do not ask through the route: two answers came after {took:?}");
-    scale(&client, &unmarked, "Deployment", "plain", 1, None).await?.success()?;
+    scale(&client, &unmarked, "ReplicaSet", "plain", 1, None).await?.success()?;
 
     let pids = || lab.node().processes();
     let before = pids();
@@ -55,8 +55,8 @@ async fn while_it_goes_bad(lab: &Lab, route: &Route) -> Result<()> {
     ] {
         route.becomes(quality);
         let (marked_answer, unmarked_answer, _) = ask().await?;
-        says_that_it_does_not_know(&marked_answer, &format!("StatefulSet {marked}/ledger"), cause)
-            .and_then(|()| says_that_it_does_not_know(&unmarked_answer, &format!("Deployment {unmarked}/plain"), cause))
+        says_that_it_does_not_know(&marked_answer, &format!("ReplicaSet {marked}/ledger"), cause)
+            .and_then(|()| says_that_it_does_not_know(&unmarked_answer, &format!("ReplicaSet {unmarked}/plain"), cause))
             .with_context(|| format!("{quality:?}"))?;
         let refused = post(&client, &marked, "StatefulSet", "more", true, 3, None).await?;
         ensure!(refused.message().starts_with("SG001"), "what needs no look-up is decided: {quality:?}: {refused:?}");

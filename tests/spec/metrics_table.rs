@@ -62,6 +62,7 @@ fn after_everything() -> Metrics {
     let metrics = Metrics::new();
     metrics.answered(&About::unreadable(Phase::Validate), &Decision::ALLOWED, Duration::ZERO);
     metrics.asked(&Ok(Found::Parent { marked: true, owner: None }));
+    metrics.proved("unmarked");
     metrics.certificate(SystemTime::UNIX_EPOCH);
     metrics.singletons("statefulsets", 1, 0);
     metrics.wrote("Service", "created");

@@ -105,6 +105,7 @@ impl Model {
     pub fn answer(&self, lookup: &Lookup<'_>) -> Result<Found, Unknown> {
         match lookup {
             Lookup::Parent(parent) => {
+                let parent = &parent.object;
                 let object = self.find(parent).ok_or(Unknown::NotFound)?;
                 let bytes = object.to_string().into_bytes();
                 let metadata = Metadata::read(&bytes).map_err(|error| Unknown::Unreadable(error.to_string()))?;

@@ -16,19 +16,20 @@ use super::workloads::{MERGE, both_ready, create, patch, scale};
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 
-/// Without the right to look things up every increase above one is refused, in words that are not a rule's.
+/// Without the right to look things up every increase above one that needs it is refused, in words that are not a rule's:
+/// those of ReplicaSets, whose Deployment decides.
 pub async fn without_its_rights_it_says_so(lab: &Lab) -> Result<()> {
     let namespace = new_namespace(lab).await?;
     let client = lab.client();
-    create(&client, &namespace, "StatefulSet", "ledger", true, 1).await?;
-    create(&client, &namespace, "Deployment", "plain", false, 1).await?;
+    create(&client, &namespace, "ReplicaSet", "ledger", true, 1).await?;
+    create(&client, &namespace, "ReplicaSet", "plain", false, 1).await?;
     let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
     let one = format!("{bindings}/{RELEASE}");
     let mut binding = api::call(&client, Method::GET, &one, None, None).await?.success()?;
     api::call(&client, Method::DELETE, &one, None, None).await?.success()?;
     let said = eventually("a refusal of the look-up", || async {
-        let marked = scale(&client, &namespace, "StatefulSet", "ledger", 3, None).await?;
-        let unmarked = scale(&client, &namespace, "Deployment", "plain", 3, None).await?;
+        let marked = scale(&client, &namespace, "ReplicaSet", "ledger", 3, None).await?;
+        let unmarked = scale(&client, &namespace, "ReplicaSet", "plain", 3, None).await?;
         ensure!(!marked.succeeded(), "a scale above one was let through: {marked:?}");
         Ok(unmarked.message().starts_with("could not decide").then_some((marked, unmarked)))
     })
@@ -39,16 +40,16 @@ pub async fn without_its_rights_it_says_so(lab: &Lab) -> Result<()> {
     let content = Some(("application/json", binding.to_string()));
     api::call(&client, Method::POST, bindings, content, None).await?.success()?;
     let (marked, unmarked) = said?;
-    for (kind, answer) in [("StatefulSet", marked), ("Deployment", unmarked)] {
+    for answer in [marked, unmarked] {
         let message = answer.message();
-        let whole = message.starts_with(&format!("could not decide whether {kind} {namespace}/"))
+        let whole = message.starts_with(&format!("could not decide whether ReplicaSet {namespace}/"))
             && message.contains("403")
             && message.ends_with("nothing was changed")
             && message.chars().count() <= 250;
         ensure!(whole && answer.code == 500, "{answer:?}");
     }
     eventually("the verdict to come back", || async {
-        let answer = scale(&client, &namespace, "StatefulSet", "ledger", 3, None).await?;
+        let answer = scale(&client, &namespace, "ReplicaSet", "ledger", 3, None).await?;
         Ok(answer.message().starts_with("SG001").then_some(()))
     })
     .await

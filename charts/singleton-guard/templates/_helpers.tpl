@@ -88,6 +88,8 @@ warnNamespaces: {{ include "singleton-guard.warnNamespaces" . }}
 release: {{ .Values.release | quote }}
 strict:
   enabled: {{ .Values.strict.enabled }}
+freshnessProof:
+  enabled: {{ .Values.freshnessProof.enabled }}
 companions:
   enabled: {{ .Values.companions.enabled }}
   headlessService: {{ .Values.companions.headlessService }}

@@ -1,0 +1,140 @@
+//! Who is asked for a proof, and who keeps it possible.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use tokio::sync::watch::{self, Receiver, Sender};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::PROVEN;
+use super::known::{Known, Verdict};
+use super::revision::Revision;
+use super::watch::Followed;
+use crate::configuration::Current;
+use crate::policy::lookup::{Found, Parent};
+use crate::policy::mark::MarkKey;
+use crate::settings::Settings;
+use crate::telemetry::metrics::Metrics;
+
+/// Says what is proven about a parent.
+#[derive(Debug)]
+pub struct Freshness {
+    kinds: [Receiver<Kept>; PROVEN.len()],
+    metrics: Metrics,
+}
+
+/// Keeps the watches.
+pub struct Upkeep {
+    client: Client,
+    settings: Current,
+    metrics: Metrics,
+    kinds: [Arc<Sender<Kept>>; PROVEN.len()],
+}
+
+/// What is known of one kind, and which label counts as the mark there.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub(super) mark: MarkKey,
+    pub(super) known: Known,
+}
+
+impl Freshness {
+    /// Until the other half runs nothing is proven.
+    #[must_use]
+    pub fn new(client: Client, settings: impl Into<Current>, metrics: Metrics) -> (Self, Upkeep) {
+        let senders = PROVEN.map(|_| Arc::new(watch::channel(Kept::default()).0));
+        let kinds = senders.each_ref().map(|sender| sender.subscribe());
+        let upkeep = Upkeep { client, settings: settings.into(), metrics: metrics.clone(), kinds: senders };
+        (Self { kinds, metrics }, upkeep)
+    }
+
+    /// What is proven; otherwise the parent has to be looked up. A version that the watch has not come to yet is waited
+    /// for, no longer than a look-up would take.
+    pub async fn parent(&self, parent: &Parent<'_>, mark: &MarkKey) -> Option<Found> {
+        let kind = PROVEN.iter().position(|(kind, _)| *kind == parent.object.kind)?;
+        let revision = Revision::parse(&parent.version)?;
+        let verdict = |kept: &Kept| kept.verdict(parent, revision, mark);
+        let kept = self.kinds.get(kind)?;
+        let mut found = verdict(&kept.borrow());
+        if found == Verdict::Behind {
+            let mut later = kept.clone();
+            if let Ok(Ok(kept)) = timeout(WAIT, later.wait_for(|kept| verdict(kept) != Verdict::Behind)).await {
+                found = verdict(&kept);
+            }
+        }
+        let (result, marked) = match found {
+            Verdict::Unmarked => ("unmarked", Some(false)),
+            Verdict::Marked => ("marked", Some(true)),
+            Verdict::Behind => ("behind", None),
+            Verdict::Other => ("other", None),
+            Verdict::Blind => ("blind", None),
+        };
+        self.metrics.proved(result);
+        marked.map(|marked| Found::Parent { marked, owner: None })
+    }
+}
+
+impl Kept {
+    fn verdict(&self, parent: &Parent<'_>, revision: Revision, mark: &MarkKey) -> Verdict {
+        if self.mark != *mark {
+            return Verdict::Blind;
+        }
+        self.known.verdict(&parent.object.namespace, &parent.object.name, &parent.object.uid, revision)
+    }
+}
+
+impl Upkeep {
+    /// Never ends.
+    pub async fn run(mut self) {
+        loop {
+            let settings = self.settings.get();
+            if settings.freshness_proof {
+                self.keep(&settings).await;
+            } else {
+                self.settings.changed().await;
+            }
+        }
+    }
+
+    /// Until something else has to be watched, or nothing.
+    async fn keep(&mut self, settings: &Settings) {
+        let mut watches = JoinSet::new();
+        for ((kind, name), kept) in PROVEN.into_iter().zip(&self.kinds) {
+            let (client, metrics, mark) = (self.client.clone(), self.metrics.clone(), settings.mark.clone());
+            let followed = Followed { client, kind: kind.info(), mark, name, metrics };
+            let kept = Arc::clone(kept);
+            watches.spawn(async move { followed.follow(&kept).await });
+        }
+        loop {
+            tokio::select! {
+                // Only a panic ends one; then all begin again, when it has been read in the log.
+                _ = watches.join_next() => {
+                    self.forget();
+                    sleep(AFTER_A_PANIC).await;
+                    break;
+                }
+                () = self.settings.changed() => {
+                    let now = self.settings.get();
+                    if now.mark != settings.mark || !now.freshness_proof {
+                        break;
+                    }
+                }
+            }
+        }
+        watches.shutdown().await;
+        self.forget();
+        self.metrics.unwatched(PROVEN.map(|(_, name)| name));
+    }
+
+    fn forget(&self) {
+        for kept in &self.kinds {
+            kept.send_modify(|kept| kept.known.forget());
+        }
+    }
+}
+
+/// What a look-up takes at most where all is well; a watch is behind by less.
+const WAIT: Duration = Duration::from_millis(10);
+const AFTER_A_PANIC: Duration = Duration::from_secs(30);

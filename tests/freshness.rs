@@ -1,0 +1,178 @@
+//! The freshness proof: what it reads, and that it is never wrong, whatever happens to the workload, to the watch and to
+//! etcd between the moment at which an API server reads a workload and the one at which it stores what was allowed.
+//!
+//! The model and the program share [`known`](singleton_guard::freshness::known). All histories of one workload and one
+//! request that are nine steps long are walked through, and random ones of three workloads and four requests.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
+#![allow(unreachable_pub, reason = "the modules of a test are not for others")]
+
+#[path = "freshness/world.rs"]
+mod world;
+
+use proptest::prelude::*;
+use singleton_guard::freshness::event::{self, Event, Name, Unusable, Version};
+use singleton_guard::freshness::known::{Known, Verdict};
+use singleton_guard::freshness::revision::Revision;
+use singleton_guard::policy::mark::MarkKey;
+use stateright::{Checker, Model, Property};
+use world::{Action, World};
+
+/// All histories of this length.
+struct Every {
+    steps: usize,
+}
+
+impl Model for Every {
+    type State = (usize, World);
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<Self::State> {
+        vec![(0, World::new())]
+    }
+
+    fn actions(&self, (steps, world): &Self::State, actions: &mut Vec<Action>) {
+        if *steps < self.steps {
+            actions.extend(world.actions(1, 1, true));
+        }
+    }
+
+    fn next_state(&self, (steps, world): &Self::State, action: Action) -> Option<Self::State> {
+        let mut world = world.clone();
+        world.step(&action);
+        Some((steps + 1, world))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("it is never wrong", |_, (_, world): &(usize, World)| world.wrong.is_none()),
+            Property::sometimes("it proves", |_, (_, world): &(usize, World)| world.proven > 0),
+            Property::sometimes("it leaves to ask", |_, (_, world): &(usize, World)| world.asked > 0),
+        ]
+    }
+}
+
+#[test]
+fn no_short_history_makes_it_wrong() {
+    let checker = Every { steps: 9 }.checker().threads(2).spawn_bfs().join();
+    eprintln!("{} states", checker.unique_state_count());
+    checker.assert_properties();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_long_history_makes_it_wrong(choices in prop::collection::vec(any::<prop::sample::Index>(), 1..400)) {
+        let mut world = World::new();
+        let mut steps = Vec::new();
+        for choice in choices {
+            let actions = world.actions(3, 4, true);
+            let action = actions[choice.index(actions.len())].clone();
+            world.step(&action);
+            steps.push(action);
+            prop_assert_eq!(&world.wrong, &None, "after {:?}", steps);
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _read = event::read(&bytes, &MarkKey::default());
+        let _read = event::read_list(&bytes, &MarkKey::default());
+    }
+}
+
+/// As after etcd was restored behind a connection that lived on.
+#[test]
+fn of_a_watch_that_goes_back_nothing_is_believed() {
+    let at = |number: u64| Revision::parse(&number.to_string()).unwrap();
+    let is = |revision| {
+        let name = Name { namespace: "pay".into(), name: "ledger".into() };
+        Event::Is(name, Version { uid: "u".into(), revision, marked: false })
+    };
+    for (what, event, believed) in [
+        ("a later change", is(at(8)), true),
+        ("the same revision", is(at(7)), false),
+        ("an earlier change", is(at(3)), false),
+        ("a bookmark of the same revision", Event::Nothing(at(7)), true),
+        ("an earlier bookmark", Event::Nothing(at(6)), false),
+    ] {
+        let mut known = Known::listed([], at(7));
+        assert_eq!(known.heed(event).is_ok(), believed, "{what}");
+        let verdict = known.verdict("pay", "web", "v", at(2));
+        assert_eq!(verdict, if believed { Verdict::Unmarked } else { Verdict::Blind }, "{what}");
+    }
+}
+
+#[test]
+fn a_revision_is_a_decimal_number_as_the_api_server_writes_it() {
+    for good in ["1", "42", "18446744073709551615"] {
+        assert!(Revision::parse(good).is_some(), "{good}");
+    }
+    for bad in ["", "0", "007", "-1", "+1", "1.0", " 1", "1e3", "a", "18446744073709551616"] {
+        assert_eq!(Revision::parse(bad), None, "{bad}");
+    }
+    assert!(Revision::parse("9") < Revision::parse("10"));
+}
+
+#[test]
+fn a_line_is_read_as_far_as_it_matters() {
+    let line = |type_: &str, metadata: &str| {
+        format!(r#"{{"type":"{type_}","object":{{"kind":"PartialObjectMetadata","metadata":{metadata}}}}}"#)
+    };
+    let whole = r#"{"name":"ledger","namespace":"pay","uid":"u","resourceVersion":"7","managedFields":[{"fieldsV1":{"f:a":{}}}],"labels":LABELS}"#;
+    let key = MarkKey::default();
+    let marked = whole.replace("LABELS", &format!(r#"{{"{key}":"","app":"ledger"}}"#));
+    let unmarked = whole.replace("LABELS", "null");
+    let bookmark = r#"{"resourceVersion":"9","annotations":{"k8s.io/initial-events-end":"true"}}"#;
+    let name = || Name { namespace: "pay".into(), name: "ledger".into() };
+    let version = |marked| Version { uid: "u".into(), revision: Revision::parse("7").unwrap(), marked };
+    let cases = [
+        ("ADDED", marked.as_str(), Event::Is(name(), version(true))),
+        ("MODIFIED", &unmarked, Event::Is(name(), version(false))),
+        ("DELETED", &marked, Event::Gone(name(), Revision::parse("7").unwrap())),
+        ("BOOKMARK", bookmark, Event::Nothing(Revision::parse("9").unwrap())),
+    ];
+    for (type_, metadata, expected) in cases {
+        assert_eq!(event::read(line(type_, metadata).as_bytes(), &key), Ok(expected), "{type_} {metadata}");
+    }
+    let gone = r#"{"type":"ERROR","object":{"kind":"Status","metadata":{},"status":"Failure","message":"too old resource version: 1 (9)","reason":"Expired","code":410}}"#;
+    let ended = Unusable::Ended { code: 410, message: "too old resource version: 1 (9)".to_owned() };
+    assert_eq!(event::read(gone.as_bytes(), &key), Err(ended));
+    for (type_, metadata) in [
+        ("ADDED", r#"{"name":"ledger","namespace":"pay","uid":"u"}"#),
+        ("ADDED", r#"{"name":"ledger","namespace":"pay","uid":"u","resourceVersion":"x"}"#),
+        ("DELETED", r#"{"name":"ledger","uid":"u","resourceVersion":"7"}"#),
+        ("MODIFIED", r#"{"name":"ledger","namespace":"pay","resourceVersion":"7"}"#),
+        ("BOOKMARK", "{}"),
+        ("RENAMED", marked.as_str()),
+    ] {
+        let line = line(type_, metadata);
+        let read = event::read(line.as_bytes(), &key);
+        assert!(matches!(read, Err(Unusable::Unreadable(_))), "{type_} {metadata}: {read:?}");
+    }
+}
+
+#[test]
+fn a_list_counts_only_as_a_whole() {
+    let key = MarkKey::default();
+    let item = r#"{"metadata":{"name":"ledger","namespace":"pay","uid":"u","resourceVersion":"7"}}"#;
+    let list = |metadata: &str, items: &str| {
+        format!(r#"{{"kind":"PartialObjectMetadataList","metadata":{metadata},"items":{items}}}"#)
+    };
+    let whole = list(r#"{"resourceVersion":"9"}"#, &format!("[{item}]"));
+    let read = event::read_list(whole.as_bytes(), &key).unwrap();
+    assert_eq!((read.items.len(), read.revision, read.from.as_ref()), (1, Revision::parse("9").unwrap(), "9"));
+    let empty = list(r#"{"resourceVersion":"9"}"#, "null");
+    assert!(event::read_list(empty.as_bytes(), &key).unwrap().items.is_empty());
+    for (metadata, items) in [
+        (r#"{"resourceVersion":"9","continue":"more"}"#, "[]"),
+        (r#"{"resourceVersion":""}"#, "[]"),
+        ("{}", "[]"),
+        (r#"{"resourceVersion":"9"}"#, r#"[{"metadata":{"name":"ledger"}}]"#),
+    ] {
+        let list = list(metadata, items);
+        let read = event::read_list(list.as_bytes(), &key);
+        assert!(matches!(read, Err(Unusable::Unreadable(_))), "{metadata} {items}: {read:?}");
+    }
+}
