@@ -63,6 +63,8 @@ fn main() -> ExitCode {
         guard_binary: env!("CARGO_BIN_EXE_singleton-guard").into(),
         image: "registry.example/nobody:none".to_owned(),
         progress,
+        nodes: &[],
+        flags: |_| &[],
     };
     let lab = match runtime.block_on(Lab::boot(entered, options)) {
         Ok(lab) => Arc::new(lab),

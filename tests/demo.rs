@@ -84,8 +84,13 @@ fn run(arguments: Arguments, screen: Screen) -> Result<ExitCode> {
 async fn inside(entered: Entered, arguments: Arguments, screen: Screen, progress: Progress) -> Result<ExitCode> {
     let started = Instant::now();
     let kubectl_directory = entered.work.join("home");
-    let options =
-        Options { guard_binary: guard::path()?, image: format!("{REPOSITORY}:{TAG}"), progress: progress.clone() };
+    let options = Options {
+        guard_binary: guard::path()?,
+        image: format!("{REPOSITORY}:{TAG}"),
+        progress: progress.clone(),
+        nodes: &[],
+        flags: |_| &[],
+    };
     let lab = Lab::boot(entered, options).await?;
     let version = lab.client().apiserver_version().await.context("asking for the version of Kubernetes")?;
     progress.step(&format!("this is Kubernetes {}", version.git_version));

@@ -9,8 +9,11 @@ use super::count::{Identity, Violation};
 use super::processes::{Deed, Processes};
 use super::revisions::{Pods, Revisions};
 
+/// A history, and what is to be found in it.
+pub type History = fn() -> Result<()>;
+
 /// Each with what it is to show.
-pub const HISTORIES: [(&str, fn() -> Result<()>); 6] = [
+pub const HISTORIES: [(&str, History); 6] = [
     ("history: one after the other is one", one_after_the_other_is_one),
     ("history: an overlap of one revision is found", an_overlap_of_one_revision_is_found),
     ("history: a gap is found", a_gap_is_found),
@@ -90,7 +93,7 @@ fn what_the_watch_left_out_shows_in_the_list() -> Result<()> {
         serde_json::from_value::<Pods>(json!({"metadata": {"resourceVersion": "20"}, "items": items}))
     };
     let (first, second) = (added("pay", "ledger", "a", 11), added("pay", "ledger", "b", 12));
-    ensure!(seen.differs_from(&list(&[first.clone()])?)?.is_none(), "it is the same");
+    ensure!(seen.differs_from(&list(std::slice::from_ref(&first))?)?.is_none(), "it is the same");
     for (what, listed) in
         [("one more", vec![first.clone(), second]), ("one less", vec![]), ("a change", vec![at_revision(first, 12)])]
     {

@@ -1,6 +1,6 @@
 //! One program of the control plane: started with a log of its own, watched, ended.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use super::work::{KEEP, tail};
 pub(crate) struct Component {
     name: String,
     log: PathBuf,
+    command: (PathBuf, Vec<String>),
     child: Child,
 }
 
@@ -22,17 +23,30 @@ impl Component {
     /// Starts `program`. What it prints goes to `NAME.log` in `logs`.
     pub(crate) fn start(name: &str, program: &Path, arguments: &[String], logs: &Path) -> Result<Self> {
         let log = logs.join(format!("{name}.log"));
-        let output = File::create(&log).with_context(|| format!("making {}", log.display()))?;
-        let child = Command::new(program)
-            .args(arguments)
-            .current_dir(logs)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("starting {}", program.display()))?;
-        Ok(Self { name: name.to_owned(), log, child })
+        File::create(&log).with_context(|| format!("making {}", log.display()))?;
+        let command = (program.to_owned(), arguments.to_owned());
+        let child = spawn(&command, &log)?;
+        Ok(Self { name: name.to_owned(), log, command, child })
+    }
+
+    /// Starts it again after SIGKILL, or after it has ended by itself. Its log goes on.
+    pub(crate) async fn restart(&mut self) -> Result<()> {
+        self.child.kill().await?;
+        self.child = spawn(&self.command, &self.log)?;
+        Ok(())
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Sends it a signal. One that has ended is left alone.
+    pub(crate) async fn signal(&self, signal: Signal) -> Result<()> {
+        match self.child.id() {
+            Some(pid) => signal.send(pid).await,
+            None => Ok(()),
+        }
     }
 
     /// The last lines of its log, and where that is.
@@ -59,6 +73,19 @@ impl Component {
         }
         Ok(())
     }
+}
+
+fn spawn((program, arguments): &(PathBuf, Vec<String>), log: &Path) -> Result<Child> {
+    let output = OpenOptions::new().append(true).open(log).with_context(|| format!("opening {}", log.display()))?;
+    Command::new(program)
+        .args(arguments)
+        .current_dir(log.parent().unwrap_or(Path::new("/")))
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("starting {}", program.display()))
 }
 
 /// What a process can be sent. See `signal(7)`.

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use tokio::sync::Mutex;
 
 use super::binaries::Binaries;
-use super::component::Component;
+use super::component::{Component, Signal};
 use super::pki::{ADMIN, Pki};
 use super::progress::Progress;
 use super::stage::{API_ADDRESS, API_PORT, SECOND_API_ADDRESS};
@@ -22,27 +23,45 @@ use super::stage::{API_ADDRESS, API_PORT, SECOND_API_ADDRESS};
 pub(crate) struct ControlPlane {
     files: Files,
     etcd: Component,
-    api_server: Component,
-    controllers: Vec<Component>,
+    /// By [`Part`].
+    parts: [Mutex<Component>; 3],
     /// With what another API server is started, and who asks it.
     spare: (Vec<String>, PathBuf),
+}
+
+/// What a test may kill and stop. etcd is not among it: there is only one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    ApiServer,
+    ControllerManager,
+    Scheduler,
 }
 
 /// Where the parts of the control plane find what they need.
 #[derive(Debug)]
 struct Files {
+    more_flags: MoreFlags,
     binaries: Binaries,
     work: PathBuf,
     logs: PathBuf,
 }
+
+/// Flags of a program beside the lab's own; the last of a name counts.
+pub(crate) type MoreFlags = fn(program: &str) -> &'static [&'static str];
 
 impl ControlPlane {
     /// Boots all of it; when this returns, the API server is ready and the controllers have been started.
     ///
     /// # Errors
     /// If a part ends, or is not ready within a minute: with the end of its log.
-    pub(crate) async fn boot(binaries: &Binaries, work: &Path, pki: &Pki, progress: &Progress) -> Result<Self> {
-        let files = Files { binaries: binaries.clone(), work: work.to_owned(), logs: work.join("logs") };
+    pub(crate) async fn boot(
+        binaries: &Binaries,
+        work: &Path,
+        pki: &Pki,
+        more_flags: MoreFlags,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let files = Files { more_flags, binaries: binaries.clone(), work: work.to_owned(), logs: work.join("logs") };
         std::fs::create_dir(&files.logs).with_context(|| format!("making {}", files.logs.display()))?;
         std::fs::write(files.audit_policy(), AUDIT_POLICY)?;
 
@@ -54,15 +73,15 @@ impl ControlPlane {
         until_ready(&client, &mut [&mut etcd, &mut api_server]).await?;
         progress.step("etcd and the API server are ready");
 
-        let controllers = vec![
-            files.start("kube-controller-manager", "kube-controller-manager", &controller_manager_flags(pki))?,
-            files.start("kube-scheduler", "kube-scheduler", &scheduler_flags(pki))?,
-        ];
+        let controllers =
+            files.start("kube-controller-manager", "kube-controller-manager", &controller_manager_flags(pki))?;
+        let scheduler = files.start("kube-scheduler", "kube-scheduler", &scheduler_flags(pki))?;
+        let parts = [api_server, controllers, scheduler].map(Mutex::new);
         let another = files.api_server_flags(pki, SECOND_API_ADDRESS);
         // One file has one writer.
         let flags = another.into_iter().filter(|flag| !flag.starts_with("--audit-")).collect();
         let spare = (flags, pki.kubeconfig(ADMIN));
-        Ok(Self { files, etcd, api_server, controllers, spare })
+        Ok(Self { files, etcd, parts, spare })
     }
 
     /// Starts another API server on the same etcd. It ends with its component.
@@ -79,6 +98,38 @@ impl ControlPlane {
         Ok((component, client))
     }
 
+    /// Kills a part without a word and starts it again; who needs it waits for it.
+    pub(crate) async fn restart(&self, part: Part) -> Result<()> {
+        self.part(part).lock().await.restart().await
+    }
+
+    /// Sends a part a signal.
+    pub(crate) async fn signal(&self, part: Part, signal: Signal) -> Result<()> {
+        self.part(part).lock().await.signal(signal).await
+    }
+
+    /// Starts again what has ended by itself, as the kubelet does with static Pods. Says how many that were.
+    pub(crate) async fn revive(&self) -> Result<usize> {
+        let mut revived = 0;
+        for part in &self.parts {
+            let mut component = part.lock().await;
+            if component.has_ended()? {
+                component.restart().await?;
+                revived += 1;
+            }
+        }
+        Ok(revived)
+    }
+
+    fn part(&self, part: Part) -> &Mutex<Component> {
+        let [api_server, controllers, scheduler] = &self.parts;
+        match part {
+            Part::ApiServer => api_server,
+            Part::ControllerManager => controllers,
+            Part::Scheduler => scheduler,
+        }
+    }
+
     /// Where the components' logs and the API server's audit log (`audit.log`) are.
     pub(crate) fn logs(&self) -> &Path {
         &self.files.logs
@@ -92,14 +143,14 @@ impl ControlPlane {
 
     /// Ends everything: the clients first, then the API server, then etcd, without which an API server hangs.
     pub(crate) async fn stop(&mut self) -> Result<()> {
-        for component in self.controllers.iter_mut().chain([&mut self.api_server]) {
-            component.stop(Duration::from_secs(2)).await?;
+        for component in self.parts.iter_mut().rev() {
+            component.get_mut().stop(Duration::from_secs(2)).await?;
         }
         self.etcd.stop(Duration::from_secs(2)).await
     }
 
     fn components(&mut self) -> impl Iterator<Item = &mut Component> {
-        [&mut self.etcd, &mut self.api_server].into_iter().chain(&mut self.controllers)
+        [&mut self.etcd].into_iter().chain(self.parts.iter_mut().map(Mutex::get_mut))
     }
 }
 
@@ -107,7 +158,9 @@ impl Files {
     fn start(&self, name: &str, program: &str, flags: &[String]) -> Result<Component> {
         // One etcd serves every release.
         let directory = if program == "etcd" { &self.binaries.tools } else { &self.binaries.control_plane };
-        Component::start(name, &directory.join(program), flags, &self.logs)
+        let more = (self.more_flags)(program).iter().map(|&flag| flag.to_owned());
+        let flags: Vec<_> = flags.iter().cloned().chain(more).collect();
+        Component::start(name, &directory.join(program), &flags, &self.logs)
     }
 
     fn audit_policy(&self) -> PathBuf {

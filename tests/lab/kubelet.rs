@@ -16,16 +16,19 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use kube::{Client, ResourceExt};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::node::{NODE_NAME, OurImage, Process};
+use super::node::{Life, OurImage, Process};
 use super::watch::Watch;
 use super::{played, pod};
 
 /// The Node's side of all its Pods.
 pub(super) struct Kubelet {
     pub(super) client: Client,
+    /// The name of the Node.
+    pub(super) node: String,
     pub(super) image: OurImage,
     /// Bounds the requests at one time: HTTP/1.1 needs a connection for each.
     pub(super) requests: Semaphore,
@@ -34,13 +37,16 @@ pub(super) struct Kubelet {
     addresses: AtomicU32,
     processes: Mutex<BTreeMap<(String, String), u32>>,
     held: watch::Sender<BTreeSet<String>>,
+    silent: watch::Sender<bool>,
+    lives: watch::Sender<Option<UnboundedSender<Life>>>,
 }
 
 impl Kubelet {
-    pub(super) fn new(client: Client, image: OurImage, directory: PathBuf) -> Result<Self> {
+    pub(super) fn new(client: Client, node: &str, image: OurImage, directory: PathBuf) -> Result<Self> {
         let notes = OpenOptions::new().create(true).append(true).open(directory.join("node.log"))?;
         Ok(Self {
             client,
+            node: node.to_owned(),
             image,
             requests: Semaphore::new(32),
             directory,
@@ -48,6 +54,8 @@ impl Kubelet {
             addresses: AtomicU32::new(FIRST_ADDRESS),
             processes: Mutex::default(),
             held: watch::Sender::default(),
+            silent: watch::Sender::default(),
+            lives: watch::Sender::default(),
         })
     }
 
@@ -63,7 +71,8 @@ impl Kubelet {
     }
 
     async fn follow_once(&self, pods: &mut Pods) -> Result<()> {
-        let here = format!("spec.nodeName={NODE_NAME}");
+        self.awake().await;
+        let here = format!("spec.nodeName={}", self.node);
         let all: Api<Pod> = Api::all(self.client.clone());
         let list = all.list(&ListParams::default().fields(&here)).await?;
         let listed: BTreeSet<String> = list.items.iter().filter_map(ResourceExt::uid).collect();
@@ -74,6 +83,7 @@ impl Kubelet {
         let params = WatchParams::default().fields(&here);
         let mut events = Watch::<Pod>::open(&self.client, "/api/v1/pods", &params, &revision).await?;
         while let Some(event) = events.next().await? {
+            self.awake().await;
             match event {
                 WatchEvent::Added(pod) | WatchEvent::Modified(pod) => pods.seen(pod),
                 WatchEvent::Deleted(pod) => drop(pods.newest.remove(&pod.uid().unwrap_or_default())),
@@ -103,6 +113,22 @@ impl Kubelet {
     /// Pods whose containers are not to be started again.
     pub(super) fn held(&self) -> &watch::Sender<BTreeSet<String>> {
         &self.held
+    }
+
+    /// Whether it neither hears nor says anything.
+    pub(super) fn silent(&self) -> &watch::Sender<bool> {
+        &self.silent
+    }
+
+    /// Waits while it is silent.
+    pub(super) async fn awake(&self) {
+        // It fails when the sender is gone, which is held here.
+        let _ = self.silent.subscribe().wait_for(|silent| !silent).await;
+    }
+
+    /// Who is told of the processes of played Pods.
+    pub(super) fn lives(&self) -> &watch::Sender<Option<UnboundedSender<Life>>> {
+        &self.lives
     }
 
     pub(super) fn processes(&self) -> Vec<Process> {

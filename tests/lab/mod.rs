@@ -23,6 +23,7 @@
 #![allow(dead_code, reason = "two programs share it, and each uses its own part")]
 
 pub(crate) mod component;
+pub(crate) mod control_plane;
 pub(crate) mod node;
 pub(crate) mod progress;
 pub(crate) mod stage;
@@ -31,7 +32,6 @@ pub(crate) mod watch;
 
 pub(crate) mod binaries;
 mod container;
-mod control_plane;
 mod dns;
 mod environment;
 mod forward;
@@ -58,10 +58,10 @@ use kube::Client;
 use kube::api::Api;
 use serde_json::Value;
 
-use component::Component;
-use control_plane::ControlPlane;
+use component::{Component, Signal};
+use control_plane::{ControlPlane, MoreFlags, Part};
 use dns::Dns;
-use node::{Node, OurImage};
+use node::{NODE_NAME, Node, OurImage};
 use pki::Pki;
 use progress::Progress;
 use stage::{API_ADDRESS, API_PORT, Entered};
@@ -71,6 +71,7 @@ use tools::{Outcome, Tools};
 pub(crate) struct Lab {
     control_plane: ControlPlane,
     node: Node,
+    others: Vec<Node>,
     dns: Dns,
     tools: Tools,
     client: Client,
@@ -86,6 +87,10 @@ pub(crate) struct Options {
     pub(crate) image: String,
     /// Who is told how far it is.
     pub(crate) progress: Progress,
+    /// Nodes beside the one for our Pods: see [`node::OTHERS`].
+    pub(crate) nodes: &'static [&'static str],
+    /// Flags of the control plane beside its own.
+    pub(crate) flags: MoreFlags,
 }
 
 impl Lab {
@@ -95,18 +100,23 @@ impl Lab {
     /// If a part does not start: with the end of its log, because the work directory will be gone.
     pub(crate) async fn boot(entered: Entered, options: Options) -> Result<Self> {
         let Entered { work, binaries, port } = entered;
-        let Options { guard_binary, image, progress } = options;
+        let Options { guard_binary, image, progress, nodes, flags } = options;
         if !guard_binary.is_file() {
             bail!("the guard's program {} does not exist: build it first (cargo build)", guard_binary.display());
         }
         let server = format!("https://{API_ADDRESS}:{API_PORT}");
         let pki = Pki::create(work.join("pki"), server).context("making certificates")?;
-        let control_plane = ControlPlane::boot(&binaries, &work, &pki, &progress).await?;
+        let control_plane = ControlPlane::boot(&binaries, &work, &pki, flags, &progress).await?;
 
         let client = control_plane::client(&pki.kubeconfig(pki::ADMIN)).await?;
-        let as_node = control_plane::client(&pki.kubeconfig(pki::NODE)).await?;
         let image = OurImage { name: image, binary: guard_binary };
-        let node = Node::register(as_node, image, work.join("pods")).await?;
+        let as_node = control_plane::client(&pki.node_kubeconfig(NODE_NAME)?).await?;
+        let node = Node::register(as_node, NODE_NAME, image.clone(), work.join("pods")).await?;
+        let mut others = Vec::new();
+        for name in nodes {
+            let as_node = control_plane::client(&pki.node_kubeconfig(name)?).await?;
+            others.push(Node::register(as_node, name, image.clone(), work.join(format!("pods-of-{name}"))).await?);
+        }
         Node::until_schedulable(&client).await?;
         progress.step("the Node is ready for Pods");
 
@@ -120,7 +130,7 @@ impl Lab {
             }
             None => None,
         };
-        let lab = Self { control_plane, node, dns, tools, client, outside };
+        let lab = Self { control_plane, node, others, dns, tools, client, outside };
         lab.service_account("default").await?;
         progress.step("the controllers are at work");
         Ok(lab)
@@ -206,6 +216,26 @@ impl Lab {
         &self.node
     }
 
+    /// Those beside it.
+    pub(crate) fn others(&self) -> &[Node] {
+        &self.others
+    }
+
+    /// Kills a part of the control plane and starts it again.
+    pub(crate) async fn restart(&self, part: Part) -> Result<()> {
+        self.control_plane.restart(part).await
+    }
+
+    /// Sends a part of the control plane a signal.
+    pub(crate) async fn signal(&self, part: Part, signal: Signal) -> Result<()> {
+        self.control_plane.signal(part, signal).await
+    }
+
+    /// Starts again what of the control plane has ended by itself, and says how much.
+    pub(crate) async fn revive(&self) -> Result<usize> {
+        self.control_plane.revive().await
+    }
+
     /// The directory with kubectl and helm, for a PATH.
     pub(crate) fn binaries(&self) -> &Path {
         self.tools.binaries()
@@ -237,7 +267,7 @@ impl Lab {
     /// If a component had ended before on its own, so that the tests have seen a broken cluster.
     pub(crate) async fn shutdown(mut self) -> Result<()> {
         let healthy = self.control_plane.check().and_then(|()| self.dns.check());
-        drop(self.node);
+        drop((self.node, self.others));
         self.dns.stop().await?;
         self.control_plane.stop().await?;
         healthy

@@ -1,34 +1,50 @@
-//! The one Node of the lab, and what a test may do to it.
+//! A Node of the lab, and what a test may do to it: [`NODE_NAME`], where our Pods run, and others where a test wants them.
 //!
-//! It is a client of the API server like any kubelet: user `system:node:lab-node` in group `system:nodes`, held to what
+//! It is a client of the API server like any kubelet: user `system:node:NAME` in group `system:nodes`, held to what
 //! the Node authorizer and the `NodeRestriction` admission plugin allow. It registers the Node and renews its Lease, so
 //! that the real node controller finds it alive; [`Kubelet`] does the rest.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::Node as NodeObject;
+use k8s_openapi::api::core::v1::{Node as NodeObject, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt as _};
 use serde_json::json;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 use super::component::Signal;
 use super::kubelet::Kubelet;
 use super::stage::NODE_ADDRESS;
 
-/// The name of the Node.
+/// The name of the Node where our Pods run.
 pub(crate) const NODE_NAME: &str = "lab-node";
+/// The label, and the taint (`NoSchedule`), of all others: only Pods that ask for it come there.
+pub(crate) const OTHERS: &str = "lab.example.com/other";
 
 /// The running Node. It falls silent when this is dropped, and the processes of its Pods are killed.
 pub(crate) struct Node {
+    client: Client,
     kubelet: Arc<Kubelet>,
     _tasks: JoinSet<()>,
+}
+
+/// A process of a Pod that is only played: what its node believes, whatever the API server knows.
+#[derive(Debug)]
+pub(crate) struct Life {
+    /// The Node.
+    pub(crate) node: String,
+    /// The Pod, as it was when it came to the Node.
+    pub(crate) pod: Arc<Pod>,
+    /// Or it has ended.
+    pub(crate) begins: bool,
 }
 
 /// A container of a Pod with our image, while it runs.
@@ -53,25 +69,53 @@ pub(crate) struct OurImage {
 
 impl Node {
     /// Registers the Node and starts to look after its Pods; `directory` is where they keep their files and output.
-    pub(crate) async fn register(client: Client, image: OurImage, directory: PathBuf) -> Result<Self> {
+    pub(crate) async fn register(client: Client, name: &str, image: OurImage, directory: PathBuf) -> Result<Self> {
         std::fs::create_dir(&directory).with_context(|| format!("making {}", directory.display()))?;
         let nodes: Api<NodeObject> = Api::all(client.clone());
-        create(&nodes).await.context("registering the Node")?;
-        beat(&client, &nodes).await?;
+        create(&nodes, name).await.context("registering the Node")?;
+        beat(&client, &nodes, name).await?;
 
-        let kubelet = Arc::new(Kubelet::new(client.clone(), image, directory)?);
+        let kubelet = Arc::new(Kubelet::new(client.clone(), name, image, directory)?);
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&kubelet).follow_pods());
-        let heart = Arc::clone(&kubelet);
+        let (heart, of_heart) = (Arc::clone(&kubelet), client.clone());
         tasks.spawn(async move {
             loop {
                 tokio::time::sleep(BEAT).await;
-                if let Err(error) = beat(&client, &nodes).await {
+                heart.awake().await;
+                if let Err(error) = beat(&of_heart, &nodes, &heart.node).await {
                     heart.note(&format!("renewing the Lease: {error:#}"));
                 }
             }
         });
-        Ok(Self { kubelet, _tasks: tasks })
+        Ok(Self { client, kubelet, _tasks: tasks })
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.kubelet.node
+    }
+
+    /// From now on the kubelet neither hears nor says anything, like one that is stopped; what it has started runs on.
+    pub(crate) fn silence(&self) {
+        self.kubelet.silent().send_replace(true);
+    }
+
+    /// Ends [`Node::silence`].
+    pub(crate) fn wake(&self) {
+        self.kubelet.silent().send_replace(false);
+    }
+
+    /// Registers the Node again where somebody has deleted it, as a kubelet does when it starts.
+    pub(crate) async fn register_again(&self) -> Result<()> {
+        let nodes: Api<NodeObject> = Api::all(self.client.clone());
+        create(&nodes, self.name()).await.context("registering the Node again")?;
+        beat(&self.client, &nodes, self.name()).await
+    }
+
+    /// Tells of every process of a played Pod, from now on.
+    pub(crate) fn tell(&self, lives: UnboundedSender<Life>) {
+        self.kubelet.lives().send_replace(Some(lives));
     }
 
     /// Waits until the node controller lets Pods be scheduled here: it takes its `not-ready` taint off.
@@ -132,22 +176,29 @@ impl Node {
 }
 
 /// Creates the Node object, with room for more Pods than any test makes.
-async fn create(nodes: &Api<NodeObject>) -> Result<()> {
+async fn create(nodes: &Api<NodeObject>, name: &str) -> Result<()> {
     let room = json!({ "cpu": "1000", "memory": "4Ti", "ephemeral-storage": "4Ti", "pods": "100000" });
+    let mut labels = BTreeMap::from([
+        ("kubernetes.io/hostname", name),
+        ("kubernetes.io/os", "linux"),
+        ("kubernetes.io/arch", "amd64"),
+    ]);
+    let mut taints = Vec::new();
+    if name != NODE_NAME {
+        labels.insert(OTHERS, "true");
+        taints.push(json!({ "key": OTHERS, "effect": "NoSchedule" }));
+    }
     let node = json!({
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": { "name": NODE_NAME, "labels": {
-            "kubernetes.io/hostname": NODE_NAME,
-            "kubernetes.io/os": "linux",
-            "kubernetes.io/arch": "amd64",
-        } },
+        "metadata": { "name": name, "labels": labels },
+        "spec": { "taints": taints },
         "status": {
             "capacity": room,
             "allocatable": room,
             "addresses": [
                 { "type": "InternalIP", "address": NODE_ADDRESS },
-                { "type": "Hostname", "address": NODE_NAME },
+                { "type": "Hostname", "address": name },
             ],
         },
     });
@@ -159,7 +210,7 @@ async fn create(nodes: &Api<NodeObject>) -> Result<()> {
 }
 
 /// One sign of life: the `Ready` condition and the Lease, as the kubelet's node status and node lease controllers do.
-async fn beat(client: &Client, nodes: &Api<NodeObject>) -> Result<()> {
+async fn beat(client: &Client, nodes: &Api<NodeObject>, name: &str) -> Result<()> {
     let now = Timestamp::now();
     let healthy = |kind: &str, status: &str, reason: &str| {
         json!({ "type": kind, "status": status, "reason": reason, "message": "the lab plays this node",
@@ -171,18 +222,18 @@ async fn beat(client: &Client, nodes: &Api<NodeObject>) -> Result<()> {
         healthy("DiskPressure", "False", "KubeletHasNoDiskPressure"),
         healthy("PIDPressure", "False", "KubeletHasSufficientPID"),
     ] } });
-    let node = nodes.patch_status(NODE_NAME, &PatchParams::default(), &Patch::Strategic(status)).await?;
+    let node = nodes.patch_status(name, &PatchParams::default(), &Patch::Strategic(status)).await?;
 
     let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-node-lease");
     let lease = json!({
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
-        "metadata": { "name": NODE_NAME, "namespace": "kube-node-lease", "ownerReferences": [{
-            "apiVersion": "v1", "kind": "Node", "name": NODE_NAME, "uid": node.uid().unwrap_or_default(),
+        "metadata": { "name": name, "namespace": "kube-node-lease", "ownerReferences": [{
+            "apiVersion": "v1", "kind": "Node", "name": name, "uid": node.uid().unwrap_or_default(),
         }] },
-        "spec": { "holderIdentity": NODE_NAME, "leaseDurationSeconds": 40, "renewTime": MicroTime(now) },
+        "spec": { "holderIdentity": name, "leaseDurationSeconds": 40, "renewTime": MicroTime(now) },
     });
-    match leases.patch(NODE_NAME, &PatchParams::default(), &Patch::Merge(&lease)).await {
+    match leases.patch(name, &PatchParams::default(), &Patch::Merge(&lease)).await {
         Err(kube::Error::Api(status)) if status.is_not_found() => {
             leases.create(&PostParams::default(), &serde_json::from_value(lease)?).await?;
         }

@@ -17,7 +17,6 @@ use rcgen::{
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
-use super::node::NODE_NAME;
 use super::stage::{API_ADDRESS, SECOND_API_ADDRESS};
 
 /// The files that the components are pointed at.
@@ -50,13 +49,11 @@ impl Pki {
         write(&pki.file("service-accounts.key"), &service_accounts.serialize_pem())?;
         write(&pki.file("service-accounts.pub"), &service_accounts.public_key_pem())?;
 
-        let node = format!("system:node:{NODE_NAME}");
         for (file, user, group) in [
             (ADMIN, "lab-admin", Some("system:masters")),
             ("controller-manager", "system:kube-controller-manager", None),
             ("scheduler", "system:kube-scheduler", None),
             (DNS, DNS_USER, None),
-            (NODE, node.as_str(), Some("system:nodes")),
         ] {
             let (certificate, key) = pki.issue(user, group, &[], ExtendedKeyUsagePurpose::ClientAuth)?;
             write(&pki.kubeconfig(file), &pki.kubeconfig_text(user, &pki.server, &certificate, &key)?)?;
@@ -74,9 +71,18 @@ impl Pki {
         self.file("ca.crt")
     }
 
-    /// The kubeconfig of one of the users, such as [`ADMIN`] or [`NODE`].
+    /// The kubeconfig of one of the users, such as [`ADMIN`].
     pub(crate) fn kubeconfig(&self, user: &str) -> PathBuf {
         self.file(&format!("{user}.kubeconfig"))
+    }
+
+    /// Writes a kubeconfig for a Node, in group `system:nodes`.
+    pub(crate) fn node_kubeconfig(&self, node: &str) -> Result<PathBuf> {
+        let user = format!("system:node:{node}");
+        let (certificate, key) = self.issue(&user, Some("system:nodes"), &[], ExtendedKeyUsagePurpose::ClientAuth)?;
+        let path = self.kubeconfig(node);
+        write(&path, &self.kubeconfig_text(&user, &self.server, &certificate, &key)?)?;
+        Ok(path)
     }
 
     /// Writes a kubeconfig with which an ordinary shell acts as administrator, with a certificate of its own.
@@ -146,8 +152,6 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 /// The administrator, in group `system:masters`.
 pub(crate) const ADMIN: &str = "admin";
-/// The Node, in group `system:nodes`.
-pub(crate) const NODE: &str = "node";
 /// CoreDNS.
 pub(crate) const DNS: &str = "coredns";
 /// The user that CoreDNS is. It may do nothing until `dns` gives it its role.

@@ -1,7 +1,8 @@
 //! Everybody else's Pods: there is no image and no process, but the API server sees a Pod that runs.
 //!
 //! At once Running and Ready with an address of its own; when deleted, Terminating until the end of its grace period,
-//! like a program that uses all the time it is given.
+//! like a program that uses all the time it is given. One whose Pod is gone by force ends as a real one does: when the
+//! kubelet hears of it, and within its grace period.
 
 use std::sync::Arc;
 
@@ -9,9 +10,10 @@ use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod};
 use k8s_openapi::jiff::Timestamp;
 use kube::Resource as _;
 use tokio::sync::watch;
-use tokio::time::{Duration, Instant, sleep_until};
+use tokio::time::{Duration, Instant, sleep, sleep_until};
 
 use super::kubelet::Kubelet;
+use super::node::Life;
 use super::stage::NODE_ADDRESS;
 use super::status::{self, Existence, Phase, Report};
 
@@ -22,10 +24,48 @@ pub(super) async fn run(kubelet: Arc<Kubelet>, pod: Arc<Pod>, mut versions: watc
     report.init = spec.init_containers.iter().flatten().map(initialized).collect();
     report.main = spec.containers.iter().map(running).collect();
     report.phase = Phase::Running;
+    let process = Process::start(&kubelet, &pod);
     if report.publish().await == Existence::There && until_end_of_grace(&mut versions).await == Existence::There {
+        // The one that would end it may be silent.
+        kubelet.awake().await;
+        drop(process);
         report.delete().await;
+    } else {
+        let grace = spec.termination_grace_period_seconds.unwrap_or(0);
+        sleep(Duration::from_secs(u64::try_from(grace).unwrap_or(0).max(LEAST_GRACE))).await;
+        kubelet.awake().await;
     }
 }
+
+/// What the Pod asked for, until this is dropped.
+struct Process {
+    kubelet: Arc<Kubelet>,
+    pod: Arc<Pod>,
+}
+
+impl Process {
+    fn start(kubelet: &Arc<Kubelet>, pod: &Arc<Pod>) -> Self {
+        let process = Self { kubelet: Arc::clone(kubelet), pod: Arc::clone(pod) };
+        process.tell(true);
+        process
+    }
+
+    fn tell(&self, begins: bool) {
+        if let Some(lives) = &*self.kubelet.lives().borrow() {
+            // Who does not want to know any more has gone.
+            let _ = lives.send(Life { node: self.kubelet.node.clone(), pod: Arc::clone(&self.pod), begins });
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.tell(false);
+    }
+}
+
+/// In seconds: the kubelet gives a Pod that is gone no less.
+const LEAST_GRACE: u64 = 1;
 
 /// A container that runs and is ready, though there is nothing behind it.
 pub(super) fn running(container: &Container) -> ContainerStatus {

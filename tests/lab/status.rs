@@ -73,6 +73,7 @@ impl Report {
         let patch = Patch::Strategic(self.patch());
         let mut pause = Duration::from_millis(20);
         loop {
+            self.kubelet.awake().await;
             let answer = {
                 let _one_of_few = self.kubelet.requests.acquire().await;
                 self.pods.patch_status(&self.name, &PatchParams::default(), &patch).await
@@ -97,6 +98,7 @@ impl Report {
         };
         let mut pause = Duration::from_millis(20);
         loop {
+            self.kubelet.awake().await;
             let answer = {
                 let _one_of_few = self.kubelet.requests.acquire().await;
                 self.pods.delete(&self.name, &last).await

@@ -40,6 +40,8 @@ impl Installed {
             guard_binary: env!("CARGO_BIN_EXE_singleton-guard").into(),
             image: format!("{REPOSITORY}:test"),
             progress: progress.clone(),
+            nodes: &[],
+            flags: |_| &[],
         };
         let lab = runtime.block_on(async {
             let lab = Lab::boot(entered, options).await?;

@@ -1,0 +1,205 @@
+//! One seed: singletons, people and faults for a while; then everything is repaired, and every singleton must be there,
+//! once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use fastrand::Rng;
+use futures_util::future::try_join_all;
+use http::Method;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::faults::{Faults, Tally};
+use super::living::Living;
+use super::revisions::Revisions;
+use super::rival::Rival;
+use super::steps::{Step, call};
+use super::watching::Watching;
+use super::workloads::{Workload, populate};
+use crate::lab::Lab;
+use crate::spec::live::eventually;
+use crate::spec::workloads::both_ready;
+
+/// What a seed came to.
+#[derive(Debug, Default)]
+pub struct Figures {
+    pub creations: u64,
+    pub processes: u64,
+    pub steps: u64,
+    pub faults: Tally,
+    /// From the last repair until all were there.
+    pub settled: Duration,
+}
+
+impl Figures {
+    /// How many faults of all kinds.
+    pub fn faults(&self) -> u64 {
+        self.faults.values().sum()
+    }
+}
+
+/// Who looks, and who stands in the way.
+pub struct Stage<'a> {
+    pub lab: &'a Lab,
+    pub clients: [kube::Client; 2],
+    pub watching: &'a Watching,
+    pub living: &'a Living,
+    pub rival: &'a Rival,
+}
+
+impl Stage<'_> {
+    /// Plays one seed for so long.
+    pub async fn play(&self, seed: u64, span: Duration) -> Result<Figures> {
+        let lab = self.lab;
+        let workloads = populate(lab, &format!("chaos-{seed}"), "strict", NAMESPACES, OF_EACH).await?;
+        self.settle(&workloads).await.context("before anything has happened")?;
+        let (before, (started, _)) = (self.watching.seen(created), self.living.found());
+        let refused = self.rival.refused();
+        let (over, is_over) = watch::channel(false);
+        let mut chance = Rng::with_seed(seed);
+        let faults = Faults { lab, living: self.living, workloads: &workloads, over: is_over.clone() };
+        let people = (0..PEOPLE).map(|number| self.person(chance.fork(), number, &workloads, is_over.clone()));
+        let people = try_join_all(people.collect::<Vec<_>>());
+        let faults = async {
+            tokio::try_join!(
+                faults.components(chance.fork()),
+                faults.replicas(chance.fork()),
+                faults.quotas(chance.fork()),
+                faults.nodes(chance.fork()),
+                faults.revive(),
+            )
+        };
+        self.rival.set(true);
+        let end = async {
+            tokio::time::sleep(span).await;
+            over.send_replace(true);
+            Ok(())
+        };
+        let played = tokio::try_join!(people, faults, end);
+        self.rival.set(false);
+        let (steps, (components, replicas, quotas, nodes, ended), ()) = played?;
+        let mut figures = Figures { steps: steps.iter().sum(), ..Figures::default() };
+        for tally in [components, replicas, quotas, nodes, ended] {
+            figures.faults.extend(tally);
+        }
+        figures.faults.insert("Pods refused by a rival", self.rival.refused() - refused);
+        self.repair(&workloads).await.context("repairing")?;
+        figures.settled = self.settle(&workloads).await?;
+        self.watching.agrees().await?;
+        figures.creations = self.watching.seen(created) - before;
+        figures.processes = self.living.found().0 - started;
+        self.judge()?;
+        for number in 0..NAMESPACES {
+            let namespace = format!("/api/v1/namespaces/chaos-{seed}-{number}");
+            call(&lab.client(), Method::DELETE, &namespace, &json!({})).await?.success()?;
+        }
+        Ok(figures)
+    }
+
+    /// # Errors
+    /// What the checkers have found.
+    fn judge(&self) -> Result<()> {
+        let pods = self.watching.seen(|seen| seen.count.violations.clone());
+        ensure!(pods.is_empty(), "{} times two Pods; the first: {}", pods.len(), pods[0]);
+        let (_, processes) = self.living.found();
+        ensure!(processes.is_empty(), "{} times two processes; the first: {}", processes.len(), processes[0]);
+        Ok(())
+    }
+
+    /// Step after step, each on a singleton of its choice.
+    async fn person(
+        &self,
+        mut chance: Rng,
+        number: usize,
+        workloads: &[Workload],
+        over: watch::Receiver<bool>,
+    ) -> Result<u64> {
+        let (client, mut steps) = (&self.clients[number % 2], 0);
+        while !*over.borrow() {
+            let (step, on) = (Step::choose(&mut chance), &workloads[chance.usize(..workloads.len())]);
+            let pause = Duration::from_millis(chance.u64(..PAUSE));
+            // With the API server stopped nobody waits for ever.
+            if let Ok(Ok(answer)) = timeout(PATIENCE, step.take(client, on)).await {
+                ensure!(!(step == Step::Two && answer.succeeded()), "{on:?} was scaled to two");
+                ensure!(!(step == Step::Second && answer.succeeded()), "{on:?} was given a second Pod");
+            }
+            steps += 1;
+            tokio::time::sleep(pause).await;
+        }
+        Ok(steps)
+    }
+
+    /// Everybody is back, and wants one of each.
+    async fn repair(&self, workloads: &[Workload]) -> Result<()> {
+        let client = self.lab.client();
+        eventually("the API server to be back", || async {
+            Ok(call(&client, Method::GET, "/readyz", &json!(null)).await.is_ok_and(|it| it.code == 200).then_some(()))
+        })
+        .await?;
+        both_ready(self.lab).await?;
+        for namespace in workloads.iter().map(|it| &it.namespace).collect::<BTreeSet<_>>() {
+            let quotas = format!("/api/v1/namespaces/{namespace}/resourcequotas");
+            call(&client, Method::DELETE, &quotas, &json!({})).await?.success()?;
+        }
+        for workload in workloads {
+            eventually(&format!("{workload:?} to be as it was"), || workload.restore(&client)).await?;
+        }
+        Ok(())
+    }
+
+    /// Until each has its one Pod, ready, and nobody else is there; strangers are shown out.
+    async fn settle(&self, workloads: &[Workload]) -> Result<Duration> {
+        let started = Instant::now();
+        let namespace = workloads[0].namespace.trim_end_matches(|it: char| it.is_ascii_digit());
+        while started.elapsed() < SETTLED_WITHIN {
+            let strays = self.watching.seen(|seen| strays(seen, namespace));
+            for stray in strays {
+                call(&self.lab.client(), Method::DELETE, &stray, &json!({})).await?;
+            }
+            if self.watching.until(LOOK_AGAIN, |seen| missing(seen, workloads).is_empty()).await?.is_some() {
+                return Ok(started.elapsed());
+            }
+        }
+        let missing = self.watching.seen(|seen| missing(seen, workloads));
+        Err(anyhow!("after {SETTLED_WITHIN:?} {} of {} are stuck: {missing:?}", missing.len(), workloads.len()))
+    }
+}
+
+fn created(seen: &Revisions) -> u64 {
+    seen.count.begun
+}
+
+/// The paths of Pods that nobody owns.
+fn strays(seen: &Revisions, namespace: &str) -> Vec<String> {
+    let ours = seen.pods().map(|(_, pod)| &pod.metadata).filter(|it| it.namespace.starts_with(namespace));
+    let stray = ours.filter(|it| it.owner_references.is_empty());
+    stray.map(|it| format!("/api/v1/namespaces/{}/pods/{}", it.namespace, it.name)).collect()
+}
+
+/// Those that have not exactly one Pod that is ready, and what they have.
+fn missing(seen: &Revisions, workloads: &[Workload]) -> Vec<String> {
+    let mut pods: HashMap<(&str, &str), Vec<bool>> = HashMap::new();
+    for (identity, pod) in seen.pods() {
+        let ready = pod.is_ready() && !pod.metadata.owner_references.is_empty();
+        pods.entry((&identity.namespace, &identity.key)).or_default().push(ready);
+    }
+    let is_missing =
+        |it: &&Workload| pods.get(&(it.namespace.as_str(), it.key.as_str())).map(Vec::as_slice) != Some(&[true]);
+    let told = |it: &Workload| {
+        format!("{}/{} {:?}", it.namespace, it.key, pods.get(&(it.namespace.as_str(), it.key.as_str())))
+    };
+    workloads.iter().filter(is_missing).map(told).collect()
+}
+
+const NAMESPACES: usize = 3;
+const OF_EACH: usize = 8;
+const PEOPLE: usize = 6;
+/// In milliseconds, between two steps of one person, at most.
+const PAUSE: u64 = 80;
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Twice the longest back-off that a controller may have come to, on a busy machine; see the figures for what it took.
+const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
