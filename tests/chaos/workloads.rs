@@ -10,7 +10,7 @@ use singleton_guard::policy::key::KEY;
 use super::rival::ASKED;
 use super::steps::{call, patch};
 use crate::lab::Lab;
-use crate::lab::node::OTHERS;
+use crate::lab::node::{ENDS_AFTER, OTHERS};
 use crate::spec::api::{self, Answer};
 use crate::spec::case::{MARK, complete, with};
 use crate::spec::live::eventually;
@@ -25,6 +25,8 @@ pub struct Workload {
     pub key: String,
     /// The value of its mark.
     pub mark: &'static str,
+    /// How long its Pods take to end, in milliseconds.
+    ends_after: &'static str,
 }
 
 impl Workload {
@@ -38,7 +40,9 @@ impl Workload {
             "metadata": {"name": self.name, "labels": {MARK: self.mark}},
             "spec": {
                 "replicas": 1, "strategy": strategy,
-                "template": {"metadata": {"labels": labels}, "spec": pod_spec()},
+                "template": {
+                    "metadata": {"labels": labels, "annotations": {ENDS_AFTER: self.ends_after}}, "spec": pod_spec(),
+                },
             },
         });
         let object = complete(&object, &self.namespace);
@@ -90,7 +94,8 @@ pub async fn populate(
             for number in 0..of_each {
                 let name = format!("{}{number}", kind.to_lowercase());
                 let key = format!("{name}{suffix}");
-                workloads.push(Workload { namespace: namespace.clone(), kind, name, key, mark });
+                let ends_after = ENDS[workloads.len() % ENDS.len()];
+                workloads.push(Workload { namespace: namespace.clone(), kind, name, key, mark, ends_after });
             }
         }
     }
@@ -125,3 +130,5 @@ fn pod_spec() -> Value {
 const KINDS: [(&str, &str); 4] =
     [("Deployment", "-deploy"), ("ReplicaSet", "-rs"), ("ReplicationController", "-rc"), ("StatefulSet", "-0")];
 const AT_ONCE: usize = 4;
+/// How long Pods take to end.
+const ENDS: [&str; 5] = ["50", "100", "250", "500", "1000"];

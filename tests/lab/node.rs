@@ -36,6 +36,9 @@ pub(crate) struct Node {
     _tasks: JoinSet<()>,
 }
 
+/// An annotation of a played Pod: after how many milliseconds it ends when it is asked to, if its grace lasts longer.
+pub(crate) const ENDS_AFTER: &str = "lab.example.com/ends-after";
+
 /// A process of a Pod that is only played: what its node believes, whatever the API server knows.
 #[derive(Debug)]
 pub(crate) struct Life {

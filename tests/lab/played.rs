@@ -1,19 +1,19 @@
 //! Everybody else's Pods: there is no image and no process, but the API server sees a Pod that runs.
 //!
 //! At once Running and Ready with an address of its own; when deleted, Terminating until the end of its grace period,
-//! like a program that uses all the time it is given. One whose Pod is gone by force ends as a real one does: when the
+//! like a program that uses all the time it is given, unless [`ENDS_AFTER`] says otherwise. One whose Pod is gone by force ends as a real one does: when the
 //! kubelet hears of it, and within its grace period.
 
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod};
 use k8s_openapi::jiff::Timestamp;
-use kube::Resource as _;
+use kube::{Resource as _, ResourceExt as _};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, sleep, sleep_until};
 
 use super::kubelet::Kubelet;
-use super::node::Life;
+use super::node::{ENDS_AFTER, Life};
 use super::stage::NODE_ADDRESS;
 use super::status::{self, Existence, Phase, Report};
 
@@ -95,7 +95,9 @@ pub(super) fn address(kubelet: &Kubelet, pod: &Pod) -> String {
 pub(super) fn end_of_grace(pod: &Pod) -> Option<Instant> {
     pod.meta().deletion_timestamp.as_ref()?;
     let seconds = pod.meta().deletion_grace_period_seconds.unwrap_or(0);
-    Some(Instant::now() + Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    let grace = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    let ends_after = pod.annotations().get(ENDS_AFTER).and_then(|it| it.parse().ok()).map(Duration::from_millis);
+    Some(Instant::now() + ends_after.map_or(grace, |needed| needed.min(grace)))
 }
 
 /// Waits until the Pod has been deleted and its grace period has passed. A second deletion may shorten the period.
