@@ -72,6 +72,7 @@ mod spec {
     pub mod stories;
     pub mod strict_figures;
     pub mod strict_live;
+    pub mod strict_nodes;
     pub mod texts;
     pub mod threats;
     pub mod values;
@@ -95,7 +96,7 @@ use spec::{
     architecture, bad_values, chart, checkov, companions_plan, companions_stories, configuration, configuration_live,
     cut_off, denials_live, events, floor, floor_cost, floor_live, freshness_live, generated, late, left_out, live,
     metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings, recorded, router, rules,
-    stories, strict_figures, strict_live, texts, values, watched, workloads,
+    stories, strict_figures, strict_live, strict_nodes, texts, values, watched, workloads,
 };
 
 use spec::{differential, threats};
@@ -153,8 +154,8 @@ fn main() -> ExitCode {
                 .into_iter()
                 .map(|(name, test)| story(&installed, &format!("companions/{name}"), test)),
         );
-        trials.extend(strict_live::STORIES.into_iter().map(|(name, test)| story(&installed, name, test)));
-        trials.extend(STORIES.into_iter().map(|(name, test)| story(&installed, name, test)));
+        let stories = strict_nodes::STORIES.into_iter().chain(strict_live::STORIES).chain(STORIES);
+        trials.extend(stories.map(|(name, test)| story(&installed, name, test)));
         if std::env::var("FIGURES").is_ok_and(|value| value == "1") {
             alone.push(alone_trial(&installed, "strict::figures", |lab| Box::pin(strict_figures::measure(lab))));
         }

@@ -20,10 +20,7 @@ use crate::lab::binaries::is_oldest;
 use crate::lab::component::Signal;
 
 /// Those that others may run beside.
-pub const STORIES: [(&str, LiveTest); 9] = [
-    ("strict::a node that is gone gives the name free when it is deleted", |lab| {
-        Box::pin(a_node_that_is_gone_gives_the_name_free_when_it_is_deleted(lab))
-    }),
+pub const STORIES: [(&str, LiveTest); 8] = [
     ("strict::one Pod at every revision", |lab| Box::pin(one_pod_at_every_revision(lab))),
     ("strict::who holds the name is said", |lab| Box::pin(who_holds_the_name_is_said(lab))),
     ("strict::a forced deletion is refused", |lab| Box::pin(a_forced_deletion_is_refused(lab))),
@@ -275,36 +272,6 @@ pub async fn of_many_creates_one_succeeds(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// The Pod of a node that is gone keeps the name until the Node is deleted; then the garbage collector takes it away.
-pub async fn a_node_that_is_gone_gives_the_name_free_when_it_is_deleted(lab: &Lab) -> Result<()> {
-    let (place, client) = (Place::new(lab).await?, lab.client());
-    let node = format!("gone-{}", place.namespace);
-    let object = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}});
-    api::call(&client, Method::POST, "/api/v1/nodes", Some(body(&object)), None).await?.success()?;
-    let bound = json!({"spec": {"template": {"spec": {"nodeName": node}}}});
-    place.create("ReplicaSet", "ledger", super::case::with(&strict("strict"), bound)).await?;
-    place.until("the Pod", async || Ok(place.get("Pod", "ledger-rs").await?.is_some())).await?;
-    // Or it would be made again, for a node that is not there.
-    place.patch("ReplicaSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
-    let path = place.path("Pod", Some("ledger-rs"));
-    place
-        .until("the Pod to be told", async || {
-            Ok(place.get("Pod", "ledger-rs").await?.is_some_and(|it| is_deleted(&it)))
-        })
-        .await?;
-    let forced = api::call(&client, Method::DELETE, &path, Some(body(&json!({"gracePeriodSeconds": 0}))), None).await?;
-    ensure!(forced.message().starts_with("SG011"), "a forced deletion: {forced:?}");
-    api::call(&client, Method::DELETE, &format!("/api/v1/nodes/{node}"), None, None).await?.success()?;
-    // It waits for 40 s before it believes that the Node is gone, and looks each 20 s.
-    for _ in 0..3 {
-        if place.until("the Pod to be gone", async || Ok(place.get("Pod", "ledger-rs").await?.is_none())).await.is_ok()
-        {
-            return Ok(());
-        }
-    }
-    anyhow::bail!("the Pod of a deleted Node is still there")
-}
-
 /// With every replica dead the lock holds, and the singleton restarts where the API server can name its Pod itself
 /// (1.36); before that it starts when we are back.
 pub async fn with_every_replica_dead_the_lock_holds(lab: &Lab) -> Result<()> {
@@ -371,7 +338,7 @@ pub(super) fn body(value: &Value) -> (&'static str, String) {
     ("application/json", value.to_string())
 }
 
-fn is_deleted(pod: &Value) -> bool {
+pub(super) fn is_deleted(pod: &Value) -> bool {
     pod["metadata"].get("deletionTimestamp").is_some()
 }
 

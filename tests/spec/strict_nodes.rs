@@ -1,0 +1,165 @@
+//! Strict singletons on nodes that are lost, emptied or fought for. The nodes are objects without a machine: what happens
+//! to a Pod there is what the control plane does, and nobody ends it before its time is over.
+
+use anyhow::{Result, bail, ensure};
+use http::Method;
+use kube::Client;
+use serde_json::{Value, json};
+
+use super::api::{self, Answer};
+use super::case::{User, with};
+use super::companions_place::Place;
+use super::revisions::Revisions;
+use super::strict_live::{body, is_deleted, strict};
+use super::workloads::MERGE;
+use crate::LiveTest;
+use crate::lab::Lab;
+
+/// Those that others may run beside.
+pub const STORIES: [(&str, LiveTest); 3] = [
+    ("strict::a node that is gone gives the name free when it is deleted", |lab| {
+        Box::pin(gives_the_name_free_when_it_is_deleted(lab))
+    }),
+    ("strict::a node that is emptied gives the name free when it is declared out of service", |lab| {
+        Box::pin(gives_the_name_free_when_it_is_declared_out_of_service(lab))
+    }),
+    ("strict::who is preempted goes before the next one comes", |lab| {
+        Box::pin(who_is_preempted_goes_before_the_next_one_comes(lab))
+    }),
+];
+
+/// The garbage collector fails the Pod of a Node that does not exist, and takes it away.
+async fn gives_the_name_free_when_it_is_deleted(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let (mut pods, node) = bound(&place).await?;
+    // Or it would be made again, for a node that is not there.
+    place.patch("ReplicaSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
+    pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
+    let forced = force(&place, None).await?;
+    ensure!(forced.message().starts_with("SG011"), "a forced deletion: {forced:?}");
+    node.delete().await?;
+    until_it_is_gone(&place).await
+}
+
+/// A taint evicts the Pod, and another one says that its machine is off.
+async fn gives_the_name_free_when_it_is_declared_out_of_service(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let (mut pods, node) = bound(&place).await?;
+    node.taint(json!({"key": "maintenance", "effect": "NoExecute"})).await?;
+    pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
+    // The next one is wanted, and waits.
+    let refused = format!("SG010 Pod {}/{POD} exists already", place.namespace);
+    place
+        .until("the next one to be refused", async || {
+            Ok(place.events("FailedCreate").await?.iter().any(|note| note.contains(&refused)))
+        })
+        .await?;
+    place.patch("ReplicaSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
+    let out = json!({"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"});
+    node.taint(out).await?;
+    until_it_is_gone(&place).await?;
+    ensure!(pods.most == 1, "{} Pods at one revision", pods.most);
+    node.delete().await
+}
+
+/// The scheduler takes the Pod away for one of a higher priority; it runs on until its kubelet says otherwise.
+async fn who_is_preempted_goes_before_the_next_one_comes(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let mut pods = Revisions::of(&place).await?;
+    let room = json!({"cpu": "1", "memory": "1Gi", "pods": "10"});
+    let ready = json!([{"type": "Ready", "status": "True", "reason": "KubeletReady"}]);
+    let status = json!({"capacity": room, "allocatable": room, "conditions": ready});
+    let node = Node::make(&place, "small", &status).await?;
+    let class = format!("urgent-{}", place.namespace);
+    let object = json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": class}, "value": 1000});
+    let classes = "/apis/scheduling.k8s.io/v1/priorityclasses";
+    let client = lab.client();
+    api::call(&client, Method::POST, classes, Some(body(&object)), None).await?.success()?;
+
+    let container =
+        json!({"name": "main", "image": "registry.example/app:1", "resources": {"requests": {"cpu": "800m"}}});
+    let most_of_it = json!({"nodeSelector": {HOST: node.name}, "containers": [container]});
+    let template = json!({"spec": {"template": {"spec": most_of_it}}});
+    place.create("ReplicaSet", "ledger", with(&strict("strict"), template)).await?;
+    let on_the_node = |pod: &Value| pod["spec"]["nodeName"] == node.name.as_str();
+    pods.until("the Pod to be bound", |pods| pods.values().any(on_the_node)).await?;
+    let urgent = json!({"kind": "Pod", "metadata": {"name": "urgent"}, "spec": {"priorityClassName": class}});
+    let urgent = super::case::complete(&urgent, &place.namespace);
+    place.make(with(&urgent, json!({"spec": most_of_it}))).await?;
+    let ledger = |pod: &Value| pod["metadata"]["name"] == POD;
+    pods.until("the preemption", |pods| pods.values().any(|pod| ledger(pod) && is_deleted(pod))).await?;
+    let kubelet = User { name: format!("system:node:{}", node.name), groups: vec!["system:nodes".to_owned()] };
+    force(&place, Some(&kubelet)).await?.success()?;
+    pods.until("the next one to wait for room", |pods| {
+        let bound = pods.values().any(|pod| !ledger(pod) && on_the_node(pod));
+        bound && pods.values().any(|pod| ledger(pod) && !is_deleted(pod) && !on_the_node(pod))
+    })
+    .await?;
+    ensure!(pods.most == 2, "the urgent one and the singleton's: {} Pods at one revision", pods.most);
+
+    place.patch("ReplicaSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
+    node.delete().await?;
+    api::call(&client, Method::DELETE, &format!("{classes}/{class}"), None, None).await?.success().map(drop)
+}
+
+/// A strict ReplicaSet whose Pod is bound to a Node of its own.
+async fn bound(place: &Place<'_>) -> Result<(Revisions, Node)> {
+    let mut pods = Revisions::of(place).await?;
+    let node = Node::make(place, "gone", &json!({})).await?;
+    let there = json!({"spec": {"template": {"spec": {"nodeName": node.name}}}});
+    place.create("ReplicaSet", "ledger", with(&strict("strict"), there)).await?;
+    pods.until("the Pod", |pods| pods.len() == 1).await?;
+    Ok((pods, node))
+}
+
+/// Deletes the Pod with a grace of 0.
+async fn force(place: &Place<'_>, user: Option<&User>) -> Result<Answer> {
+    let now = json!({"gracePeriodSeconds": 0});
+    api::call(&place.lab.client(), Method::DELETE, &place.path("Pod", Some(POD)), Some(body(&now)), user).await
+}
+
+/// The garbage collector looks each 20 s, and waits for 40 s before it believes that a Node is gone.
+async fn until_it_is_gone(place: &Place<'_>) -> Result<()> {
+    for _ in 0..3 {
+        if place.until("the Pod to be gone", async || Ok(place.get("Pod", POD).await?.is_none())).await.is_ok() {
+            return Ok(());
+        }
+    }
+    bail!("the Pod is still there")
+}
+
+/// A Node without a machine.
+struct Node {
+    client: Client,
+    name: String,
+}
+
+impl Node {
+    async fn make(place: &Place<'_>, what: &str, status: &Value) -> Result<Self> {
+        let node = Self { client: place.lab.client(), name: format!("{what}-{}", place.namespace) };
+        let labels = json!({HOST: node.name});
+        let object = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node.name, "labels": labels}});
+        api::call(&node.client, Method::POST, NODES, Some(body(&object)), None).await?.success()?;
+        node.patch("/status", &json!({"status": status})).await?;
+        Ok(node)
+    }
+
+    async fn taint(&self, taint: Value) -> Result<()> {
+        self.patch("", &json!({"spec": {"taints": [taint]}})).await
+    }
+
+    async fn delete(&self) -> Result<()> {
+        let path = format!("{NODES}/{}", self.name);
+        api::call(&self.client, Method::DELETE, &path, None, None).await?.success().map(drop)
+    }
+
+    async fn patch(&self, subresource: &str, body: &Value) -> Result<()> {
+        let path = format!("{NODES}/{}{subresource}", self.name);
+        api::call(&self.client, Method::PATCH, &path, Some((MERGE, body.to_string())), None).await?.success().map(drop)
+    }
+}
+
+/// The name of the Pod of the ReplicaSet `ledger`.
+const POD: &str = "ledger-rs";
+const HOST: &str = "kubernetes.io/hostname";
+const NODES: &str = "/api/v1/nodes";
