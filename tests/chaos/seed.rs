@@ -86,6 +86,8 @@ impl Stage<'_> {
             figures.faults.extend(tally);
         }
         figures.faults.insert("Pods refused by a rival", self.rival.refused() - refused);
+        // First: what was found matters more than what may go wrong from here on.
+        self.judge()?;
         self.repair(&workloads).await.context("repairing")?;
         figures.settled = self.settle(&workloads).await?;
         self.watching.agrees().await?;
