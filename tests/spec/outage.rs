@@ -159,7 +159,7 @@ async fn write_unmarked(client: &Client, namespace: &str, writer: u32) -> Result
 }
 
 /// How often the API server has called each of our webhooks.
-async fn calls(client: &Client) -> Result<BTreeMap<String, String>> {
+pub async fn calls(client: &Client) -> Result<BTreeMap<String, u64>> {
     let request = http::Request::get("/metrics").body(Vec::new())?;
     let metrics = client.request_text(request).await?;
     let ours = metrics.lines().filter(|line| {
@@ -167,7 +167,7 @@ async fn calls(client: &Client) -> Result<BTreeMap<String, String>> {
     });
     let calls: BTreeMap<_, _> = ours
         .filter_map(|line| line.rsplit_once(' '))
-        .map(|(series, count)| (series.to_owned(), count.to_owned()))
+        .filter_map(|(series, count)| Some((series.to_owned(), count.parse().ok()?)))
         .collect();
     ensure!(!calls.is_empty(), "the API server counts no call at all: the metric has another name");
     Ok(calls)

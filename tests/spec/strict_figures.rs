@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use singleton_guard::policy::key::KEY;
 
 use super::api;
 use super::companions_place::Place;
 use super::live::{eventually, unguarded};
+use super::outage::calls;
 use super::revisions::Revisions;
 use super::strict_live::{body, strict, take_away, text, ways};
 use crate::lab::Lab;
@@ -20,6 +21,9 @@ pub async fn measure(lab: &Lab) -> Result<()> {
         for mark in ["true", "strict"] {
             gaps(lab, kind, mark).await?;
         }
+    }
+    for mark in ["true", "strict"] {
+        calls_of_a_start(lab, mark).await?;
     }
     for advised in [true, false] {
         quota(lab, advised).await?;
@@ -61,6 +65,30 @@ async fn gaps(lab: &Lab, kind: &str, mark: &str) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// How often the API server calls us while a Pod is deleted, ends, and the next one runs.
+async fn calls_of_a_start(lab: &Lab, mark: &str) -> Result<()> {
+    let (place, client) = (Place::new(lab).await?, lab.client());
+    let mut pods = Revisions::of(&place).await?;
+    place.create("Deployment", "ledger", strict(mark)).await?;
+    let mut pod = pods.until_another_runs("").await?;
+    // Whatever the beginning of a workload brings has come.
+    for _ in 0..2 {
+        pod = replaced(&place, &mut pods, &pod).await?;
+    }
+    let before: u64 = calls(&client).await?.values().sum();
+    for _ in 0..ROUNDS {
+        pod = replaced(&place, &mut pods, &pod).await?;
+    }
+    let after: u64 = calls(&client).await?.values().sum();
+    eprintln!("Deployment {mark}: {} calls of ours for {ROUNDS} Pods that were deleted and replaced", after - before);
+    Ok(())
+}
+
+async fn replaced(place: &Place<'_>, pods: &mut Revisions, pod: &Value) -> Result<Value> {
+    place.delete("Pod", &text(&pod["metadata"]["name"])).await?;
+    pods.until_another_runs(&text(&pod["metadata"]["uid"])).await
 }
 
 /// What refused creates charge to a quota, with the advice of SG010 and without.
