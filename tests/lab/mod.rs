@@ -12,6 +12,7 @@
 //!     pod  container  launch  environment  volumes  probes      our Pods: our program, as the chart says
 //!   tools          the real kubectl and helm
 //!   dns            CoreDNS, from the first question on    resolver
+//! go_program    what tests have written in Go
 //! ```
 //!
 //! What is real: every component of the control plane, helm, kubectl, RBAC, the ServiceAccount tokens, the Service and
@@ -24,6 +25,7 @@
 
 pub(crate) mod component;
 pub(crate) mod control_plane;
+pub(crate) mod go_program;
 pub(crate) mod node;
 pub(crate) mod progress;
 pub(crate) mod stage;

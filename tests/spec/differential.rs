@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::mangled::{mangled, recorded};
+use crate::lab::go_program;
 use crate::targets;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -43,25 +44,7 @@ pub fn what_holds_for_any_bytes_holds(root: &Path) -> Result<(), String> {
 
 /// Builds the reference if it is not there. To be called where there is a network.
 pub fn program(root: &Path) -> Result<PathBuf, String> {
-    let directory = root.join("tests/reference");
-    let read = |name| std::fs::read_to_string(directory.join(name)).map_err(|error| format!("{name}: {error}"));
-    let sources = [read("go.mod")?, read("go.sum")?, read("main.go")?];
-    let key = crate::lab::binaries::fnv1a(&sources.each_ref().map(String::as_str));
-    let cache = crate::lab::binaries::cache_directory().ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
-    let program = cache.join(format!("reference-{key:016x}"));
-    if program.is_file() {
-        return Ok(program);
-    }
-    let mut go = Command::new("go");
-    // To a name of its own, and then renamed: another process may be doing the same.
-    let unfinished = cache.join(format!("reference-{}.unfinished", std::process::id()));
-    go.args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o"]).arg(&unfinished).arg(".");
-    let output = go.current_dir(&directory).env("CGO_ENABLED", "0").output().map_err(|error| format!("go: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("go build: {}", String::from_utf8_lossy(&output.stderr)));
-    }
-    std::fs::rename(&unfinished, &program).map_err(|error| format!("{}: {error}", program.display()))?;
-    Ok(program)
+    go_program::build(root, "reference")
 }
 
 /// The recorded reviews as they are, and many that are wrong; the same ones each time.
