@@ -14,6 +14,9 @@ RUN apk add --no-cache gcc musl-dev linux-headers
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src ./src
+# At its first use of randomness AWS-LC would measure the jitter of the CPU, some 20 ms of every start, so as not to depend on
+# the kernel's getrandom alone. Without it that second source is the CPU's own (RDRAND, RNDR) where there is one.
+ENV AWS_LC_SYS_NO_JITTER_ENTROPY=1
 # Paths of this machine would end up in panic messages.
 ENV RUSTFLAGS="--remap-path-prefix=/usr/local/cargo=cargo --remap-path-prefix=/build=."
 RUN cargo build --release --locked --bin singleton-guard \
@@ -22,6 +25,8 @@ RUN cargo build --release --locked --bin singleton-guard \
 
 FROM scratch
 COPY --from=build /build/target/release/singleton-guard /singleton-guard
+# A huge page is resident as a whole once a byte of it is used: they double what the program takes.
+ENV MIMALLOC_ALLOW_THP=0
 # nobody, as in distroless' "nonroot"
 USER 65532:65532
 ENTRYPOINT ["/singleton-guard"]

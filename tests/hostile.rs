@@ -20,6 +20,7 @@
 #[expect(dead_code, reason = "the bench uses the rest")]
 #[path = "bench/client.rs"]
 mod client;
+#[expect(dead_code, reason = "the bench uses the rest")]
 #[path = "bench/fixture.rs"]
 mod fixture;
 #[path = "hostile/forged.rs"]

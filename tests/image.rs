@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! rustup target add x86_64-unknown-linux-musl
-//! cargo build --release --locked --target x86_64-unknown-linux-musl --bin singleton-guard
+//! AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo build --release --locked --target x86_64-unknown-linux-musl --bin singleton-guard
 //! cargo run --example image -- --binary target/x86_64-unknown-linux-musl/release/singleton-guard --output image.tar
 //! skopeo copy oci-archive:image.tar docker://registry.example.com/singleton-guard:0.1.0
 //! ```

@@ -67,6 +67,7 @@ mod spec {
     pub mod route;
     pub mod router;
     pub mod rules;
+    pub mod scale_cost;
     pub mod shapes;
     pub mod snapshot;
     pub mod stories;
@@ -96,7 +97,7 @@ use spec::{
     architecture, bad_values, chart, checkov, companions_plan, companions_stories, configuration, configuration_live,
     cut_off, denials_live, events, floor, floor_cost, floor_live, freshness_live, generated, late, left_out, live,
     metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings, recorded, router, rules,
-    stories, strict_figures, strict_live, strict_nodes, texts, values, watched, workloads,
+    scale_cost, stories, strict_figures, strict_live, strict_nodes, texts, values, watched, workloads,
 };
 
 use spec::{differential, threats};
@@ -158,6 +159,7 @@ fn main() -> ExitCode {
         trials.extend(stories.map(|(name, test)| story(&installed, name, test)));
         if std::env::var("FIGURES").is_ok_and(|value| value == "1") {
             alone.push(alone_trial(&installed, "strict::figures", |lab| Box::pin(strict_figures::measure(lab))));
+            alone.push(alone_trial(&installed, "scale::figures", |lab| Box::pin(scale_cost::what_is_added(lab))));
         }
         alone.extend(configured.into_iter().map(|case| configured_trial(&installed, case)));
         alone.extend(ALONE.into_iter().map(|(name, test)| alone_trial(&installed, name, test)));

@@ -70,7 +70,7 @@ pub(crate) fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: 
         }
 
         fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Vec<T>, S::Error> {
-            let mut list = Vec::new();
+            let mut list = Vec::with_capacity(USUAL);
             while let Some(item) = seq.next_element()? {
                 if list.len() >= ENTRIES_MAX {
                     return Err(de::Error::custom(format_args!("a list of more than {ENTRIES_MAX} entries")));
@@ -91,3 +91,5 @@ pub(crate) fn few_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deseri
 /// How many labels, owners or groups are read. Twice what the longest real list has, the groups of a user in a large
 /// directory (a Windows token holds 1 015); few enough to be searched one by one.
 pub(crate) const ENTRIES_MAX: usize = 2_048;
+/// The groups of a ServiceAccount are three.
+const USUAL: usize = 4;

@@ -42,6 +42,7 @@ use object::Object;
 use pod::Arrival;
 use request::{Operation, Phase, Request};
 use template::Template;
+use violation::Violation;
 
 use crate::settings::Settings;
 
@@ -107,9 +108,17 @@ fn validate<'a>(request: Request<'a>, settings: &Settings, now: SystemTime) -> S
     let Some(lookup) = question(&change) else {
         return Step::Decided(decide(&change, own_standing(&change)));
     };
-    let mut answers = possible_answers(&lookup).filter_map(|found| Some(decide(&change, standing(&change, &found)?)));
-    match answers.next() {
-        Some(first) if answers.all(|other| other == first) => Step::Decided(first),
+    // What a decision follows from is compared, not the decision: most of the work of a refusal is its words.
+    let mut outcomes = possible_answers(&lookup).filter_map(|found| {
+        let standing = standing(&change, &found)?;
+        Some((rules::judge(&change, standing), standing))
+    });
+    match outcomes.next() {
+        Some((violations, standing))
+            if outcomes.all(|(others, other)| others == violations && other.releases() == standing.releases()) =>
+        {
+            Step::Decided(conclude(&change, standing, violations))
+        }
         _ => Step::Ask(lookup, Pending::Workload(Box::new(change))),
     }
 }
@@ -130,28 +139,21 @@ fn question<'a>(change: &Change<'a>) -> Option<Lookup<'a>> {
 }
 
 /// Every answer that the cluster could give.
-fn possible_answers(lookup: &Lookup<'_>) -> Box<dyn Iterator<Item = Found>> {
-    const OWNERS: [Owner; 3] = [Owner::Marked, Owner::Unmarked, Owner::Gone];
-    let options = |owner: &Option<ObjectRef<'_>>| match owner {
-        Some(_) => OWNERS.map(Some).to_vec(),
-        None => vec![None],
-    };
-    match lookup {
+fn possible_answers(lookup: &Lookup<'_>) -> impl Iterator<Item = Found> + use<> {
+    const PARENTS: &[bool] = &[true, false];
+    const OWNERS: &[Option<Owner>] = &[Some(Owner::Marked), Some(Owner::Unmarked), Some(Owner::Gone)];
+    let options = |owner: &Option<ObjectRef<'_>>| if owner.is_some() { OWNERS } else { &[None] };
+    let (parents, befores, afters, alike) = match lookup {
         // Asked for what is said about it, whatever it is.
-        Lookup::Holder(_) => Box::new(std::iter::empty()),
-        Lookup::Parent(_) => Box::new([true, false].into_iter().map(|marked| Found::Parent { marked, owner: None })),
-        Lookup::Owners { before: Some(before), after: Some(after) } if before == after => {
-            Box::new(OWNERS.into_iter().map(|owner| Found::Owners { before: Some(owner), after: Some(owner) }))
-        }
-        Lookup::Owners { before, after } => {
-            let afters = options(after);
-            Box::new(
-                options(before).into_iter().flat_map(move |before| {
-                    afters.clone().into_iter().map(move |after| Found::Owners { before, after })
-                }),
-            )
-        }
-    }
+        Lookup::Holder(_) => (&[][..], &[][..], &[][..], false),
+        Lookup::Parent(_) => (PARENTS, &[][..], &[][..], false),
+        Lookup::Owners { before, after } => (&[][..], options(before), options(after), before == after),
+    };
+    let owners = befores.iter().flat_map(move |before| afters.iter().map(move |after| (*before, *after)));
+    let parents = parents.iter().map(|marked| Found::Parent { marked: *marked, owner: None });
+    // One and the same owner cannot be two things.
+    let owners = owners.filter(move |(before, after)| !alike || before == after);
+    parents.chain(owners.map(|(before, after)| Found::Owners { before, after }))
 }
 
 /// Whether the workload is a singleton, where only its own mark counts.
@@ -190,7 +192,12 @@ fn standing(change: &Change<'_>, found: &Found) -> Option<Standing> {
 }
 
 fn decide(change: &Change<'_>, standing: Standing) -> Decision {
-    let mut violations = rules::judge(change, standing).into_iter();
+    conclude(change, standing, rules::judge(change, standing))
+}
+
+/// Of the standing nothing counts here but whether it releases.
+fn conclude(change: &Change<'_>, standing: Standing, violations: Vec<Violation>) -> Decision {
+    let mut violations = violations.into_iter();
     if let Some(first) = violations.next() {
         let (subject, key) = (subject(change), change.key.clone());
         let denied = Decision::denied(Denial { subject, key, first, others: violations.collect() });

@@ -38,8 +38,10 @@ pub struct Unreadable {
 /// [`Unreadable`]: not an `AdmissionReview`, a field of another type than Kubernetes gives it, a key that comes twice,
 /// or an object missing where the operation has one.
 pub fn read(body: &[u8]) -> Result<Review<'_>, Unreadable> {
+    // Checked once, as a whole: string by string it costs a sixth of a small review.
+    let text = str::from_utf8(body).map_err(|error| unreadable(body, error.to_string()))?;
     let json::Object::<AdmissionReview<'_>>(review) =
-        serde_json::from_slice(body).map_err(|error| unreadable(body, error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| unreadable(body, error.to_string()))?;
     if review.kind != "AdmissionReview" {
         return Err(unreadable(body, format!("its kind is {:?}, not \"AdmissionReview\"", review.kind)));
     }
@@ -82,9 +84,9 @@ pub fn read(body: &[u8]) -> Result<Review<'_>, Unreadable> {
         user: user_info.username,
         groups: user_info.groups,
         dry_run: dry_run.unwrap_or_default(),
-        object,
+        object: object.map(|object| *object),
         // Never trusted on CREATE.
-        old_object: old_object.filter(|_| operation == Operation::Update),
+        old_object: old_object.filter(|_| operation == Operation::Update).map(|object| *object),
     };
     Ok(Review { uid: Uid(uid), request })
 }
@@ -140,10 +142,11 @@ struct AdmissionRequest<'a> {
     user_info: UserInfo<'a>,
     #[serde(default)]
     dry_run: Option<bool>,
+    // Boxed: every step that hands this struct on would copy them.
     #[serde(borrow, default, deserialize_with = "some_object")]
-    object: Option<Object<'a>>,
+    object: Option<Box<Object<'a>>>,
     #[serde(borrow, default, deserialize_with = "some_object")]
-    old_object: Option<Object<'a>>,
+    old_object: Option<Box<Object<'a>>>,
 }
 
 #[derive(serde::Deserialize)]

@@ -30,8 +30,12 @@ pub fn write(uid: &str, decision: &Decision) -> Vec<u8> {
             audit_annotations: decision.annotations().into_iter().collect(),
         },
     };
+    let mut bytes = Vec::with_capacity(USUAL);
     // Strings, numbers and booleans only: nothing in it can fail to serialise.
-    serde_json::to_vec(&review).unwrap_or_default()
+    if serde_json::to_writer(&mut bytes, &review).is_err() {
+        bytes.clear();
+    }
+    bytes
 }
 
 fn status(decision: &Decision) -> Option<Status<'_>> {
@@ -113,3 +117,6 @@ struct StatusCause {
     message: String,
     field: String,
 }
+
+/// A refusal with its causes has some 800 bytes: it is written without growing.
+const USUAL: usize = 1024;

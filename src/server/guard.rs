@@ -112,7 +112,8 @@ impl<C: Cluster> Guard<C> {
                     return pending.resume(Ok(proven));
                 }
                 let deadline = deadline.lookup(Instant::now());
-                let found = self.cluster.answer(&lookup, &settings.mark, deadline).await;
+                // Boxed: it is most of this future, which is copied several times for every review, asked or not.
+                let found = Box::pin(self.cluster.answer(&lookup, &settings.mark, deadline)).await;
                 self.metrics.asked(&found);
                 pending.resume(found)
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// Measures singleton-guard beside a server that does nothing and one that is written the obvious way.
+/// Measures singleton-guard beside a server that does nothing and those that are written the obvious ways.
 #[derive(Debug, Parser)]
 #[command(name = "bench", bin_name = "cargo bench --bench bench --")]
 pub(crate) struct Arguments {

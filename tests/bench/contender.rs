@@ -1,7 +1,7 @@
 //! The servers that are compared: how each is started, and the connections to it.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +10,9 @@ use anyhow::{Context as _, Result};
 
 use super::client::{Answer, Call, Client, Connection};
 use super::fixture::Fixture;
-use super::process::{Process, free_address};
+use super::process::{self, Process, free_address};
+use super::programs::Programs;
+use super::rsa;
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +23,17 @@ pub(crate) enum Name {
     Ours,
     /// See `naive`.
     Naive,
+    /// See `go/main.go`.
+    Go,
+    /// The same with an RSA key of 2048 bits: another one only while a connection is new.
+    GoRsa,
+    /// See `controller-runtime/main.go`.
+    ControllerRuntime,
 }
 
 /// In the order of the report's columns.
-pub(crate) const NAMES: [Name; 3] = [Name::Floor, Name::Ours, Name::Naive];
+pub(crate) const NAMES: [Name; 6] =
+    [Name::Floor, Name::Ours, Name::Naive, Name::Go, Name::GoRsa, Name::ControllerRuntime];
 
 /// How a server is started, and where it can be reached then.
 #[derive(Debug)]
@@ -48,6 +57,7 @@ pub(crate) struct Start {
 #[derive(Debug)]
 pub(crate) struct Contender {
     name: Name,
+    program: PathBuf,
     process: Process,
     client: Client,
     connections: Vec<Connection>,
@@ -69,14 +79,25 @@ impl Name {
             Self::Floor => "floor",
             Self::Ours => "ours",
             Self::Naive => "naive",
+            Self::Go => "go",
+            Self::GoRsa => "go-rsa",
+            Self::ControllerRuntime => "ctrl-rt",
         }
     }
 
-    /// Plans a server of this name. `binary` is the singleton-guard.
-    pub(crate) fn plan(self, binary: &Path, fixture: &Fixture) -> Result<Plan> {
+    /// Plans a server of this name.
+    pub(crate) fn plan(self, programs: &Programs, fixture: &Fixture) -> Result<Plan> {
         match self {
             Self::Floor | Self::Naive => role(self.as_str(), free_address()?, fixture),
-            Self::Ours => ours(binary, fixture),
+            Self::Ours => ours(&programs.guard, fixture),
+            Self::Go => go(&programs.go, fixture.directory(), fixture),
+            Self::GoRsa => go(&programs.go, &rsa::directory(fixture)?, fixture),
+            Self::ControllerRuntime => {
+                let webhook = free_address()?;
+                let mut command = Command::new(&programs.controller_runtime);
+                command.args(["-address", &webhook.to_string(), "-directory"]).arg(fixture.directory());
+                Ok(Plan { command, webhook, operations: None })
+            }
         }
     }
 }
@@ -85,6 +106,14 @@ impl Name {
 pub(crate) fn role(name: &str, webhook: SocketAddr, fixture: &Fixture) -> Result<Plan> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args([name, "--address", &webhook.to_string(), "--directory"]).arg(fixture.directory());
+    Ok(Plan { command, webhook, operations: None })
+}
+
+fn go(program: &Path, directory: &Path, fixture: &Fixture) -> Result<Plan> {
+    let webhook = free_address()?;
+    let mut command = Command::new(program);
+    command.args(["-address", &webhook.to_string(), "-api-server", &format!("https://{}", fixture.api_server())]);
+    command.arg("-directory").arg(directory);
     Ok(Plan { command, webhook, operations: None })
 }
 
@@ -99,7 +128,9 @@ fn ours(binary: &Path, fixture: &Fixture) -> Result<Plan> {
         .arg("--certificate-directory")
         .arg(fixture.directory())
         .arg("--kubeconfig")
-        .arg(fixture.kubeconfig());
+        .arg(fixture.kubeconfig())
+        // From the Dockerfile.
+        .env("MIMALLOC_ALLOW_THP", "0");
     Ok(Plan { command, webhook, operations: Some(operations) })
 }
 
@@ -129,11 +160,12 @@ impl Plan {
 
 impl Contender {
     /// Starts it on one core. No connection is open yet, so its memory is that of an idle server.
-    pub(crate) fn start(name: Name, core: usize, binary: &Path, fixture: &Fixture) -> Result<Self> {
-        let plan = name.plan(binary, fixture)?;
+    pub(crate) fn start(name: Name, core: usize, programs: &Programs, fixture: &Fixture) -> Result<Self> {
+        let plan = name.plan(programs, fixture)?;
         let process = plan.start_on(core).with_context(|| format!("starting {}", name.as_str()))?;
         let client = Client::new(plan.webhook, &fixture.authority())?;
-        Ok(Self { name, process, client, connections: Vec::new() })
+        let program = plan.command.get_program().into();
+        Ok(Self { name, program, process, client, connections: Vec::new() })
     }
 
     /// Which one it is.
@@ -146,16 +178,103 @@ impl Contender {
         &self.process
     }
 
+    /// Size of its program.
+    pub(crate) fn size(&self) -> Result<u64> {
+        process::size(&self.program)
+    }
+
     /// Opens this many connections. To be used at once: a server may close one that says nothing.
     pub(crate) fn connect(&mut self, connections: usize) -> Result<()> {
         self.connections = (0..connections).map(|_| self.client.connect()).collect::<Result<_>>()?;
         Ok(())
     }
 
+    /// Opens connections one after the other, and sends the review once over each.
+    pub(crate) fn cold(&self, body: &str, connections: usize) -> Result<Slice> {
+        let mut call = self.call(body)?;
+        settle();
+        let before = self.process.cpu_nanoseconds()?;
+        let mut latencies = Vec::with_capacity(connections);
+        for number in 0..connections {
+            call.number(number)?;
+            let started = Instant::now();
+            self.client.connect()?.call(&call).with_context(|| self.name.as_str())?;
+            latencies.push(started.elapsed());
+        }
+        settle();
+        let cpu = Duration::from_nanos(self.process.cpu_nanoseconds()?.saturating_sub(before));
+        Ok(Slice { cpu, latencies })
+    }
+
+    /// Sends so many reviews at the same time, each over a connection of its own. Says how many were not answered.
+    pub(crate) fn burst(&self, body: &str, reviews: usize) -> Result<(Slice, usize)> {
+        let call = self.call(body)?;
+        let together = Instant::now() + Duration::from_millis(300);
+        let before = self.process.cpu_nanoseconds()?;
+        let one = |mut call: Call, number| {
+            call.number(number)?;
+            thread::sleep(together.saturating_duration_since(Instant::now()));
+            let started = Instant::now();
+            self.client.connect()?.call(&call)?;
+            anyhow::Ok(started.elapsed())
+        };
+        let latencies: Vec<Duration> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..reviews)
+                .map(|number| {
+                    let (call, one) = (call.clone(), &one);
+                    thread::Builder::new().stack_size(SMALL_STACK).spawn_scoped(scope, move || one(call, number))
+                })
+                .collect::<Result<_, _>>()?;
+            anyhow::Ok(threads.into_iter().filter_map(|thread| thread.join().ok()?.ok()).collect())
+        })?;
+        settle();
+        let cpu = Duration::from_nanos(self.process.cpu_nanoseconds()?.saturating_sub(before));
+        let errors = reviews - latencies.len();
+        Ok((Slice { cpu, latencies }, errors))
+    }
+
+    /// Sends the review at a fixed rate, whether or not the one before it is answered yet. What a review had to wait
+    /// for one before it counts.
+    pub(crate) fn fixed_rate(&mut self, body: &str, per_second: u32, requests: usize) -> Result<Vec<Duration>> {
+        let (call, lanes) = (self.call(body)?, self.connections.len());
+        let begin = Instant::now() + Duration::from_millis(10);
+        thread::scope(|scope| {
+            let threads: Vec<_> = self
+                .connections
+                .iter_mut()
+                .enumerate()
+                .map(|(lane, connection)| {
+                    let mut call = call.clone();
+                    scope.spawn(move || {
+                        let mut latencies = Vec::new();
+                        for number in (lane..requests).step_by(lanes) {
+                            let due = begin + Duration::from_secs(1) * u32::try_from(number)? / per_second;
+                            thread::sleep(due.saturating_duration_since(Instant::now()));
+                            call.number(number)?;
+                            connection.call(&call)?;
+                            latencies.push(due.elapsed());
+                        }
+                        anyhow::Ok(latencies)
+                    })
+                })
+                .collect();
+            let mut all = Vec::with_capacity(requests);
+            for thread in threads {
+                all.extend(thread.join().map_err(|_| anyhow::anyhow!("a thread of the client panicked"))??);
+            }
+            Ok(all)
+        })
+    }
+
+    /// Sends the review over each connection. Says how many are still good.
+    pub(crate) fn kept(&mut self, body: &str) -> Result<usize> {
+        let call = self.call(body)?;
+        Ok(self.connections.iter_mut().filter_map(|connection| connection.call(&call).ok()).count())
+    }
+
     /// Sends the review `requests` times over this many of the connections, each busy all the time.
     pub(crate) fn measure(&mut self, body: &str, connections: usize, requests: usize) -> Result<Slice> {
-        let answer = if self.name == Name::Floor { Answer::Constant } else { Answer::Uid };
-        let call = Call::new(body, answer)?;
+        let call = self.call(body)?;
         let each = requests.div_ceil(connections);
         settle();
         let before = self.process.cpu_nanoseconds()?;
@@ -181,6 +300,10 @@ impl Contender {
         let cpu = Duration::from_nanos(self.process.cpu_nanoseconds()?.saturating_sub(before));
         Ok(Slice { cpu, latencies })
     }
+
+    fn call(&self, body: &str) -> Result<Call> {
+        Call::new(body, if self.name == Name::Floor { Answer::Constant } else { Answer::Uid })
+    }
 }
 
 fn send(connection: &mut Connection, mut call: Call, numbers: std::ops::Range<usize>) -> Result<Vec<Duration>> {
@@ -198,3 +321,6 @@ fn send(connection: &mut Connection, mut call: Call, numbers: std::ops::Range<us
 fn settle() {
     thread::sleep(Duration::from_millis(3));
 }
+
+/// For threads of which there are a thousand.
+const SMALL_STACK: usize = 256 << 10;

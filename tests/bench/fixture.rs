@@ -10,11 +10,14 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use singleton_guard::certs::authority::{make, service_names};
+use singleton_guard::certs::material::Material;
 
 /// The directory. Shared by all servers, so all handshakes cost the same.
 #[derive(Debug)]
 pub(crate) struct Fixture {
     directory: PathBuf,
+    api_server: SocketAddr,
+    material: Material,
 }
 
 impl Fixture {
@@ -23,14 +26,12 @@ impl Fixture {
         let directory = std::env::temp_dir().join(format!("singleton-guard-bench-{}", std::process::id()));
         // It holds a private key.
         DirBuilder::new().mode(0o700).create(&directory).with_context(|| format!("making {}", directory.display()))?;
-        let fixture = Self { directory };
-
         let mut names = service_names("singleton-guard", "singleton-guard");
         names.push(api_server.ip().to_string());
-        let material = make(&names, SystemTime::now())?;
-        fixture.write("ca.crt", &material.authority)?;
-        fixture.write("tls.crt", &material.leaf)?;
-        fixture.write("tls.key", &material.leaf_key)?;
+        let fixture = Self { directory, api_server, material: make(&names, SystemTime::now())? };
+        fixture.write("ca.crt", &fixture.material.authority)?;
+        fixture.write("tls.crt", &fixture.material.leaf)?;
+        fixture.write("tls.key", &fixture.material.leaf_key)?;
         let kubeconfig = json!({
             "apiVersion": "v1",
             "kind": "Config",
@@ -50,6 +51,16 @@ impl Fixture {
     /// With `tls.crt` and `tls.key`.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Where the API server listens.
+    pub(crate) fn api_server(&self) -> SocketAddr {
+        self.api_server
+    }
+
+    /// The authority, with its key.
+    pub(crate) fn material(&self) -> &Material {
+        &self.material
     }
 
     /// What clients trust.

@@ -1,5 +1,6 @@
-//! What an admission review costs: singleton-guard beside the least that this stack can do (`floor`) and the obvious
-//! way to write it (`naive`).
+//! What an admission review costs: singleton-guard beside the least that this stack can do (`floor`), the obvious way to
+//! write it (`naive`), a bare Go webhook (`go`, with an RSA key `go-rsa`) and one on controller-runtime (`ctrl-rt`).
+//! What it aims at is in `targets`, and printed beside what it measured.
 //!
 //! ```text
 //! cargo bench --bench bench -- --short         under 90 seconds after building
@@ -27,10 +28,14 @@ mod fixture;
 mod floor;
 mod naive;
 mod process;
+mod programs;
 mod report;
 mod reviews;
+mod rsa;
+mod scenarios;
 mod serve;
 mod stand_in;
+mod targets;
 
 use std::fs;
 use std::path::Path;
@@ -38,15 +43,17 @@ use std::process::{Command, ExitCode};
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Parser as _;
 
 use arguments::{Arguments, Role};
-use contender::{Contender, NAMES, Start};
+use contender::{Contender, NAMES, Name, Start};
 use fixture::Fixture;
 use process::Memory;
-use report::{Footprint, Row};
+use programs::Programs;
+use report::Footprint;
 use reviews::Review;
+use scenarios::{Effort, RATE};
 
 /// The same allocator as the program has, or the servers that are compared would not have the same chances.
 #[cfg(target_env = "musl")]
@@ -68,33 +75,46 @@ fn main() -> Result<ExitCode> {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let (rounds, effort) = if arguments.short { (9, 1) } else { (15, 4) };
-    introduce(&arguments.binary, rounds)?;
+    let effort = if arguments.short { Effort::SHORT } else { Effort::LONG };
+    let programs = Programs::build(&arguments.binary)?;
+    introduce(&arguments.binary, effort.rounds)?;
     let api_server = process::free_address()?;
     let fixture = Fixture::create(api_server)?;
     let _api_server = contender::role("stand-in", api_server, &fixture)?.start_on(CLIENT_CORE)?;
 
     // Before this program is pinned: what it starts would be, too.
-    let starts = time_starts(&arguments.binary, &fixture, rounds)?;
+    let starts = time_starts(&programs, &fixture, effort.rounds)?;
     process::pin_self(CLIENT_CORE)?;
 
-    let (mut contenders, idle) = start(&arguments.binary, &fixture)?;
+    let (mut contenders, idle) = start(&programs, &fixture)?;
     let reviews: Vec<Review> =
         reviews::all()?.into_iter().filter(|review| review.name.contains(&arguments.only)).collect();
-    let mut rows = plan(&reviews, &arguments.connections);
-    measure(&mut contenders, &mut rows, rounds, effort)?;
-    let rows: Vec<Row> = rows.into_iter().map(|(_, row)| row).collect();
+    let mut rows = scenarios::warm(&mut contenders, &reviews, &arguments.connections, &effort)?;
+    let loaded = memories(&contenders)?;
+    let all = reviews::all()?;
+    let small = all.first().context("no reviews")?;
+    rows.push(scenarios::cold(&mut contenders, small, &effort)?);
+    let kept = scenarios::pause(&mut contenders, small, &effort)?;
+    let fixed_rate = scenarios::fixed_rate(&mut contenders, small, &effort)?;
+    let (row, errors) = scenarios::burst(&mut contenders, small, &effort)?;
+    rows.push(row);
+    let burst = memories(&contenders)?;
 
-    println!("{}\n{}", report::cpu(&rows), report::latency(&rows));
+    let memory = idle.into_iter().zip(loaded).zip(burst);
+    let rest = starts.into_iter().zip(memory).zip(errors.into_iter().zip(kept)).zip(fixed_rate);
     let mut footprints = Vec::new();
-    for ((contender, starts), idle) in contenders.iter().zip(starts).zip(idle) {
-        let loaded = contender.process().memory()?;
-        footprints.push(Footprint { name: contender.name(), starts, idle, loaded });
+    for (contender, (((starts, ((idle, loaded), burst)), (errors, kept)), fixed_rate)) in contenders.iter().zip(rest) {
+        let (name, size) = (contender.name(), contender.size()?);
+        footprints.push(Footprint { name, size, starts, idle, loaded, burst, errors, kept, fixed_rate });
     }
-    println!("{}", report::footprint(&footprints));
-    let gross: Vec<&Row> = rows.iter().filter(|row| row.is_gross()).collect();
-    for row in &gross {
-        println!("FAILED: {} over {} connections is far below its target", row.review, row.connections);
+
+    let targets = targets::all(&rows, footprints.iter().find(|footprint| footprint.name == Name::Ours));
+    println!("{}\n{}\n{}", report::cpu(&rows), report::latency(&rows), report::footprint(&footprints));
+    println!("{}", targets::table(&targets));
+    println!("The pause was {} s; the fixed rate {RATE} a second.", effort.pause.as_secs());
+    let gross: Vec<_> = targets.iter().filter(|target| target.is_gross()).collect();
+    for target in &gross {
+        println!("FAILED, far from its target: {}", target.words());
     }
     Ok(if gross.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -138,58 +158,30 @@ fn commit() -> String {
 }
 
 /// For each server in the order of [`NAMES`].
-fn time_starts(binary: &Path, fixture: &Fixture, rounds: usize) -> Result<Vec<Vec<Start>>> {
+fn time_starts(programs: &Programs, fixture: &Fixture, rounds: usize) -> Result<Vec<Vec<Start>>> {
     let mut starts = vec![Vec::new(); NAMES.len()];
     for _ in 0..rounds {
         for (name, starts) in NAMES.iter().zip(&mut starts) {
-            starts.push(name.plan(binary, fixture)?.time_start()?);
+            starts.push(name.plan(programs, fixture)?.time_start()?);
         }
     }
     Ok(starts)
 }
 
 /// Starts all of them, and says how much memory each had before anybody connected.
-fn start(binary: &Path, fixture: &Fixture) -> Result<(Vec<Contender>, Vec<Memory>)> {
-    let start = |name| Contender::start(name, SERVER_CORE, binary, fixture);
+fn start(programs: &Programs, fixture: &Fixture) -> Result<(Vec<Contender>, Vec<Memory>)> {
+    let start = |name| Contender::start(name, SERVER_CORE, programs, fixture);
     let contenders: Vec<Contender> = NAMES.into_iter().map(start).collect::<Result<_>>()?;
     sleep(SETTLING);
-    let idle = contenders.iter().map(|contender| contender.process().memory()).collect::<Result<_>>()?;
+    let idle = memories(&contenders)?;
     Ok((contenders, idle))
 }
 
-/// One row for each review and number of connections.
-fn plan<'a>(reviews: &'a [Review], connections: &[usize]) -> Vec<(&'a Review, Row)> {
-    let row = |review: &Review, connections: usize| {
-        Row::new(review.name, review.body.len(), connections.clamp(1, IDLE_CONNECTIONS), review.target)
-    };
-    reviews.iter().flat_map(|review| connections.iter().map(move |number| (review, row(review, *number)))).collect()
-}
-
-fn measure(contenders: &mut [Contender], rows: &mut [(&Review, Row)], rounds: usize, effort: usize) -> Result<()> {
-    for contender in contenders.iter_mut() {
-        contender.connect(IDLE_CONNECTIONS)?;
-        for (review, _) in rows.iter() {
-            contender.measure(&review.body, IDLE_CONNECTIONS, WARM_UP)?;
-        }
-    }
-    for round in 0..rounds {
-        for (review, row) in rows.iter_mut() {
-            for turn in 0..contenders.len() {
-                let index = (turn + round) % contenders.len();
-                let Some(contender) = contenders.get_mut(index) else { continue };
-                let slice = contender.measure(&review.body, row.connections, review.weight * effort)?;
-                row.add(contender.name(), slice);
-            }
-        }
-    }
-    Ok(())
+fn memories(contenders: &[Contender]) -> Result<Vec<Memory>> {
+    contenders.iter().map(|contender| contender.process().memory()).collect()
 }
 
 const SERVER_CORE: usize = 0;
 const CLIENT_CORE: usize = 1;
-/// client-go's `idleConnsPerHost`: the API server keeps no more.
-const IDLE_CONNECTIONS: usize = 25;
-/// Reviews before the first round: each connection and each path through the servers is used.
-const WARM_UP: usize = 100;
 /// Until a server that says it is ready has done all it does at its start.
 const SETTLING: Duration = Duration::from_millis(500);

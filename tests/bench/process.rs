@@ -36,6 +36,7 @@ impl Process {
         let mut pinned = Command::new("setpriv");
         pinned.args(["--pdeathsig", "KILL", "taskset", "--cpu-list", &core.to_string()]);
         pinned.arg(command.get_program()).args(command.get_args());
+        pinned.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         Self::spawn(&mut pinned)
     }
 

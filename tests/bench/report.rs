@@ -1,4 +1,4 @@
-//! What was measured, as a table for people. Ratios are taken within a round, so what slows the machine down slows both
+//! What was measured, as tables in Markdown. Ratios are taken within a round, so what slows the machine down slows both
 //! sides down; medians and ranges are taken over the rounds.
 
 use std::fmt::Write as _;
@@ -6,21 +6,29 @@ use std::time::Duration;
 
 use super::contender::{NAMES, Name, Slice, Start};
 use super::process::Memory;
-use super::reviews::Target;
 
-/// One review sent over one number of connections, to all servers.
+/// One review sent in one way, to all servers.
 #[derive(Debug)]
 pub(crate) struct Row {
     /// Name of the review.
     pub(crate) review: &'static str,
     /// Its size.
     pub(crate) bytes: usize,
-    /// How many connections were busy at once.
-    pub(crate) connections: usize,
-    /// What is aimed at.
-    pub(crate) target: Option<Target>,
+    /// How it was sent.
+    pub(crate) way: Way,
     /// For each server in the order of [`NAMES`], one entry a round.
     samples: [Vec<Sample>; NAMES.len()],
+}
+
+/// How a review was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Over so many open connections, each busy all the time.
+    Warm(usize),
+    /// Over a new connection each time.
+    Cold,
+    /// All at once, each over a new connection.
+    Burst(usize),
 }
 
 /// One server in one round; all times in microseconds.
@@ -31,31 +39,41 @@ struct Sample {
     p99: f64,
 }
 
-/// One server's start and memory.
+/// What else there is to say about a server.
 #[derive(Debug)]
 pub(crate) struct Footprint {
     /// Which.
     pub(crate) name: Name,
+    /// Size of its file in bytes.
+    pub(crate) size: u64,
     /// Every start that was timed.
     pub(crate) starts: Vec<Start>,
     /// Before the first connection.
     pub(crate) idle: Memory,
     /// After the last review.
     pub(crate) loaded: Memory,
+    /// After the bursts.
+    pub(crate) burst: Memory,
+    /// Reviews of the bursts that were not answered.
+    pub(crate) errors: usize,
+    /// Connections that outlived the pause.
+    pub(crate) kept: usize,
+    /// From when a review was due, at a fixed rate.
+    pub(crate) fixed_rate: Vec<Duration>,
 }
 
 /// The middle and the ends of some figures.
 #[derive(Debug, Clone, Copy)]
-struct Spread {
-    lowest: f64,
-    median: f64,
-    highest: f64,
+pub(crate) struct Spread {
+    pub(crate) lowest: f64,
+    pub(crate) median: f64,
+    pub(crate) highest: f64,
 }
 
 impl Row {
     /// Without figures yet.
-    pub(crate) const fn new(review: &'static str, bytes: usize, connections: usize, target: Option<Target>) -> Self {
-        Self { review, bytes, connections, target, samples: [const { Vec::new() }; NAMES.len()] }
+    pub(crate) const fn new(review: &'static str, bytes: usize, way: Way) -> Self {
+        Self { review, bytes, way, samples: [const { Vec::new() }; NAMES.len()] }
     }
 
     /// Adds what a round saw of one server.
@@ -64,8 +82,8 @@ impl Row {
         let count = u32::try_from(slice.latencies.len()).unwrap_or(u32::MAX).max(1);
         let sample = Sample {
             cpu: microseconds(slice.cpu) / f64::from(count),
-            p50: microseconds(percentile(&slice.latencies, 50)),
-            p99: microseconds(percentile(&slice.latencies, 99)),
+            p50: microseconds(permille(&slice.latencies, 500)),
+            p99: microseconds(permille(&slice.latencies, 990)),
         };
         for (column, samples) in NAMES.iter().zip(&mut self.samples) {
             if *column == name {
@@ -74,9 +92,10 @@ impl Row {
         }
     }
 
-    /// The ratio is so low that no noise explains it.
-    pub(crate) fn is_gross(&self) -> bool {
-        self.target.is_some_and(|target| self.ratio(Name::Floor, Name::Ours).median < target.gross)
+    /// CPU of one by CPU of the other, round by round.
+    pub(crate) fn ratio(&self, a: Name, b: Name) -> Spread {
+        let (a, b) = (self.samples(a).iter(), self.samples(b).iter());
+        Spread::of(a.zip(b).map(|(a, b)| a.cpu / b.cpu))
     }
 
     fn samples(&self, name: Name) -> &[Sample] {
@@ -84,19 +103,23 @@ impl Row {
         columns.find_map(|(column, samples)| (*column == name).then_some(samples.as_slice())).unwrap_or_default()
     }
 
-    fn spread(&self, name: Name, of: impl Fn(&Sample) -> f64) -> Spread {
-        Spread::of(self.samples(name).iter().map(of))
+    fn median(&self, name: Name, of: impl Fn(&Sample) -> f64) -> f64 {
+        Spread::of(self.samples(name).iter().map(of)).median
     }
 
-    /// CPU of one by CPU of the other, round by round.
-    fn ratio(&self, a: Name, b: Name) -> Spread {
-        let (a, b) = (self.samples(a).iter(), self.samples(b).iter());
-        Spread::of(a.zip(b).map(|(a, b)| a.cpu / b.cpu))
+    fn head(&self) -> String {
+        let way = match self.way {
+            Way::Warm(1) => "1 connection".to_owned(),
+            Way::Warm(connections) => format!("{connections} connections"),
+            Way::Cold => "a new connection each".to_owned(),
+            Way::Burst(reviews) => format!("{reviews} at once"),
+        };
+        format!("{}, {} bytes, {way}", self.review, self.bytes)
     }
 }
 
 impl Spread {
-    fn of(figures: impl Iterator<Item = f64>) -> Self {
+    pub(crate) fn of(figures: impl Iterator<Item = f64>) -> Self {
         let mut figures: Vec<f64> = figures.collect();
         figures.sort_unstable_by(f64::total_cmp);
         let at = |index: usize| figures.get(index).copied().unwrap_or(f64::NAN);
@@ -104,83 +127,81 @@ impl Spread {
     }
 }
 
-/// CPU per review, and whether the targets were reached.
+impl Footprint {
+    /// From exec to ready, in milliseconds.
+    pub(crate) fn ready(&self) -> Spread {
+        self.start(|start| start.ready)
+    }
+
+    fn start(&self, of: fn(&Start) -> Duration) -> Spread {
+        Spread::of(self.starts.iter().map(|start| microseconds(of(start)) / 1e3))
+    }
+}
+
+/// CPU per review.
 pub(crate) fn cpu(rows: &[Row]) -> String {
-    let mut text = format!(
-        "server CPU per review in us (median), and its ratios within a round (median, lowest - highest)\n\
-         {:<26} {:>6} {:>5} {:>8} {:>8} {:>8}   {:<19} {:<19} target\n",
-        "review", "bytes", "conns", "floor", "ours", "naive", "floor/ours", "ours/naive"
-    );
+    let mut text = head("server CPU per review in us, median of the rounds");
     for row in rows {
-        let _ = write!(text, "{:<26} {:>6} {:>5}", row.review, row.bytes, row.connections);
-        for name in NAMES {
-            let _ = write!(text, " {:>8.1}", row.spread(name, |sample| sample.cpu).median);
-        }
-        let (floor, naive) = (row.ratio(Name::Floor, Name::Ours), row.ratio(Name::Ours, Name::Naive));
-        let verdict = match row.target {
-            Some(target) if floor.median >= target.aim => format!(">= {:.2}: reached", target.aim),
-            Some(target) => format!(">= {:.2}: missed", target.aim),
-            None => "-".to_owned(),
-        };
-        let _ = writeln!(text, "   {:<19} {:<19} {verdict}", ratio(floor), ratio(naive));
+        let cells = NAMES.map(|name| figure(row.median(name, |sample| sample.cpu), 1));
+        let _ = writeln!(text, "| {} | {} |", row.head(), cells.join(" | "));
     }
     text
 }
 
 /// Latency seen by the client.
 pub(crate) fn latency(rows: &[Row]) -> String {
-    let mut text = format!(
-        "latency in us, all connections busy: p50 / p99 (medians of the rounds)\n{:<26} {:>6} {:>5}",
-        "review", "bytes", "conns"
-    );
-    for name in NAMES {
-        let _ = write!(text, " {:>17}", name.as_str());
-    }
-    text.push('\n');
+    let mut text = head("latency in us, p50 / p99, medians of the rounds");
     for row in rows {
-        let _ = write!(text, "{:<26} {:>6} {:>5}", row.review, row.bytes, row.connections);
-        for name in NAMES {
-            let (p50, p99) = (row.spread(name, |sample| sample.p50), row.spread(name, |sample| sample.p99));
-            let _ = write!(text, " {:>8.0} /{:>7.0}", p50.median, p99.median);
-        }
-        text.push('\n');
+        let cells = NAMES.map(|name| {
+            let (p50, p99) = (row.median(name, |sample| sample.p50), row.median(name, |sample| sample.p99));
+            format!("{} / {}", figure(p50, 0), figure(p99, 0))
+        });
+        let _ = writeln!(text, "| {} | {} |", row.head(), cells.join(" | "));
     }
     text
 }
 
-/// Starts and memory.
+/// Everything else, one row a property.
 pub(crate) fn footprint(footprints: &[Footprint]) -> String {
-    let mut text = format!(
-        "start in ms from exec (median, lowest - highest) and resident memory in MiB\n\
-         {:<8} {:<22} {:<22} {:>8} {:>11} {:>6}\n",
-        "server", "accepting", "ready", "idle", "after load", "peak"
-    );
-    for Footprint { name, starts, idle, loaded } in footprints {
-        let spread = |of: fn(&Start) -> Duration| {
-            let Spread { lowest, median, highest } = Spread::of(starts.iter().map(of).map(microseconds));
-            format!("{:.1} ({:.1} - {:.1})", median / 1e3, lowest / 1e3, highest / 1e3)
-        };
-        let _ = writeln!(
-            text,
-            "{:<8} {:<22} {:<22} {:>8.1} {:>11.1} {:>6.1}",
-            name.as_str(),
-            spread(|start| start.accepting),
-            spread(|start| start.ready),
-            mebibytes(idle.resident),
-            mebibytes(loaded.resident),
-            mebibytes(loaded.peak),
-        );
+    let mut text = head("one process");
+    let mut line = |what: &str, cell: &dyn Fn(&Footprint) -> String| {
+        let of = |name| footprints.iter().find(|footprint| footprint.name == name).map_or_else(|| "-".to_owned(), cell);
+        let _ = writeln!(text, "| {what} | {} |", NAMES.map(of).join(" | "));
+    };
+    line("size of the program, MB", &|footprint| figure(megabytes(footprint.size), 1));
+    line("from exec to accepting, ms", &|footprint| range(footprint.start(|start| start.accepting), 1));
+    line("from exec to ready, ms", &|footprint| range(footprint.ready(), 1));
+    line("RSS idle, MiB", &|footprint| figure(mebibytes(footprint.idle.resident), 1));
+    line("RSS after the reviews, MiB", &|footprint| figure(mebibytes(footprint.loaded.resident), 1));
+    line("RSS, most of all, MiB", &|footprint| figure(mebibytes(footprint.burst.peak), 1));
+    line("reviews of the bursts not answered", &|footprint| footprint.errors.to_string());
+    line("connections that outlive the pause", &|footprint| footprint.kept.to_string());
+    for (what, part) in [("p50", 500), ("p99", 990), ("p99.9", 999)] {
+        line(&format!("fixed rate, {what}, us"), &|footprint| {
+            figure(microseconds(permille(&footprint.fixed_rate, part)), 0)
+        });
     }
     text
 }
 
-fn ratio(Spread { lowest, median, highest }: Spread) -> String {
-    format!("{median:.2} ({lowest:.2} - {highest:.2})")
+/// The first lines of a table with a column for each server.
+fn head(what: &str) -> String {
+    let names = NAMES.map(Name::as_str).join(" | ");
+    format!("| {what} | {names} |\n|---|{}\n", "--:|".repeat(NAMES.len()))
+}
+
+/// Median, and the range behind it.
+pub(crate) fn range(Spread { lowest, median, highest }: Spread, digits: usize) -> String {
+    format!("{} ({} - {})", figure(median, digits), figure(lowest, digits), figure(highest, digits))
+}
+
+fn figure(figure: f64, digits: usize) -> String {
+    if figure.is_nan() { "-".to_owned() } else { format!("{figure:.digits$}") }
 }
 
 /// Of sorted figures.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
-    sorted.get(sorted.len() * percent / 100).or(sorted.last()).copied().unwrap_or_default()
+fn permille(sorted: &[Duration], part: usize) -> Duration {
+    sorted.get(sorted.len() * part / 1000).or(sorted.last()).copied().unwrap_or_default()
 }
 
 fn microseconds(time: Duration) -> f64 {
@@ -188,6 +209,11 @@ fn microseconds(time: Duration) -> f64 {
 }
 
 /// Exact: no process has more than 2^53 bytes.
-fn mebibytes(bytes: u64) -> f64 {
+pub(crate) fn mebibytes(bytes: u64) -> f64 {
     f64::from(u32::try_from(bytes >> 10).unwrap_or(u32::MAX)) / 1024.0
+}
+
+/// As files are measured.
+pub(crate) fn megabytes(bytes: u64) -> f64 {
+    f64::from(u32::try_from(bytes / 1000).unwrap_or(u32::MAX)) / 1000.0
 }

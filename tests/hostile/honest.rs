@@ -55,7 +55,7 @@ pub(crate) fn burst(target: &Target, calls: usize) -> Calls {
 /// One call.
 pub(crate) fn once(connection: &mut Connection) -> Result<Duration> {
     let all = reviews::all()?;
-    let review = all.iter().find(|review| review.name == "scale up, one GET").context("no such review")?;
+    let review = all.iter().find(|review| review.name == reviews::SCALE_UP).context("no such review")?;
     let call = Call::new(&review.body, Answer::Uid)?;
     let started = Instant::now();
     connection.call(&call)?;

@@ -15,8 +15,13 @@ pub(crate) fn write(binary: &[u8], architecture: &str, created: u64) -> Result<(
         "architecture": architecture,
         "os": "linux",
         "created": created_at,
-        // nobody, as in distroless' "nonroot"
-        "config": { "User": "65532:65532", "Entrypoint": [format!("/{PROGRAM}")], "WorkingDir": "/" },
+        // nobody, as in distroless' "nonroot"; and what the Dockerfile says about huge pages
+        "config": {
+            "User": "65532:65532",
+            "Env": ["MIMALLOC_ALLOW_THP=0"],
+            "Entrypoint": [format!("/{PROGRAM}")],
+            "WorkingDir": "/",
+        },
         "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", sha256(&layer))] },
         "history": [{ "created": created_at, "comment": "one static program" }],
     })

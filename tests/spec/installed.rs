@@ -1,6 +1,6 @@
 //! A lab with the guard installed from the chart: what the live tests share.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use http::Method;
@@ -37,7 +37,8 @@ impl Installed {
         let runtime = Runtime::new().context("starting a runtime")?;
         let guard = wanted();
         let options = Options {
-            guard_binary: env!("CARGO_BIN_EXE_singleton-guard").into(),
+            guard_binary: std::env::var_os("BINARY")
+                .map_or_else(|| env!("CARGO_BIN_EXE_singleton-guard").into(), PathBuf::from),
             image: format!("{REPOSITORY}:test"),
             progress: progress.clone(),
             nodes: &[],
@@ -100,7 +101,7 @@ async fn leave_only_the_floor(lab: &Lab) -> Result<()> {
 }
 
 /// The chart's directory.
-pub fn chart() -> std::path::PathBuf {
+pub fn chart() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/singleton-guard")
 }
 

@@ -35,7 +35,14 @@ pub struct Rule {
 /// All violations of a change, in the order in which they are reported.
 #[must_use]
 pub fn judge(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
-    RULES.iter().flat_map(|rule| (rule.check)(change, standing)).collect()
+    let mut violations = Vec::new();
+    for rule in &RULES {
+        let found = (rule.check)(change, standing);
+        if !found.is_empty() {
+            violations.extend(found);
+        }
+    }
+    violations
 }
 
 /// The rules, in the order in which their violations are reported: a request that takes the mark off *and* scales is
