@@ -42,8 +42,10 @@ impl Gate {
 }
 
 impl Default for Gate {
-    /// At 5 ms a GET, 32 at once are more than 6 000 a second, and the last one in the queue waits 40 ms.
+    /// At 5 ms a GET, 32 at once are more than 6 000 a second. The queue holds what three API servers can have in flight by
+    /// their defaults (`--max-requests-inflight` and `--max-mutating-requests-inflight`, 600 together): the last one waits
+    /// for 0.3 s, and its deadline ends a longer wait.
     fn default() -> Self {
-        Self::new(32, 256)
+        Self::new(32, 1_800)
     }
 }
