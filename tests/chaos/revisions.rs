@@ -171,7 +171,8 @@ impl Pod {
         !self.spec.node_name.is_empty()
     }
 
-    fn news(&self, end: Option<&str>) -> String {
+    /// What there is to say of it, or of its end.
+    pub fn news(&self, end: Option<&str>) -> String {
         let asked = if self.metadata.deletion_timestamp.is_some() { ", asked to end" } else { "" };
         let ready = if self.is_ready() { ", ready" } else { "" };
         format!(

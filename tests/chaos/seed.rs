@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::faults::{Faults, Tally};
 use super::living::Living;
-use super::revisions::Revisions;
+use super::revisions::{Pod, Revisions};
 use super::rival::Rival;
 use super::steps::{Step, call};
 use super::watching::Watching;
@@ -183,17 +183,17 @@ fn strays(seen: &Revisions, namespace: &str) -> Vec<String> {
 
 /// Those that have not exactly one Pod that is ready, and what they have.
 fn missing(seen: &Revisions, workloads: &[Workload]) -> Vec<String> {
-    let mut pods: HashMap<(&str, &str), Vec<bool>> = HashMap::new();
+    let mut pods: HashMap<(&str, &str), Vec<&Pod>> = HashMap::new();
     for (identity, pod) in seen.pods() {
-        let ready = pod.is_ready() && !pod.metadata.owner_references.is_empty();
-        pods.entry((&identity.namespace, &identity.key)).or_default().push(ready);
+        pods.entry((&identity.namespace, &identity.key)).or_default().push(pod);
     }
-    let is_missing =
-        |it: &&Workload| pods.get(&(it.namespace.as_str(), it.key.as_str())).map(Vec::as_slice) != Some(&[true]);
     let told = |it: &Workload| {
-        format!("{}/{} {:?}", it.namespace, it.key, pods.get(&(it.namespace.as_str(), it.key.as_str())))
+        let has = pods.get(&(it.namespace.as_str(), it.key.as_str())).map(Vec::as_slice).unwrap_or_default();
+        let is_there = matches!(has, [pod] if pod.is_ready() && !pod.metadata.owner_references.is_empty());
+        let news: Vec<_> = has.iter().map(|pod| pod.news(None)).collect();
+        (!is_there).then(|| format!("{}/{}: {news:?}", it.namespace, it.key))
     };
-    workloads.iter().filter(is_missing).map(told).collect()
+    workloads.iter().filter_map(told).collect()
 }
 
 const NAMESPACES: usize = 3;
@@ -202,6 +202,7 @@ const PEOPLE: usize = 6;
 /// In milliseconds, between two steps of one person, at most.
 const PAUSE: u64 = 80;
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Twice the longest back-off that a controller may have come to, on a busy machine; see the figures for what it took.
-const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+/// A controller of Kubernetes that never hears of a Pod that it has made, because the API server was killed in between and
+/// the Pod was gone by then, waits five minutes for it (`ExpectationsTimeout`). Everybody else needs seconds.
+const SETTLED_WITHIN: Duration = Duration::from_secs(5 * 60 + 60);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);

@@ -19,13 +19,15 @@ use super::status::{self, Existence, Phase, Report};
 
 /// Plays one Pod from when it is bound to the Node until it is gone.
 pub(super) async fn run(kubelet: Arc<Kubelet>, pod: Arc<Pod>, mut versions: watch::Receiver<Arc<Pod>>) {
-    let mut report = Report::new(Arc::clone(&kubelet), &pod, address(&kubelet, &pod));
+    let mut report = Report::new(Arc::clone(&kubelet), &pod, versions.clone(), address(&kubelet, &pod));
     let spec = pod.spec.clone().unwrap_or_default();
     report.init = spec.init_containers.iter().flatten().map(initialized).collect();
     report.main = spec.containers.iter().map(running).collect();
     report.phase = Phase::Running;
     let process = Process::start(&kubelet, &pod);
-    if report.publish().await == Existence::There && until_end_of_grace(&mut versions).await == Existence::There {
+    if report.publish().await == Existence::There
+        && until_end_of_grace(&mut report, &mut versions).await == Existence::There
+    {
         // The one that would end it may be silent.
         kubelet.awake().await;
         drop(process);
@@ -100,12 +102,16 @@ pub(super) fn end_of_grace(pod: &Pod) -> Option<Instant> {
     Some(Instant::now() + ends_after.map_or(grace, |needed| needed.min(grace)))
 }
 
-/// Waits until the Pod has been deleted and its grace period has passed. A second deletion may shorten the period.
-async fn until_end_of_grace(versions: &mut watch::Receiver<Arc<Pod>>) -> Existence {
+/// Waits until the Pod has been deleted and its grace period has passed. A second deletion may shorten the period. While
+/// the node was silent its Pods were said not to be ready (the node lifecycle controller does); then it says again what is.
+async fn until_end_of_grace(report: &mut Report, versions: &mut watch::Receiver<Arc<Pod>>) -> Existence {
     let mut end: Option<Instant> = None;
     loop {
-        if let Some(fresh) = end_of_grace(&versions.borrow_and_update()) {
+        let newest = Arc::clone(&versions.borrow_and_update());
+        if let Some(fresh) = end_of_grace(&newest) {
             end = Some(end.map_or(fresh, |end| end.min(fresh)));
+        } else if is_said_not_ready(&newest) && report.publish().await == Existence::Gone {
+            return Existence::Gone;
         }
         tokio::select! {
             changed = versions.changed() => if changed.is_err() { return Existence::Gone },
@@ -114,4 +120,11 @@ async fn until_end_of_grace(versions: &mut watch::Receiver<Arc<Pod>>) -> Existen
             }
         }
     }
+}
+
+/// Not ready although its containers are: that is not what its kubelet has said.
+fn is_said_not_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    let is = |type_: &str, status: &str| conditions.iter().any(|it| it.type_ == type_ && it.status == status);
+    is("Ready", "False") && is("ContainersReady", "True")
 }

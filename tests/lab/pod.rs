@@ -38,7 +38,7 @@ pub(super) async fn run(kubelet: Arc<Kubelet>, pod: Arc<Pod>, mut versions: watc
     if own_address && let Err(error) = loopback("add", &address).await {
         kubelet.note(&format!("{error:#}"));
     }
-    let mut report = Report::new(Arc::clone(&kubelet), &pod, address.clone());
+    let mut report = Report::new(Arc::clone(&kubelet), &pod, versions.clone(), address.clone());
     let (stop, stopping) = watch::channel(None);
     let (statuses, mut news) = mpsc::unbounded_channel();
     let work =

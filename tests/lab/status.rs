@@ -14,6 +14,8 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::kubelet::Kubelet;
 use super::node::whole_seconds;
@@ -23,6 +25,7 @@ use super::stage::NODE_ADDRESS;
 pub(super) struct Report {
     kubelet: Arc<Kubelet>,
     pods: Api<Pod>,
+    versions: watch::Receiver<Arc<Pod>>,
     name: String,
     uid: String,
     address: String,
@@ -51,12 +54,13 @@ pub(super) enum Existence {
 
 impl Report {
     /// A Pod none of whose containers has started.
-    pub(super) fn new(kubelet: Arc<Kubelet>, pod: &Pod, address: String) -> Self {
+    pub(super) fn new(kubelet: Arc<Kubelet>, pod: &Pod, versions: watch::Receiver<Arc<Pod>>, address: String) -> Self {
         let spec = pod.spec.as_ref();
         let waiting = |container: &Container| status(container, waiting("ContainerCreating", None));
         Self {
             pods: Api::namespaced(kubelet.client.clone(), &pod.namespace().unwrap_or_default()),
             kubelet,
+            versions,
             name: pod.name_any(),
             uid: pod.uid().unwrap_or_default(),
             address,
@@ -80,8 +84,9 @@ impl Report {
             };
             match answer {
                 Ok(_) => return Existence::There,
-                // 409: another Pod has the name now.
-                Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => return Existence::Gone,
+                Err(kube::Error::Api(status)) if is_denial(status.code) && self.is_gone().await => {
+                    return Existence::Gone;
+                }
                 Err(error) => self.kubelet.note(&format!("status of {}: {error}", self.name)),
             }
             tokio::time::sleep(pause).await;
@@ -90,7 +95,7 @@ impl Report {
     }
 
     /// Deletes the Pod object: nothing of the Pod runs any more.
-    pub(super) async fn delete(&self) {
+    pub(super) async fn delete(&mut self) {
         let last = DeleteParams {
             grace_period_seconds: Some(0),
             preconditions: Some(Preconditions { uid: Some(self.uid.clone()), resource_version: None }),
@@ -105,12 +110,18 @@ impl Report {
             };
             match answer {
                 Ok(_) => return,
-                Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => return,
+                Err(kube::Error::Api(status)) if is_denial(status.code) && self.is_gone().await => return,
                 Err(error) => self.kubelet.note(&format!("deleting {}: {error}", self.name)),
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(1));
         }
+    }
+
+    /// Whether the kubelet hears the same from its watch: an API server that has just started may say that there is no such
+    /// Pod only because its own caches are still empty.
+    async fn is_gone(&mut self) -> bool {
+        timeout(A_MOMENT, async { while self.versions.changed().await.is_ok() {} }).await.is_ok()
     }
 
     /// The strategic merge patch: lists of conditions are merged by type, so other controllers' conditions stay.
@@ -154,6 +165,14 @@ impl Report {
         }
     }
 }
+
+/// Whether an answer says that the Pod is not there: 404, or 409 where another one has the name now.
+fn is_denial(code: u16) -> bool {
+    code == 404 || code == 409
+}
+
+/// For the watch to say so too.
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// The status of a container that is neither ready nor was ever restarted.
 pub(super) fn status(container: &Container, state: ContainerState) -> ContainerStatus {
