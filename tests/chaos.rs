@@ -7,8 +7,8 @@
 //! dead. Not among it: forced evictions and forced deletions of many, whose limits the README names; and etcd, of which
 //! there is one.
 //!
-//! `SEED=n` chooses the same steps again. `LONG=1` goes through twenty seeds, `LONG=30` through as many as thirty minutes
-//! hold: `LONG=1 cargo test --test chaos -- --nocapture`.
+//! `SEED=n` chooses the same steps again. `LONG=1 cargo test --test chaos -- --nocapture` goes through twenty seeds, and
+//! declares nodes dead; `LONG=30` goes through as many as thirty minutes hold.
 
 #![allow(unreachable_pub, missing_docs, dead_code, reason = "one program that shares rooms with the specification")]
 #![allow(

@@ -22,6 +22,8 @@ pub struct Faults<'a> {
     pub lab: &'a Lab,
     pub living: &'a Living,
     pub workloads: &'a [Workload],
+    /// Whether nodes are declared dead.
+    pub nodes_die: bool,
     /// Set at the end.
     pub over: watch::Receiver<bool>,
 }
@@ -112,7 +114,7 @@ impl Faults<'_> {
         while self.goes_on(seconds(&mut chance, 1, 4)).await {
             let node = &self.lab.others()[chance.usize(..self.lab.others().len())];
             node.silence();
-            let is_deleted = chance.u8(..6) == 0;
+            let is_deleted = chance.u8(..6) == 0 && self.nodes_die;
             if is_deleted {
                 // From the request on: nobody knows when it is heard.
                 self.living.declare_dead(node);

@@ -100,7 +100,8 @@ impl Run {
         while form.goes_on(seeds, started.elapsed()) {
             let seed = self.seed + seeds;
             let began = Instant::now();
-            let figures = stage.play(seed, form.span()).await.with_context(|| format!("seed {seed}"))?;
+            let figures =
+                stage.play(seed, form.span(), form.nodes_die()).await.with_context(|| format!("seed {seed}"))?;
             tell(seed, began.elapsed(), &figures);
             (seeds, creations, faults) = (seeds + 1, creations + figures.creations, faults + figures.faults());
         }
@@ -156,6 +157,11 @@ impl Form {
             Self::Seeds(wanted) => seeds < *wanted,
             Self::Minutes(minutes) => elapsed < Duration::from_secs(60 * minutes),
         }
+    }
+
+    /// A node that is declared dead comes back after more than a minute.
+    fn nodes_die(&self) -> bool {
+        !matches!(self, Self::Short)
     }
 
     fn span(&self) -> Duration {

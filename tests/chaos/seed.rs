@@ -52,7 +52,7 @@ pub struct Stage<'a> {
 
 impl Stage<'_> {
     /// Plays one seed for so long.
-    pub async fn play(&self, seed: u64, span: Duration) -> Result<Figures> {
+    pub async fn play(&self, seed: u64, span: Duration, nodes_die: bool) -> Result<Figures> {
         let lab = self.lab;
         let workloads = populate(lab, &format!("chaos-{seed}"), "strict", NAMESPACES, OF_EACH).await?;
         self.settle(&workloads).await.context("before anything has happened")?;
@@ -60,7 +60,7 @@ impl Stage<'_> {
         let refused = self.rival.refused();
         let (over, is_over) = watch::channel(false);
         let mut chance = Rng::with_seed(seed);
-        let faults = Faults { lab, living: self.living, workloads: &workloads, over: is_over.clone() };
+        let faults = Faults { lab, living: self.living, workloads: &workloads, nodes_die, over: is_over.clone() };
         let people = (0..PEOPLE).map(|number| self.person(chance.fork(), number, &workloads, is_over.clone()));
         let people = try_join_all(people.collect::<Vec<_>>());
         let faults = async {
