@@ -20,7 +20,7 @@ use crate::policy::lookup::{ObjectRef, PodRef, Unknown};
 /// Every way to fail is a different [`Unknown`].
 pub(super) async fn get(client: &Client, object: &ObjectRef<'_>) -> Result<Option<Bytes>, Unknown> {
     let ObjectRef { kind, namespace, name, .. } = object;
-    look(client, namespace, name, |namespace, name| kind.info().object(namespace, name), PARTIAL_OBJECT_METADATA).await
+    look(client, namespace, name, kind.info().object(namespace, name), PARTIAL_OBJECT_METADATA).await
 }
 
 /// Gets a Pod, in the same way but whole: its node is not in its metadata.
@@ -28,22 +28,23 @@ pub(super) async fn get(client: &Client, object: &ObjectRef<'_>) -> Result<Optio
 /// # Errors
 /// As above.
 pub(super) async fn pod(client: &Client, pod: &PodRef<'_>) -> Result<Option<Bytes>, Unknown> {
-    let path = |namespace: &str, name: &str| format!("/api/v1/namespaces/{namespace}/{PODS}/{name}");
-    look(client, &pod.namespace, &pod.name, path, "application/json").await
+    let PodRef { namespace, name } = pod;
+    let path = format!("/api/v1/namespaces/{namespace}/{PODS}/{name}");
+    look(client, namespace, name, path, "application/json").await
 }
 
 async fn look(
     client: &Client,
     namespace: &str,
     name: &str,
-    path: impl FnOnce(&str, &str) -> String,
+    path: String,
     accept: &str,
 ) -> Result<Option<Bytes>, Unknown> {
     // They come from a request, and must not reach another path.
     if !is_name(namespace) || !is_name(name) {
         return Ok(None);
     }
-    let request = Request::get(path(namespace, name))
+    let request = Request::get(path)
         .header(header::ACCEPT, accept)
         .body(Body::empty())
         .map_err(|error| Unknown::Unreachable(error.to_string()))?;
