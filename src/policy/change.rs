@@ -21,9 +21,9 @@ pub struct Change<'a> {
     /// The way the request came.
     pub via: Via,
     /// The object as it is; absent when it is created.
-    pub from: Option<Object<'a>>,
+    pub from: Option<Box<Object<'a>>>,
     /// The object as it will be.
-    pub to: Object<'a>,
+    pub to: Box<Object<'a>>,
     /// The label key of the mark.
     pub key: MarkKey,
     /// By which time, and how far ahead, consent to a disruption is judged.
@@ -56,31 +56,6 @@ pub enum Via {
     Scale,
     /// Its `/status`: the spec cannot change, labels and owners may.
     Status,
-}
-
-/// Whether the workload is a singleton, before and after the change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    /// It was one.
-    pub before: bool,
-    /// It will be one.
-    pub after: bool,
-    /// It is a ReplicaSet, and the Deployment that controls it so far exists and is marked.
-    pub behind_singleton: bool,
-}
-
-impl Standing {
-    /// It is one no longer.
-    #[must_use]
-    pub const fn releases(self) -> bool {
-        self.before && !self.after
-    }
-
-    /// It was one or will be one.
-    #[must_use]
-    pub const fn ever(self) -> bool {
-        self.before || self.after
-    }
 }
 
 impl Change<'_> {

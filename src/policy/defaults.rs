@@ -37,7 +37,7 @@ pub(super) fn complete(request: &Request<'_>, settings: &Settings) -> Decision {
     }
     let Resource::Guarded(kind) = request.resource else { return Decision::ALLOWED };
     let is_marked = object.mark(&settings.mark).is_present();
-    let old = request.old_object.as_ref();
+    let old = request.old_object.as_deref();
     let was_marked = old.is_some_and(|old| old.mark(&settings.mark).is_present());
     let default = match kind {
         Kind::Deployment if is_marked => strategy(object, old),

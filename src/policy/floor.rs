@@ -55,7 +55,7 @@ pub struct Parameters {
 /// One way to break a rule, as the API server can see it.
 ///
 /// `variables.before` and `variables.after` say whether the workload was and will be a singleton, and
-/// `variables.behind` whether it was one by its Deployment: [`super::change::Standing`].
+/// `variables.behind` whether it was one by its Deployment: [`super::standing::Standing`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// What is broken, with texts that stand for values, as in `{replicas}`.

@@ -35,7 +35,7 @@ pub fn derived(kind: Kind, object: &Object<'_>) -> Option<String> {
 /// The name of a StatefulSet's first Pod, which with one replica is its only one: `<name>-<spec.ordinals.start>`.
 #[must_use]
 pub fn pod_of_stateful_set(object: &Object<'_>) -> String {
-    format!("{}-{}", object.metadata.name, start(object))
+    format!("{}-{}", object.metadata.name, start(object).text())
 }
 
 /// Where the numbers of a StatefulSet's Pods begin (KEP-3335).

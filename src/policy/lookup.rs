@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::de::Error as _;
+
 use super::holder::Holder;
 use super::kind::Kind;
 use super::mark::MarkKey;
@@ -136,7 +138,8 @@ impl<'a> Metadata<'a> {
     /// # Errors
     /// The body is not such an object.
     pub fn read(body: &'a [u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(body)
+        // Checked once, as a whole, and not string by string.
+        serde_json::from_str(simdutf8::compat::from_utf8(body).map_err(serde_json::Error::custom)?)
     }
 
     /// The object's uid.

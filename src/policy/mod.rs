@@ -24,6 +24,7 @@ pub mod pod;
 pub mod replicas;
 pub mod request;
 pub mod rules;
+pub mod standing;
 pub mod template;
 pub(crate) mod text;
 pub mod violation;
@@ -33,14 +34,15 @@ mod words;
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use change::{Change, Standing, Via, Workload};
+use change::{Change, Via, Workload};
 use companions::wish::Consent;
 use decision::{Decision, Denial, Mode, Subject};
 use kind::{Kind, Resource};
-use lookup::{Found, Lookup, ObjectRef, Owner, Parent, Unknown};
+use lookup::{Found, Lookup, ObjectRef, Parent, Unknown};
 use object::Object;
 use pod::Arrival;
 use request::{Operation, Phase, Request};
+use standing::Standing;
 use template::Template;
 use violation::Violation;
 
@@ -58,10 +60,17 @@ pub enum Step<'a> {
 /// A request that waits for the answer to its one question.
 #[derive(Debug)]
 pub enum Pending<'a> {
-    /// What somebody wants to do to a workload.
-    Workload(Box<Change<'a>>),
+    /// What somebody wants to do to a workload, and what is wrong with it by the answers that were tried.
+    Workload(Change<'a>, Vec<Outcome>),
     /// A new Pod of a strict singleton.
     Pod(Box<Arrival>),
+}
+
+/// What is wrong with a change, if its workload stands so.
+#[derive(Debug)]
+pub struct Outcome {
+    standing: Standing,
+    violations: Vec<Violation>,
 }
 
 /// Decides a request, as far as that is possible without asking. `now` is the time by which it is judged.
@@ -88,12 +97,44 @@ impl Pending<'_> {
             (Self::Pod(arrival), Ok(Found::Holder(holder))) => arrival.resume(Ok(holder)),
             (Self::Pod(arrival), Ok(_)) => arrival.resume(Err(another())),
             (Self::Pod(arrival), Err(unknown)) => arrival.resume(Err(unknown)),
-            (Self::Workload(change), Ok(found)) => match standing(&change, &found) {
-                Some(standing) => decide(&change, standing),
+            (Self::Workload(change, tried), Ok(found)) => match Standing::by(&change, &found) {
+                Some(standing) => {
+                    let known = tried.into_iter().find(|outcome| outcome.standing == standing);
+                    known.unwrap_or_else(|| Outcome::of(&change, standing)).conclude(&change)
+                }
                 None => undecided(&change, &another()),
             },
-            (Self::Workload(change), Err(unknown)) => undecided(&change, &unknown),
+            (Self::Workload(change, _), Err(unknown)) => undecided(&change, &unknown),
         }
+    }
+}
+
+impl Outcome {
+    fn of(change: &Change<'_>, standing: Standing) -> Self {
+        Self { standing, violations: rules::judge(change, standing) }
+    }
+
+    /// What a decision follows from is compared, not the decision: most of the work of a refusal is its words.
+    fn decides_like(&self, other: &Self) -> bool {
+        self.violations == other.violations && self.standing.releases() == other.standing.releases()
+    }
+
+    fn conclude(self, change: &Change<'_>) -> Decision {
+        let releases = self.standing.releases();
+        let mut violations = self.violations.into_iter();
+        if let Some(first) = violations.next() {
+            let (subject, key) = (subject(change), change.key.clone());
+            let denied = Decision::denied(Denial { subject, key, first, others: violations.collect() });
+            return match change.mode {
+                Mode::Enforce => denied,
+                Mode::Warn => denied.only_warned(releases),
+            };
+        }
+        let key_stays = change.was_strict() && !change.is_strict() && Template::of(&change.to).key().is_some();
+        if releases {
+            return Decision::release(&subject(change), key_stays);
+        }
+        if key_stays { Decision::allowed_with(vec![decision::KEY_STAYS.to_owned()]) } else { Decision::ALLOWED }
     }
 }
 
@@ -106,20 +147,20 @@ fn validate<'a>(request: Request<'a>, settings: &Settings, now: SystemTime) -> S
     let (via, strict) = (subresource.into(), settings.strict);
     let change = Change { workload, via, from: old_object, to, key, consent, release, mode, strict };
     let Some(lookup) = question(&change) else {
-        return Step::Decided(decide(&change, own_standing(&change)));
+        return Step::Decided(Outcome::of(&change, Standing::own(&change)).conclude(&change));
     };
-    // What a decision follows from is compared, not the decision: most of the work of a refusal is its words.
-    let mut outcomes = possible_answers(&lookup).filter_map(|found| {
-        let standing = standing(&change, &found)?;
-        Some((rules::judge(&change, standing), standing))
-    });
-    match outcomes.next() {
-        Some((violations, standing))
-            if outcomes.all(|(others, other)| others == violations && other.releases() == standing.releases()) =>
-        {
-            Step::Decided(conclude(&change, standing, violations))
+    let mut tried: Vec<Outcome> = Vec::new();
+    for standing in Standing::possible(&change, &lookup) {
+        let outcome = Outcome::of(&change, standing);
+        let matters = tried.first().is_some_and(|first| !first.decides_like(&outcome));
+        tried.push(outcome);
+        if matters {
+            return Step::Ask(lookup, Pending::Workload(change, tried));
         }
-        _ => Step::Ask(lookup, Pending::Workload(Box::new(change))),
+    }
+    match tried.pop() {
+        Some(any) => Step::Decided(any.conclude(&change)),
+        None => Step::Ask(lookup, Pending::Workload(change, tried)),
     }
 }
 
@@ -134,83 +175,8 @@ fn question<'a>(change: &Change<'a>) -> Option<Lookup<'a>> {
         return Some(Lookup::Parent(Parent { object, version }));
     }
     let owner = |object: &Object<'a>| object.metadata.deployment(namespace).filter(|_| kind == Kind::ReplicaSet);
-    let (before, after) = (change.from.as_ref().and_then(owner), owner(&change.to));
+    let (before, after) = (change.from.as_deref().and_then(owner), owner(&change.to));
     (before.is_some() || after.is_some()).then_some(Lookup::Owners { before, after })
-}
-
-/// Every answer that the cluster could give.
-fn possible_answers(lookup: &Lookup<'_>) -> impl Iterator<Item = Found> + use<> {
-    const PARENTS: &[bool] = &[true, false];
-    const OWNERS: &[Option<Owner>] = &[Some(Owner::Marked), Some(Owner::Unmarked), Some(Owner::Gone)];
-    let options = |owner: &Option<ObjectRef<'_>>| if owner.is_some() { OWNERS } else { &[None] };
-    let (parents, befores, afters, alike) = match lookup {
-        // Asked for what is said about it, whatever it is.
-        Lookup::Holder(_) => (&[][..], &[][..], &[][..], false),
-        Lookup::Parent(_) => (PARENTS, &[][..], &[][..], false),
-        Lookup::Owners { before, after } => (&[][..], options(before), options(after), before == after),
-    };
-    let owners = befores.iter().flat_map(move |before| afters.iter().map(move |after| (*before, *after)));
-    let parents = parents.iter().map(|marked| Found::Parent { marked: *marked, owner: None });
-    // One and the same owner cannot be two things.
-    let owners = owners.filter(move |(before, after)| !alike || before == after);
-    parents.chain(owners.map(|(before, after)| Found::Owners { before, after }))
-}
-
-/// Whether the workload is a singleton, where only its own mark counts.
-fn own_standing(change: &Change<'_>) -> Standing {
-    let guarded = matches!(change.workload.resource, Resource::Guarded(_));
-    Standing {
-        before: guarded && change.mark_before().is_present(),
-        after: guarded && change.mark_after().is_present(),
-        behind_singleton: false,
-    }
-}
-
-/// The same with the answer, if it is one to the question. A ReplicaSet with a Deployment is a singleton exactly if that Deployment is; its own
-/// mark counts only without one.
-fn standing(change: &Change<'_>, found: &Found) -> Option<Standing> {
-    let judged_by = |owner: Option<Owner>, own_mark: bool| match owner {
-        Some(Owner::Marked) => true,
-        Some(Owner::Unmarked) => false,
-        Some(Owner::Gone) | None => own_mark,
-    };
-    match *found {
-        Found::Parent { marked, owner } if change.via == Via::Scale => {
-            let singleton = judged_by(owner, marked);
-            Some(Standing { before: singleton, after: singleton, behind_singleton: owner == Some(Owner::Marked) })
-        }
-        Found::Owners { before, after } if change.via != Via::Scale => {
-            let own = own_standing(change);
-            Some(Standing {
-                before: judged_by(before, own.before),
-                after: judged_by(after, own.after),
-                behind_singleton: before == Some(Owner::Marked),
-            })
-        }
-        _ => None,
-    }
-}
-
-fn decide(change: &Change<'_>, standing: Standing) -> Decision {
-    conclude(change, standing, rules::judge(change, standing))
-}
-
-/// Of the standing nothing counts here but whether it releases.
-fn conclude(change: &Change<'_>, standing: Standing, violations: Vec<Violation>) -> Decision {
-    let mut violations = violations.into_iter();
-    if let Some(first) = violations.next() {
-        let (subject, key) = (subject(change), change.key.clone());
-        let denied = Decision::denied(Denial { subject, key, first, others: violations.collect() });
-        return match change.mode {
-            Mode::Enforce => denied,
-            Mode::Warn => denied.only_warned(standing.releases()),
-        };
-    }
-    let key_stays = change.was_strict() && !change.is_strict() && Template::of(&change.to).key().is_some();
-    if standing.releases() {
-        return Decision::release(&subject(change), key_stays);
-    }
-    if key_stays { Decision::allowed_with(vec![decision::KEY_STAYS.to_owned()]) } else { Decision::ALLOWED }
 }
 
 fn undecided(change: &Change<'_>, cause: &Unknown) -> Decision {

@@ -87,5 +87,5 @@ impl Arrival {
 
 fn created<'r, 'a>(request: &'r Request<'a>, settings: &Settings) -> Option<&'r Object<'a>> {
     let creates = request.operation == Operation::Create && request.subresource == Subresource::Main;
-    request.object.as_ref().filter(|_| creates && settings.strict)
+    request.object.as_deref().filter(|_| creates && settings.strict)
 }

@@ -3,8 +3,6 @@
 //! The rules need three answers: nothing was written, a whole number, or something that is neither. The last one is
 //! never taken for a small number: a float, a string, an overflow and an object all count as an increase.
 
-use std::fmt;
-
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -51,14 +49,14 @@ impl Replicas<'_> {
             (_, Self::Absent) => false,
         }
     }
-}
 
-impl fmt::Display for Replicas<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// For a message.
+    #[must_use]
+    pub fn text(self) -> String {
         match self {
-            Self::Absent => f.write_str("none"),
-            Self::Count(count) => write!(f, "{count}"),
-            Self::Unreadable(json) => f.write_str(&clip(json, VALUE_MAX)),
+            Self::Absent => "none".to_owned(),
+            Self::Count(count) => count.to_string(),
+            Self::Unreadable(json) => clip(json, VALUE_MAX),
         }
     }
 }

@@ -58,9 +58,9 @@ pub struct Request<'a> {
     /// Whether nothing will be stored.
     pub dry_run: bool,
     /// The object as it will be; absent for DELETE.
-    pub object: Option<Object<'a>>,
+    pub object: Option<Box<Object<'a>>>,
     /// The object as it is; absent for CREATE.
-    pub old_object: Option<Object<'a>>,
+    pub old_object: Option<Box<Object<'a>>>,
 }
 
 impl Subresource {

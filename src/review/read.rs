@@ -39,7 +39,7 @@ pub struct Unreadable {
 /// or an object missing where the operation has one.
 pub fn read(body: &[u8]) -> Result<Review<'_>, Unreadable> {
     // Checked once, as a whole: string by string it costs a sixth of a small review.
-    let text = str::from_utf8(body).map_err(|error| unreadable(body, error.to_string()))?;
+    let text = simdutf8::compat::from_utf8(body).map_err(|error| unreadable(body, error.to_string()))?;
     let json::Object::<AdmissionReview<'_>>(review) =
         serde_json::from_str(text).map_err(|error| unreadable(body, error.to_string()))?;
     if review.kind != "AdmissionReview" {
@@ -84,9 +84,9 @@ pub fn read(body: &[u8]) -> Result<Review<'_>, Unreadable> {
         user: user_info.username,
         groups: user_info.groups,
         dry_run: dry_run.unwrap_or_default(),
-        object: object.map(|object| *object),
+        object,
         // Never trusted on CREATE.
-        old_object: old_object.filter(|_| operation == Operation::Update).map(|object| *object),
+        old_object: old_object.filter(|_| operation == Operation::Update),
     };
     Ok(Review { uid: Uid(uid), request })
 }

@@ -11,8 +11,9 @@ pub mod sg010_taken;
 pub mod sg011_ending;
 pub mod sg012_name;
 
-use super::change::{Change, Standing};
+use super::change::Change;
 use super::floor::{Place, Refusal};
+use super::standing::Standing;
 use super::violation::{Code, Violation};
 use super::webhook::Row;
 
@@ -38,7 +39,10 @@ pub fn judge(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     let mut violations = Vec::new();
     for rule in &RULES {
         let found = (rule.check)(change, standing);
-        if !found.is_empty() {
+        // Most rules find nothing, and most requests that break one break no other.
+        if violations.is_empty() {
+            violations = found;
+        } else {
             violations.extend(found);
         }
     }

@@ -5,9 +5,10 @@
 //! cannot become a singleton: a Deployment paused in the middle of a rollout wants one Pod and has two.
 
 use super::super::cel;
-use super::super::change::{Change, Standing};
+use super::super::change::Change;
 use super::super::floor::{Place, Refusal};
 use super::super::replicas::Replicas;
+use super::super::standing::Standing;
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
 use super::Rule;
@@ -29,7 +30,7 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     if !standing.ever() || !requested.exceeds(LIMIT) || !change.scales_up() {
         return Vec::new();
     }
-    let requested = requested.to_string();
+    let requested = requested.text();
     vec![if standing.behind_singleton {
         Violation::TooManyBehind { requested }
     } else {
@@ -39,10 +40,10 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
 
 fn becoming(change: &Change<'_>, requested: Replicas<'_>) -> Vec<Violation> {
     if requested.exceeds(LIMIT) {
-        return vec![Violation::MarkedAboveOne { requested: requested.to_string() }];
+        return vec![Violation::MarkedAboveOne { requested: requested.text() }];
     }
     let running = change.to.status.replicas;
-    running.exceeds(LIMIT).then(|| Violation::MarkedWhileRunning { running: running.to_string() }).into_iter().collect()
+    running.exceeds(LIMIT).then(|| Violation::MarkedWhileRunning { running: running.text() }).into_iter().collect()
 }
 
 fn trigger(row: Row) -> Option<String> {

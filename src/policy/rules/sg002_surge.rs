@@ -11,10 +11,11 @@
 //! surging strategy (the guard was installed later) can still be scaled, annotated and released.
 
 use super::super::cel;
-use super::super::change::{Change, Standing, Via};
+use super::super::change::{Change, Via};
 use super::super::floor::{Place, Refusal};
 use super::super::kind::Kind;
 use super::super::object::{Object, Strategy, same_json};
+use super::super::standing::Standing;
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
 use super::Rule;

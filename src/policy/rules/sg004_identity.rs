@@ -6,11 +6,12 @@
 //! counts one: after scaling to 0 the old Pod may be terminating.
 
 use super::super::cel;
-use super::super::change::{Change, Standing, Via};
+use super::super::change::{Change, Via};
 use super::super::floor::{Place, Refusal};
 use super::super::key::start;
 use super::super::kind::Kind;
 use super::super::object::same_json;
+use super::super::standing::Standing;
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
 use super::Rule;
@@ -27,13 +28,13 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     let Some(from) = change.from.as_ref().filter(|_| change.via == Via::Object) else { return Vec::new() };
     let (start_before, start_after) = (start(from), start(&change.to));
     if change.is(Kind::StatefulSet) && change.is_strict() && change.was_strict() && start_before != start_after {
-        return vec![Violation::OrdinalsFixed { from: start_before.to_string(), requested: start_after.to_string() }];
+        return vec![Violation::OrdinalsFixed { from: start_before.text(), requested: start_after.text() }];
     }
     if !standing.ever() || !change.may_have_pod() {
         return Vec::new();
     }
     if change.is(Kind::StatefulSet) && start_before != start_after {
-        return vec![Violation::OrdinalsMoved { from: start_before.to_string(), requested: start_after.to_string() }];
+        return vec![Violation::OrdinalsMoved { from: start_before.text(), requested: start_after.text() }];
     }
     if change.is(Kind::ReplicationController) && !same_json(from.spec.selector, change.to.spec.selector) {
         let requested = change.to.spec.selector.map_or("none", |selector| selector.get()).to_owned();

@@ -7,9 +7,10 @@
 //! glass.
 
 use super::super::cel;
-use super::super::change::{Change, Standing, Via};
+use super::super::change::{Change, Via};
 use super::super::floor::{Place, Refusal};
 use super::super::kind::{Kind, Resource};
+use super::super::standing::Standing;
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
 use super::Rule;
@@ -37,8 +38,8 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
                 return vec![Violation::ReleasedWithoutGlass];
             }
             if standing.releases() && change.scales_up() {
-                let requested = change.replicas_after().to_string();
-                return vec![Violation::ReleasedWhileScaling { from: replicas.to_string(), requested }];
+                let requested = change.replicas_after().text();
+                return vec![Violation::ReleasedWhileScaling { from: replicas.text(), requested }];
             }
             // Still a singleton without its own mark: then its Deployment carries it.
             if change.is(Kind::ReplicaSet) && standing.after && before.is_present() && !after.is_present() {

@@ -10,13 +10,14 @@
 use std::borrow::Cow;
 
 use super::super::cel;
-use super::super::change::{Change, Standing, Via};
+use super::super::change::{Change, Via};
 use super::super::companions::wish::{
     Annotations, BadWindow, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, Disruption, HEADLESS_SERVICE, HeadlessService,
 };
 use super::super::floor::{Place, Refusal};
 use super::super::kind::{Resource, UNMARKABLE};
 use super::super::mark::{Mark, SINGLETON, STRICT};
+use super::super::standing::Standing;
 use super::super::violation::{Annotation, Code, Violation};
 use super::super::webhook::Row;
 use super::Rule;

@@ -8,10 +8,11 @@
 use serde_json::value::RawValue;
 
 use super::super::cel;
-use super::super::change::{Change, Standing, Via};
+use super::super::change::{Change, Via};
 use super::super::floor::{Place, Refusal};
 use super::super::json::few;
 use super::super::object::{Labels, Object};
+use super::super::standing::Standing;
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
 use super::Rule;

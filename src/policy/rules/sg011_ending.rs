@@ -7,9 +7,10 @@
 //! `node.kubernetes.io/out-of-service` or by deleting it: then the Pod garbage collector fails the Pod first.
 
 use super::super::cel;
-use super::super::change::{Change, Standing};
+use super::super::change::Change;
 use super::super::floor::{Place, Refusal};
 use super::super::holder::is_terminal;
+use super::super::standing::Standing;
 use super::super::template::Template;
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;

@@ -12,11 +12,12 @@
 use std::borrow::Cow;
 
 use super::super::cel;
-use super::super::change::{Change, Standing};
+use super::super::change::Change;
 use super::super::floor::{Place, Refusal};
 use super::super::key::{self, KEY};
 use super::super::kind::{KINDS, Kind, Resource};
 use super::super::object::Object;
+use super::super::standing::Standing;
 use super::super::template::Template;
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
@@ -55,7 +56,7 @@ fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
     if !change.is_strict() {
         return Vec::new();
     }
-    let (old, new) = (change.from.as_ref().map(Template::of), Template::of(&change.to));
+    let (old, new) = (change.from.as_deref().map(Template::of), Template::of(&change.to));
     let (before, after) = (old.as_ref().and_then(Template::key), new.key());
     let kept = change.was_strict() && before == after;
     if kept || change.is_stamped() {
