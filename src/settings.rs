@@ -200,7 +200,8 @@ impl TryFrom<GuardConfiguration> for Settings {
             events: EventsConfiguration { denials: denial_events },
             log: LogConfiguration { level: log_level },
         } = configuration;
-        let companions = companions::Defaults { enabled, headless_service, disruption, consent_window_max };
+        let managed_by = companions::managed_by(&mark);
+        let companions = companions::Defaults { enabled, headless_service, disruption, consent_window_max, managed_by };
         let both = warn_namespaces.iter().position(|namespace| exempt_namespaces.contains(namespace));
         if let Some((index, Namespace(name))) = both.and_then(|index| Some((index, warn_namespaces.get(index)?))) {
             return Err(SettingsError {
@@ -279,7 +280,7 @@ impl Default for EventsConfiguration {
 
 impl Default for CompanionsConfiguration {
     fn default() -> Self {
-        let companions::Defaults { enabled, headless_service, disruption, consent_window_max } =
+        let companions::Defaults { enabled, headless_service, disruption, consent_window_max, .. } =
             companions::Defaults::default();
         Self { enabled, headless_service, disruption, consent_window_max }
     }

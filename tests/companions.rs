@@ -1,7 +1,8 @@
 //! The companions' controller alone in a cluster: where something is wrong, killed at random points, and measured. No
 //! webhook is installed here, so that no other replica helps or hinders; the controllers are processes of the test.
 //!
-//! `FIGURES=1` kills it 200 times instead of 30, and measures a thousand singletons.
+//! `FIGURES=1` kills it 200 times instead of 30, and measures a thousand singletons; `BINARY=FILE` tries that program, as
+//! the static one of a release.
 
 #![allow(
     unreachable_pub,
@@ -27,6 +28,7 @@ mod spec {
     pub mod companions_place;
     pub mod companions_process;
     pub mod companions_storm;
+    pub mod companions_together;
     pub mod left_out;
     pub mod live;
 }
@@ -39,7 +41,7 @@ use lab::progress::Progress;
 use lab::stage::{self, Reach};
 use lab::{Lab, Options};
 use libtest_mimic::{Arguments, Trial};
-use spec::{companions_faults, companions_storm, left_out};
+use spec::{companions_faults, companions_storm, companions_together, left_out};
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
@@ -92,7 +94,7 @@ fn trial(name: &str, runtime: &Arc<Runtime>, lab: &Arc<Lab>, story: Story) -> Tr
     Trial::test(name, move || runtime.block_on(story(&lab)).map_err(|error| format!("{error:#}").into()))
 }
 
-const STORIES: [(&str, Story); 8] = [
+const STORIES: [(&str, Story); 12] = [
     ("a missing right is said once", |lab| Box::pin(companions_faults::a_missing_right_is_said_once(lab))),
     ("without a watch nothing is made", |lab| Box::pin(companions_faults::without_a_watch_nothing_is_made(lab))),
     ("a namespace that goes is left alone", |lab| {
@@ -102,6 +104,10 @@ const STORIES: [(&str, Story); 8] = [
         Box::pin(companions_faults::a_field_that_somebody_took_stays_theirs(lab))
     }),
     ("a singleton above one is said", |lab| Box::pin(companions_faults::a_singleton_above_one_is_said(lab))),
+    ("a quota is no missing right", |lab| Box::pin(companions_faults::a_quota_is_no_missing_right(lab))),
+    ("two budgets for one Pod do not last", |lab| Box::pin(companions_together::interleavings(lab))),
+    ("two guards leave each other alone", |lab| Box::pin(companions_together::two_guards_leave_each_other_alone(lab))),
+    ("an open window of consent is counted", |lab| Box::pin(companions_together::an_open_window_is_counted(lab))),
     ("switched off it does nothing", |lab| Box::pin(companions_faults::switched_off_it_does_nothing(lab))),
     ("a controller that is killed at random points ends where it should", |lab| {
         Box::pin(companions_storm::killed(lab))

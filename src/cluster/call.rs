@@ -38,7 +38,10 @@ pub(crate) enum CallError {
     /// The namespace is being deleted.
     #[error("the namespace is being deleted")]
     Terminating,
-    /// 403.
+    /// 403 of a quota: it may be otherwise when something else is gone.
+    #[error("{0}")]
+    OverQuota(String),
+    /// Any other 403.
     #[error("{0}")]
     Forbidden(String),
     /// 400 or 422: it will not be otherwise next time.
@@ -94,7 +97,9 @@ fn sorted(code: StatusCode, body: &[u8]) -> CallError {
         StatusCode::CONFLICT if reason == "AlreadyExists" => CallError::Exists,
         StatusCode::CONFLICT => CallError::Changed(message),
         StatusCode::FORBIDDEN if has_cause("NamespaceTerminating") => CallError::Terminating,
-        // A quota, a policy or another webhook may say Forbidden too; all of them may say otherwise later.
+        // "exceeded quota: NAME", "failed quota: NAME" (plugin/resourcequota of apiserver); no reason tells it apart.
+        StatusCode::FORBIDDEN if message.contains(" quota: ") => CallError::OverQuota(message),
+        // A policy or another webhook may say Forbidden too; all of them may say otherwise later.
         StatusCode::FORBIDDEN => CallError::Forbidden(message),
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => CallError::Invalid(message),
         _ => CallError::Trouble(message),

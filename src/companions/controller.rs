@@ -54,11 +54,11 @@ impl Controller {
     /// Until other things have to be watched, or none.
     async fn keep(&self, settings: Arc<Settings>) {
         let mut watches = JoinSet::new();
-        let news = watch::start(&self.client, &settings.mark, &self.metrics, &mut watches);
+        let news = watch::start(&self.client, &settings, &self.metrics, &mut watches);
         let mut work = Loop {
             controller: self,
             settings,
-            state: State { index: Index::default(), queue: Queue::default(), memory: HashMap::new() },
+            state: State::default(),
             tasks: JoinSet::new(),
             running: HashMap::new(),
             rights: HashSet::new(),
@@ -73,10 +73,13 @@ impl Controller {
 }
 
 /// What this process knows.
+#[derive(Default)]
 struct State {
     index: Index,
     queue: Queue<Key>,
     memory: HashMap<Key, Memory>,
+    /// Whose window of consent is open.
+    windows: HashSet<Key>,
 }
 
 /// What was said and done about a workload, so that it is not said and done again.
@@ -88,8 +91,6 @@ pub(super) struct Memory {
     pub(super) said: Vec<crate::events::Saying>,
     /// The revision up to which a Deployment's ReplicaSets are stamped.
     pub(super) stamped: Option<String>,
-    /// Whether a window of consent is open.
-    pub(super) has_window: bool,
 }
 
 struct Loop<'a> {
@@ -129,6 +130,8 @@ impl Loop<'_> {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     if let Some(key) = self.state.queue.take() {
                         self.begin(key);
+                        // A window may open or close without any news: after a restart, or by its own end.
+                        self.controller.metrics.consent_windows(self.state.windows.len());
                     }
                 }
             }
@@ -176,7 +179,8 @@ impl Loop<'_> {
 
     /// Plans for one workload, and starts what the plan says.
     fn begin(&mut self, key: Key) {
-        let State { index, queue, memory } = &mut self.state;
+        let State { index, queue, memory, windows } = &mut self.state;
+        windows.remove(&key);
         let (Controller { client, metrics, voice, .. }, settings) = (self.controller, &self.settings);
         if settings.exempts(&key.namespace) {
             queue.done(&key);
@@ -189,7 +193,7 @@ impl Loop<'_> {
             }
             let now = SystemTime::now();
             let plan = plan(&marked.workload, &index.around(&key.namespace), &settings.companions, now);
-            remembered.has_window = plan.window.is_some();
+            windows.extend(plan.window.map(|_| key.clone()));
             if let Some(again) = plan.again {
                 let wait = again.duration_since(now).unwrap_or_default() + JITTER.mul_f64(fastrand::f64());
                 queue.add(key.clone(), wait);
@@ -211,9 +215,9 @@ impl Loop<'_> {
             queue.done(&key);
             return;
         };
-        let (client, voice, metrics, mark) =
-            (client.clone(), Arc::clone(voice), metrics.clone(), settings.mark.clone());
-        let task = self.tasks.spawn(async move { work.run(&client, &voice, &metrics, &mark).await });
+        let (client, voice, metrics, settings) =
+            (client.clone(), Arc::clone(voice), metrics.clone(), Arc::clone(settings));
+        let task = self.tasks.spawn(async move { work.run(&client, &voice, &metrics, &settings).await });
         self.running.insert(task.id(), key);
     }
 
@@ -254,14 +258,11 @@ impl Loop<'_> {
     }
 
     fn count(&self) {
-        let State { index, memory, .. } = &self.state;
-        for (info, workloads) in KINDS.iter().zip(&index.workloads) {
+        for (info, workloads) in KINDS.iter().zip(&self.state.index.workloads) {
             let own = |marked: &&Marked| !is_controlled(info.kind, marked);
             let above = workloads.all().filter(own).filter(|marked| marked.replicas > 1).count();
             self.controller.metrics.singletons(info.resource, workloads.all().filter(own).count(), above);
         }
-        let open = memory.values().filter(|memory| memory.has_window).count();
-        self.controller.metrics.consent_windows(open);
     }
 }
 

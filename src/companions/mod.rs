@@ -22,5 +22,7 @@ mod write;
 
 pub use controller::Controller;
 
-/// The field manager of every write from here.
-pub const FIELD_MANAGER: &str = "singleton-guard-companions";
+/// The field manager of every write from here: one for all replicas, another one for a guard with another mark.
+fn field_manager(managed_by: &str) -> String {
+    format!("{managed_by}-companions")
+}

@@ -6,11 +6,11 @@ use std::time::SystemTime;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use serde_json::Value;
 
-use super::FIELD_MANAGER;
+use super::field_manager;
 use crate::cluster::follow::Seen;
 use crate::policy::companions::selector::{Labels, PodLabels, Selector};
 use crate::policy::companions::wish::{Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
-use crate::policy::companions::{BudgetSpec, Existing, MANAGER, MANAGER_LABEL, Owner, Port, ServiceSpec, Workload};
+use crate::policy::companions::{BudgetSpec, Existing, MANAGER_LABEL, Owner, Port, ServiceSpec, Workload};
 use crate::policy::kind::Kind;
 use crate::policy::mark::is_dns_label;
 
@@ -120,10 +120,11 @@ pub(super) struct SeenBudgetSpec {
 }
 
 impl<S, T> Seen<S, T> {
-    fn reduce<R>(self, keep: impl FnOnce(S, bool) -> R) -> Existing<R> {
+    fn reduce<R>(self, managed_by: &str, keep: impl FnOnce(S, bool) -> R) -> Existing<R> {
         let controller = controller(&self.metadata);
         let ObjectMeta { name, uid, resource_version, labels, deletion_timestamp, .. } = self.metadata;
-        let is_ours = labels.is_some_and(|labels| labels.get(MANAGER_LABEL).is_some_and(|manager| manager == MANAGER));
+        let is_ours =
+            labels.is_some_and(|labels| labels.get(MANAGER_LABEL).is_some_and(|manager| manager == managed_by));
         let kept = |value: Option<String>| value.filter(|_| is_ours).unwrap_or_default();
         Existing {
             name: name.unwrap_or_default(),
@@ -139,8 +140,8 @@ impl<S, T> Seen<S, T> {
 }
 
 impl Seen<SeenServiceSpec> {
-    pub(super) fn service(self) -> Existing<ServiceSpec> {
-        self.reduce(|spec, is_ours| ServiceSpec {
+    pub(super) fn service(self, managed_by: &str) -> Existing<ServiceSpec> {
+        self.reduce(managed_by, |spec, is_ours| ServiceSpec {
             is_headless: spec.cluster_ip == "None",
             selector: spec.selector.unwrap_or_default(),
             ports: if is_ours { spec.ports.into_iter().map(Port::from).collect() } else { Vec::new() },
@@ -149,8 +150,8 @@ impl Seen<SeenServiceSpec> {
 }
 
 impl Seen<SeenBudgetSpec> {
-    pub(super) fn budget(self) -> Existing<BudgetSpec> {
-        self.reduce(|spec, is_ours| BudgetSpec {
+    pub(super) fn budget(self, managed_by: &str) -> Existing<BudgetSpec> {
+        self.reduce(managed_by, |spec, is_ours| BudgetSpec {
             selector: spec.selector,
             min_available: spec.min_available.filter(|_| is_ours),
             max_unavailable: spec.max_unavailable.filter(|_| is_ours),
@@ -160,7 +161,7 @@ impl Seen<SeenBudgetSpec> {
 }
 
 impl Seen<WorkloadSpec, WorkloadStatus> {
-    pub(super) fn marked(self, kind: Kind, seen: SystemTime) -> Marked {
+    pub(super) fn marked(self, kind: Kind, seen: SystemTime, managed_by: &str) -> Marked {
         let controller = controller(&self.metadata);
         let ObjectMeta { name, namespace, uid, annotations, deletion_timestamp, managed_fields, .. } = self.metadata;
         let WorkloadSpec { replicas, selector, service_name, ordinals, template } = self.spec;
@@ -177,7 +178,7 @@ impl Seen<WorkloadSpec, WorkloadStatus> {
             Kind::Deployment => Some("pod-template-hash"),
             Kind::ReplicaSet | Kind::ReplicationController => None,
         };
-        let is_ours = |entry: &ManagedFieldsEntry| entry.manager.as_deref() == Some(FIELD_MANAGER);
+        let is_ours = |entry: &ManagedFieldsEntry| entry.manager.as_deref() == Some(&*field_manager(managed_by));
         Marked {
             replicas: replicas.unwrap_or(1).max(self.status.replicas.unwrap_or(0)),
             revision: annotations.remove("deployment.kubernetes.io/revision"),

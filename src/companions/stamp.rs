@@ -12,11 +12,12 @@ use kube::core::{ObjectMeta, PartialObjectMeta, Selector};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 
-use super::FIELD_MANAGER;
+use super::field_manager;
 use super::index::Key;
 use crate::cluster::call::{APPLY, CallError, call};
 use crate::policy::companions::{Owner, Workload};
 use crate::policy::mark::{MarkKey, SINGLETON};
+use crate::settings::Settings;
 
 /// What a GET says about a workload that is not among the marked ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,8 @@ pub(super) enum Standing {
 ///
 /// # Errors
 /// The list, or a write.
-pub(super) async fn stamp(client: &Client, deployment: &Workload, mark: &MarkKey) -> Result<usize, CallError> {
+pub(super) async fn stamp(client: &Client, deployment: &Workload, settings: &Settings) -> Result<usize, CallError> {
+    let mark = settings.mark.as_str();
     let api: Api<PartialObjectMeta<ReplicaSet>> = Api::namespaced(client.clone(), &deployment.namespace);
     let selector = serde_json::to_value(&deployment.selector)
         .and_then(serde_json::from_value::<LabelSelector>)
@@ -45,9 +47,10 @@ pub(super) async fn stamp(client: &Client, deployment: &Workload, mark: &MarkKey
         set.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.uid == deployment.uid)
     };
     let mut stamped = 0;
-    for set in sets.items.iter().filter(owned).filter(|set| !set.labels().contains_key(mark.as_str())) {
+    for set in sets.items.iter().filter(owned).filter(|set| !set.labels().contains_key(mark)) {
         let uid = set.uid().unwrap_or_default();
-        match apply(client, &deployment.namespace, &set.name_any(), &uid, &json!({mark.as_str(): SINGLETON})).await {
+        let labels = json!({mark: SINGLETON});
+        match apply(client, settings, (&deployment.namespace, &set.name_any(), &uid), &labels).await {
             Ok(()) => stamped += 1,
             // It is gone, or another by now.
             Err(CallError::NotFound | CallError::Changed(_) | CallError::FieldTaken(_)) => {}
@@ -61,8 +64,8 @@ pub(super) async fn stamp(client: &Client, deployment: &Workload, mark: &MarkKey
 ///
 /// # Errors
 /// The write.
-pub(super) async fn unstamp(client: &Client, set: &Workload) -> Result<(), CallError> {
-    match apply(client, &set.namespace, &set.name, &set.uid, &json!({})).await {
+pub(super) async fn unstamp(client: &Client, set: &Workload, settings: &Settings) -> Result<(), CallError> {
+    match apply(client, settings, (&set.namespace, &set.name, &set.uid), &json!({})).await {
         Err(CallError::NotFound | CallError::Changed(_) | CallError::FieldTaken(_)) => Ok(()),
         other => other,
     }
@@ -91,8 +94,14 @@ pub(super) async fn standing(client: &Client, key: &Key, mark: &MarkKey) -> Resu
     Ok(Standing::Released(Owner { kind: info.name.to_owned(), name: key.name.clone(), uid }))
 }
 
-async fn apply(client: &Client, namespace: &str, name: &str, uid: &str, labels: &Value) -> Result<(), CallError> {
-    let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets/{name}?fieldManager={FIELD_MANAGER}");
+async fn apply(
+    client: &Client,
+    settings: &Settings,
+    (namespace, name, uid): (&str, &str, &str),
+    labels: &Value,
+) -> Result<(), CallError> {
+    let manager = field_manager(&settings.companions.managed_by);
+    let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets/{name}?fieldManager={manager}");
     let body = json!({
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",

@@ -10,7 +10,7 @@ use super::seen::{Marked, SeenBudgetSpec, SeenServiceSpec, WorkloadSpec, Workloa
 use crate::cluster::follow::{Followed, Heard, Seen, WAITING, config, follow};
 use crate::policy::companions::{BudgetSpec, Existing, ServiceSpec};
 use crate::policy::kind::{KINDS, Kind};
-use crate::policy::mark::MarkKey;
+use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 
 /// What the watches say.
@@ -27,29 +27,32 @@ pub(super) enum News {
 /// Starts all of them. They end when the set is dropped.
 pub(super) fn start(
     client: &Client,
-    mark: &MarkKey,
+    settings: &Settings,
     metrics: &Metrics,
     tasks: &mut JoinSet<()>,
 ) -> mpsc::Receiver<News> {
     let (news, heard) = mpsc::channel(WAITING);
+    let managed_by = &settings.companions.managed_by;
     let followed = |plural, (group, version, kind)| {
         Followed::new(plural, (group, version, kind, plural), metrics, "companions.enabled")
     };
     for info in KINDS {
         let workloads = followed(info.resource, (info.group, info.version, info.name));
-        let marked = config().labels(mark.as_str());
-        let kind = info.kind;
-        let reduce = move |seen: Seen<WorkloadSpec, WorkloadStatus>| seen.marked(kind, SystemTime::now());
+        let marked = config().labels(settings.mark.as_str());
+        let (kind, by) = (info.kind, managed_by.clone());
+        let reduce = move |seen: Seen<WorkloadSpec, WorkloadStatus>| seen.marked(kind, SystemTime::now(), &by);
         tasks.spawn(follow(client.clone(), workloads, marked, news.clone(), reduce, move |heard| {
             News::Workload(kind, heard)
         }));
     }
     let [.., services, budgets] = NAMES;
     let services = followed(services, ("", "v1", "Service"));
-    let reduce = Seen::<SeenServiceSpec>::service;
+    let by = managed_by.clone();
+    let reduce = move |seen: Seen<SeenServiceSpec>| seen.service(&by);
     tasks.spawn(follow(client.clone(), services, config(), news.clone(), reduce, News::Service));
     let budgets = followed(budgets, ("policy", "v1", "PodDisruptionBudget"));
-    let reduce = Seen::<SeenBudgetSpec>::budget;
+    let by = managed_by.clone();
+    let reduce = move |seen: Seen<SeenBudgetSpec>| seen.budget(&by);
     tasks.spawn(follow(client.clone(), budgets, config(), news, reduce, News::Budget));
     heard
 }

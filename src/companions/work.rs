@@ -13,7 +13,7 @@ use crate::cluster::call::CallError;
 use crate::events::{Regarding, Saying, Voice};
 use crate::policy::companions::{BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, released};
 use crate::policy::kind::Kind;
-use crate::policy::mark::MarkKey;
+use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 
 /// What is to be done.
@@ -89,15 +89,15 @@ impl Work {
     }
 
     /// Does it.
-    pub(super) async fn run(self, client: &Client, voice: &Voice, metrics: &Metrics, mark: &MarkKey) -> Done {
+    pub(super) async fn run(self, client: &Client, voice: &Voice, metrics: &Metrics, settings: &Settings) -> Done {
         let resource = match &self {
             Self::Keep(keep) => keep.resource,
             Self::Release { key, .. } => key.kind().info().resource,
         };
         let done = match self {
-            Self::Keep(keep) => keep.run(client, voice, metrics, mark).await,
+            Self::Keep(keep) => keep.run(client, voice, metrics, settings).await,
             Self::Release { key, budgets, sets } => {
-                let error = release(client, voice, metrics, mark, &key, &budgets, &sets).await.err();
+                let error = release(client, voice, metrics, settings, &key, &budgets, &sets).await.err();
                 Done { error, ..Done::default() }
             }
         };
@@ -107,22 +107,27 @@ impl Work {
 }
 
 impl Keep {
-    async fn run(self, client: &Client, voice: &Voice, metrics: &Metrics, mark: &MarkKey) -> Done {
+    async fn run(self, client: &Client, voice: &Voice, metrics: &Metrics, settings: &Settings) -> Done {
         let Self { about, plan, said, mut states, stamp, .. } = self;
         let mut done = Done { uid: about.uid.clone(), ..Done::default() };
         for step in &plan.steps {
-            match carry_out(client, voice, metrics, &about, step).await {
+            match carry_out(client, voice, metrics, settings, &about, step).await {
                 Ok(Some(state)) => states.push(state),
                 Ok(None) => {}
                 // The other steps do not depend on this one.
-                Err(error) => done.error = Some(error),
+                Err(error) => {
+                    if let CallError::OverQuota(message) = &error.1 {
+                        states.push(skipped(step.companion(), &Why::Refused { message: message.clone() }));
+                    }
+                    done.error = Some(error);
+                }
             }
         }
         for state in states.iter().filter(|state| !said.contains(state)) {
             say(voice, &about, state).await;
         }
         if let Some((deployment, revision)) = stamp {
-            match stamp::stamp(client, &deployment, mark).await {
+            match stamp::stamp(client, &deployment, settings).await {
                 Ok(count) => {
                     metrics.stamped(count);
                     done.stamped = Some(revision);
@@ -141,23 +146,23 @@ async fn release(
     client: &Client,
     voice: &Voice,
     metrics: &Metrics,
-    mark: &MarkKey,
+    settings: &Settings,
     key: &Key,
     budgets: &[Existing<BudgetSpec>],
     sets: &[Workload],
 ) -> Result<(), Failure> {
     let info = key.kind().info();
-    let standing = stamp::standing(client, key, mark).await;
+    let standing = stamp::standing(client, key, &settings.mark).await;
     let owner = match standing.map_err(|error| (rule(info.group, info.resource, "get"), error))? {
         Standing::Released(owner) => owner,
         Standing::Other => return Ok(()),
     };
     let about = regarding(key.kind(), &key.namespace, &key.name, &owner.uid);
     for step in &released(&owner, &budgets.iter().collect::<Vec<_>>()).steps {
-        carry_out(client, voice, metrics, &about, step).await?;
+        carry_out(client, voice, metrics, settings, &about, step).await?;
     }
     for set in sets.iter().filter(|set| set.controller.as_ref().is_some_and(|held| held.uid == owner.uid)) {
-        stamp::unstamp(client, set).await.map_err(|error| (rule("apps", "replicasets", "patch"), error))?;
+        stamp::unstamp(client, set, settings).await.map_err(|error| (rule("apps", "replicasets", "patch"), error))?;
     }
     Ok(())
 }
@@ -167,11 +172,13 @@ async fn carry_out(
     client: &Client,
     voice: &Voice,
     metrics: &Metrics,
+    settings: &Settings,
     about: &Regarding,
     step: &Step,
 ) -> Result<Option<Saying>, Failure> {
     let (Step::Apply { companion, name, .. } | Step::Remove { companion, name, .. }) = step;
-    let written = write::write(client, &about.namespace, step).await.map_err(|error| {
+    let managed_by = &settings.companions.managed_by;
+    let written = write::write(client, &about.namespace, managed_by, step).await.map_err(|error| {
         let (group, resource, verbs) = write::right(step);
         (rule(group, resource, verbs), error)
     })?;

@@ -4,7 +4,7 @@ use http::Method;
 use kube::Client;
 use serde_json::json;
 
-use super::FIELD_MANAGER;
+use super::field_manager;
 use crate::cluster::call::{APPLY, CallError, call};
 use crate::policy::companions::{Companion, Step, Why};
 
@@ -40,10 +40,15 @@ impl Written {
 ///
 /// # Errors
 /// What may be otherwise next time.
-pub(super) async fn write(client: &Client, namespace: &str, step: &Step) -> Result<Written, CallError> {
+pub(super) async fn write(
+    client: &Client,
+    namespace: &str,
+    managed_by: &str,
+    step: &Step,
+) -> Result<Written, CallError> {
     match step {
         Step::Apply { companion, name, body, exists } => {
-            let path = format!("{}?fieldManager={FIELD_MANAGER}", path(*companion, namespace, name));
+            let path = format!("{}?fieldManager={}", path(*companion, namespace, name), field_manager(managed_by));
             match call(client, Method::PATCH, &path, Some((APPLY, body))).await {
                 Ok(answer) if answer.is_created && !exists => Ok(Written::Created),
                 Ok(_) if *exists => Ok(Written::Changed),

@@ -108,7 +108,7 @@ pub async fn a_namespace_that_goes_is_left_alone(lab: &Lab) -> Result<()> {
     }
     settle().await;
     for (kind, place) in &places {
-        let tried = attempts(lab, place)?;
+        let tried = place.writes()?;
         // Each end that is heard of before that of the workload is one try to bring back what is missing by then.
         ensure!(tried.len() <= 4, "{kind}: attempts to write into a namespace that is being deleted: {tried:#?}");
         place.patch(kind, "ledger", json!({"metadata": {"finalizers": null}})).await?;
@@ -160,6 +160,25 @@ pub async fn a_field_that_somebody_took_stays_theirs(lab: &Lab) -> Result<()> {
         .await
 }
 
+/// A quota is no missing right: it is said on the workload that it is about, and what it kept back comes when it goes.
+pub async fn a_quota_is_no_missing_right(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let controller = Process::start(lab, &place.namespace, json!({}), None)?;
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few", "namespace": place.namespace}, "spec": {"hard": {"count/services": "0"}}});
+    lab.kubectl_with_input(&["create", "-f", "-"], &quota.to_string()).await?.success()?;
+    place.create("StatefulSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
+    place
+        .until("it is said that the quota is in the way", async || {
+            let said = place.events("SingletonCompanionSkipped").await?;
+            Ok(said.iter().any(|note| note.contains("no Service of ours") && note.contains("exceeded quota: few")))
+        })
+        .await?;
+    place.budget(&budget_name("ledger", "StatefulSet")).await?;
+    ensure!(controller.lines(MISSING)?.is_empty(), "{:?}", controller.lines(MISSING)?);
+    lab.kubectl(&["-n", &place.namespace, "delete", "resourcequota", "few"]).await?.success()?;
+    place.service("ledger").await.map(drop)
+}
+
 /// A singleton that is above one (the guard was installed later, or the glass was broken) is said once and counted,
 /// until it is not any more.
 pub async fn a_singleton_above_one_is_said(lab: &Lab) -> Result<()> {
@@ -195,11 +214,11 @@ pub async fn switched_off_it_does_nothing(lab: &Lab) -> Result<()> {
     let off = json!({"companions": {"enabled": false}});
     let off = Process::start(lab, &format!("{}-off", place.namespace), off, None)?;
     place.until("it runs", async || Ok(!off.lines("listening")?.is_empty())).await?;
-    let seen = attempts(lab, &place)?;
+    let seen = place.writes()?;
     place.create("StatefulSet", "after", json!({"spec": {"replicas": 0}})).await?;
     place.patch("StatefulSet", "before", json!({"metadata": {"labels": {super::case::MARK: null}}})).await?;
     settle().await;
-    ensure!(attempts(lab, &place)? == seen, "it writes although it is switched off");
+    ensure!(place.writes()? == seen, "it writes although it is switched off");
     ensure!(place.get("Service", "after").await?.is_none(), "a Service was made");
     let now = place.budget(&budget_name("before", "StatefulSet")).await?;
     // Its revision moves with its status, which is another controller's.
@@ -245,36 +264,8 @@ fn names(list: &Value, word: &str) -> bool {
     list.as_array().is_some_and(|list| list.iter().any(|other| other == word))
 }
 
-/// The requests of companions' controllers to write something but Events that the audit log has for a place since the
-/// namespace began to go; since ever, if it does not.
-fn attempts(lab: &Lab, place: &Place<'_>) -> Result<Vec<String>> {
-    let log = std::fs::read_to_string(lab.logs().join("audit.log"))?;
-    let entries = log.lines().filter(|line| line.contains(&place.namespace));
-    let entries: Vec<Value> = entries.filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let done = |entry: &&Value| entry["stage"] == "ResponseComplete";
-    let deleted = entries.iter().filter(done).position(|entry| {
-        entry["verb"] == "delete"
-            && entry["objectRef"]["resource"] == "namespaces"
-            && entry["objectRef"]["name"] == place.namespace.as_str()
-    });
-    let ours = |entry: &&Value| {
-        entry["objectRef"]["namespace"] == place.namespace.as_str()
-            && entry["objectRef"]["resource"] != "events"
-            && entry["requestURI"].as_str().is_some_and(|uri| uri.contains("fieldManager=singleton-guard-companions"))
-    };
-    let tried = entries.iter().filter(done).skip(deleted.unwrap_or(0)).filter(ours);
-    Ok(tried
-        .map(|entry| {
-            format!(
-                "{} {} {} at {}",
-                entry["verb"], entry["requestURI"], entry["responseStatus"], entry["stageTimestamp"]
-            )
-        })
-        .collect())
-}
-
 /// Longer than anything that a controller does by itself takes: that something did not happen can only be waited for.
-async fn settle() {
+pub async fn settle() {
     let until = Instant::now() + Duration::from_secs(4);
     tokio::time::sleep_until(until.into()).await;
 }

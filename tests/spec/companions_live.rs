@@ -8,14 +8,16 @@ use serde_json::{Value, json};
 
 use super::api;
 use super::case::{MARK, with};
-use super::companions_place::{KINDS, Place, budget_name, chance, moment, pick};
+use super::companions_place::{KINDS, Place, budget_name};
 use crate::lab::Lab;
 
 /// Made with one write each, as the pattern wants them, for every kind; nothing moves afterwards.
 pub async fn made_for_every_kind(lab: &Lab) -> Result<()> {
     for kind in KINDS {
         let place = Place::new(lab).await?;
-        place.create(kind, "ledger", json!({"spec": {"replicas": 1, "template": {"spec": {"containers": [
+        // A child with the tracking label or annotation of its parent is one that Argo CD deletes.
+        let tracked = json!({"labels": {"app.kubernetes.io/instance": "books"}, "annotations": {"argocd.argoproj.io/tracking-id": "books"}});
+        place.create(kind, "ledger", json!({"metadata": tracked, "spec": {"replicas": 1, "template": {"spec": {"containers": [
             {"name": "main", "image": "registry.example/app:1", "ports": [{"containerPort": 8080, "name": "http"}]},
             {"name": "side", "image": "registry.example/app:1", "ports": [{"containerPort": 9090}, {"containerPort": 8080}]},
         ]}}}})).await?;
@@ -44,9 +46,20 @@ pub async fn made_for_every_kind(lab: &Lab) -> Result<()> {
                 managed.iter().filter(|entry| entry["manager"] == "singleton-guard-companions").collect();
             ensure!(ours.len() == 1 && ours[0]["operation"] == "Apply", "{managed:?}");
             ensure!(object["metadata"].get("annotations").is_none(), "{object}");
+            let labels = json!({"app.kubernetes.io/managed-by": "singleton-guard"});
+            ensure!(object["metadata"]["labels"] == labels, "{object}");
         }
         place.until("both are said", async || Ok(place.events("SingletonCompanionCreated").await?.len() >= 2)).await?;
+        // Both replicas have found what the other one has made.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let written = place.writes()?;
+        let made = written.iter().filter(|write| write.ends_with(" 201")).count();
+        let changed = written.iter().any(|write| !write.contains(" replicasets/") && write.ends_with(" 200"));
+        ensure!(made == 2 && !changed, "not one write each: {written:#?}");
         tokio::time::sleep(Duration::from_secs(3)).await;
+        ensure!(place.writes()? == written, "writes although nothing happens: {:#?}", place.writes()?);
+        let all = [place.list("Service").await?.len(), place.list("PodDisruptionBudget").await?.len()];
+        ensure!(all == [1, 1], "{kind}: a Service and a budget, nothing for what it controls: {all:?}");
         let after = place.service("ledger").await?;
         ensure!(
             after["metadata"]["resourceVersion"] == service["metadata"]["resourceVersion"],
@@ -77,6 +90,18 @@ pub async fn follows_the_annotations(lab: &Lab) -> Result<()> {
             Ok(back(&service, s) && back(&budget, b))
         })
         .await?;
+    place
+        .until("each is said again in the Event of the first time", async || {
+            let events = place.list("Event").await?;
+            let made: Vec<_> = events.iter().filter(|event| event["reason"] == "SingletonCompanionCreated").collect();
+            Ok(made.len() == 2 && made.iter().all(|event| event["series"]["count"] == 2))
+        })
+        .await?;
+    place.annotate("StatefulSet", "ledger", json!({"singleton-guard.io/headless-service": "books"})).await?;
+    place.service("books").await?;
+    place
+        .until("the one of the old name is gone", async || Ok(place.get("Service", "ledger").await?.is_none()))
+        .await?;
     place.annotate("StatefulSet", "ledger", json!({"singleton-guard.io/disruption": "block"})).await?;
     place
         .until("the budget blocks", async || {
@@ -93,8 +118,17 @@ pub async fn follows_the_annotations(lab: &Lab) -> Result<()> {
         .await?;
     place
         .until("both are gone", async || {
-            Ok(place.get("Service", "ledger").await?.is_none()
+            Ok(place.get("Service", "books").await?.is_none()
                 && place.get("PodDisruptionBudget", &name).await?.is_none())
+        })
+        .await?;
+    place
+        .until("it is said what was removed, and why", async || {
+            let said = place.events("SingletonCompanionRemoved").await?;
+            let has = |text: &str| said.iter().any(|note| note == text);
+            Ok(has("removed Service ledger: the workload asks for one called books")
+                && has("removed Service books: none is wanted")
+                && has(&format!("removed PodDisruptionBudget {name}: none is wanted")))
         })
         .await?;
     place
@@ -331,54 +365,5 @@ pub async fn an_orphaned_replica_set_stays_guarded(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// A user creates, changes and deletes budgets at random: ours is never beside one that selects the Pods for long.
-pub async fn interleavings(lab: &Lab) -> Result<()> {
-    let place = Place::new(lab).await?;
-    place.create("StatefulSet", "ledger", json!({})).await?;
-    let ours = budget_name("ledger", "StatefulSet");
-    place.budget(&ours).await?;
-    let mut chance = chance();
-    let mut beside: Option<Instant> = None;
-    let (mut longest, mut steps) = (Duration::ZERO, 0);
-    let mut next = Instant::now();
-    while steps < INTERLEAVINGS {
-        if next <= Instant::now() {
-            let name = ["one", "two"][pick(&mut chance, 2)];
-            let selects = pick(&mut chance, 2) == 0;
-            let app = if selects { "ledger" } else { "other" };
-            let spec = json!({"minAvailable": 0, "selector": {"matchLabels": {"app": app}}});
-            match (place.get("PodDisruptionBudget", name).await?, pick(&mut chance, 3)) {
-                (None, _) => drop(place.make(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name}, "spec": spec})).await?),
-                (Some(_), 0) => drop(place.patch("PodDisruptionBudget", name, json!({"spec": spec})).await?),
-                (Some(_), _) => place.delete("PodDisruptionBudget", name).await?,
-            }
-            steps += 1;
-            next = Instant::now() + moment(&mut chance, 400);
-        }
-        let budgets = place.list("PodDisruptionBudget").await?;
-        let selecting = |budget: &&Value| budget["spec"]["selector"]["matchLabels"]["app"] == "ledger";
-        let is_ours = budgets.iter().filter(selecting).any(|budget| budget["metadata"]["name"] == *ours);
-        if is_ours && budgets.iter().filter(selecting).count() > 1 {
-            let since = *beside.get_or_insert_with(Instant::now);
-            longest = longest.max(since.elapsed());
-        } else {
-            beside = None;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    eprintln!("two budgets for one Pod: for {longest:?} at the longest, in {steps} steps");
-    ensure!(longest < NOT_FOR_LONG, "two budgets for {longest:?}");
-    for name in ["one", "two"] {
-        if place.get("PodDisruptionBudget", name).await?.is_some() {
-            place.delete("PodDisruptionBudget", name).await?;
-        }
-    }
-    place.budget(&ours).await?;
-    Ok(())
-}
-
-const INTERLEAVINGS: usize = 100;
-/// A tenth of a second, if nobody else needs the machine; without a watch that is heard it would be for ever.
-const NOT_FOR_LONG: Duration = Duration::from_secs(15);
 /// Less than the two seconds that the controller waits for the rest of a manifest.
 const WAITED_FOR: Duration = Duration::from_millis(1500);

@@ -1,7 +1,5 @@
 //! A namespace to try companions in, and chance.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use http::Method;
 use proptest::prelude::Rng as _;
@@ -12,11 +10,6 @@ use super::api;
 use super::case::{MARK, complete, with};
 use super::live::{eventually, new_namespace};
 use crate::lab::Lab;
-
-/// A time below this many milliseconds.
-pub fn moment(chance: &mut TestRunner, below: usize) -> Duration {
-    Duration::from_millis(u64::try_from(pick(chance, below)).unwrap_or_default())
-}
 
 /// A namespace of its own.
 pub struct Place<'a> {
@@ -92,6 +85,35 @@ impl<'a> Place<'a> {
         let events = self.list("Event").await?;
         let about = events.iter().filter(|event| event["reason"] == reason);
         Ok(about.map(|event| event["note"].as_str().unwrap_or_default().to_owned()).collect())
+    }
+
+    /// The writes of companions' controllers in the audit log, with their answers; Events apart. Since the namespace
+    /// began to go, if it does.
+    pub fn writes(&self) -> Result<Vec<String>> {
+        let log = std::fs::read_to_string(self.lab.logs().join("audit.log"))?;
+        let entries = log.lines().filter(|line| line.contains(&self.namespace));
+        let entries: Vec<Value> = entries.filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let done = |entry: &&Value| entry["stage"] == "ResponseComplete";
+        let deleted = entries.iter().filter(done).position(|entry| {
+            entry["verb"] == "delete"
+                && entry["objectRef"]["resource"] == "namespaces"
+                && entry["objectRef"]["name"] == self.namespace.as_str()
+        });
+        let manager =
+            |uri: &str| uri.split_once("fieldManager=").is_some_and(|(_, name)| name.ends_with("-companions"));
+        let ours = |entry: &&Value| {
+            entry["objectRef"]["namespace"] == self.namespace.as_str()
+                && entry["requestURI"].as_str().is_some_and(manager)
+        };
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let tried = entries.iter().filter(done).skip(deleted.unwrap_or(0)).filter(ours);
+        Ok(tried
+            .map(|entry| {
+                let [resource, name] = ["resource", "name"].map(|field| text(&entry["objectRef"][field]));
+                let [at, verb] = ["stageTimestamp", "verb"].map(|field| text(&entry[field]));
+                format!("{at} {verb} {resource}/{name} {}", entry["responseStatus"]["code"])
+            })
+            .collect())
     }
 
     pub async fn until(&self, what: &str, probe: impl AsyncFn() -> Result<bool>) -> Result<()> {

@@ -5,15 +5,23 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use singleton_guard::policy::companions::selector::{Labels, PodLabels, Selector};
-use singleton_guard::policy::companions::wish::Annotations;
+use singleton_guard::policy::companions::wish::{Annotations, Disruption};
 use singleton_guard::policy::companions::{
-    BudgetSpec, Companion, Defaults, Existing, Owner, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload, plan,
+    BudgetSpec, Companion, Defaults, Existing, Owner, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload,
+    managed_by, plan, released,
 };
 use singleton_guard::policy::kind::Kind;
+use singleton_guard::policy::mark::MarkKey;
 
 /// All of it.
 pub fn run(_: &Path) -> Result<(), String> {
     what_is_made_is_what_is_kept()?;
+    the_service_has_the_name_asked_for()?;
+    a_service_that_selects_the_pods_is_enough()?;
+    the_settings_decide_what_no_annotation_does()?;
+    who_is_controlled_gets_nothing()?;
+    a_release_is_of_one_workload()?;
+    names_never_change()?;
     consent_opens_and_closes()?;
     names_of_ports_are_distinct()?;
     expressions_are_no_service()?;
@@ -41,6 +49,146 @@ fn what_is_made_is_what_is_kept() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// `serviceName` names it, the workload where there is none, the annotation above all.
+fn the_service_has_the_name_asked_for() -> Result<(), String> {
+    let all = Defaults::default();
+    let few = Defaults { headless_service: false, ..Defaults::default() };
+    for (governing, wish, defaults, named) in [
+        (None, None, &all, Some("ledger")),
+        (Some("books"), None, &all, Some("books")),
+        (Some("books"), Some("auto"), &all, Some("books")),
+        (None, Some("accounts"), &all, Some("accounts")),
+        (Some("books"), Some("accounts"), &all, Some("accounts")),
+        (None, Some("none"), &all, None),
+        (Some("books"), Some("none"), &all, None),
+        (None, Some("No Such Word"), &all, Some("ledger")),
+        (None, None, &few, None),
+        (Some("books"), None, &few, None),
+        (None, Some("auto"), &few, Some("ledger")),
+        (Some("books"), Some("auto"), &few, Some("books")),
+        (None, Some("accounts"), &few, Some("accounts")),
+    ] {
+        let mut workload = workload(Kind::StatefulSet, "ledger");
+        workload.service_name = governing.map(str::to_owned);
+        workload.annotations.headless_service = wish.map(str::to_owned);
+        let around = Surroundings { workloads: vec![&workload], ..Surroundings::default() };
+        let plan = plan(&workload, &around, defaults, now());
+        let name = body(&plan, Companion::Service)["metadata"]["name"].as_str().map(str::to_owned);
+        same(
+            &name.as_deref(),
+            &named,
+            &format!("the Service for {governing:?}, {wish:?}, {}", defaults.headless_service),
+        )?;
+    }
+    Ok(())
+}
+
+/// Unless the workload needs another one or has it: a StatefulSet's own, one asked for by name, one that is there.
+fn a_service_that_selects_the_pods_is_enough() -> Result<(), String> {
+    let deployment = workload(Kind::Deployment, "web");
+    let mut governed = workload(Kind::StatefulSet, "web");
+    governed.service_name = Some("web".to_owned());
+    let mut asking = deployment.clone();
+    asking.annotations.headless_service = Some("own".to_owned());
+    let front = |app: &str| Existing {
+        name: "front".to_owned(),
+        is_ours: false,
+        controller: None,
+        ..existing(
+            &Value::Null,
+            &deployment,
+            ServiceSpec { selector: Labels::from([("app".to_owned(), app.to_owned())]), ..ServiceSpec::default() },
+        )
+    };
+    for (workload, app, made) in
+        [(&deployment, "web", false), (&deployment, "other", true), (&governed, "web", true), (&asking, "web", true)]
+    {
+        let front = front(app);
+        let around = Surroundings { workloads: vec![workload], services: vec![&front], budgets: Vec::new() };
+        let plan = plan(workload, &around, &Defaults::default(), now());
+        same(&!body(&plan, Companion::Service).is_null(), &made, &format!("whether {workload:#?} gets one"))?;
+        let why = Why::ServiceSelects { name: "front".to_owned() };
+        same(&plan.skipped.contains(&(Companion::Service, why)), &!made, "whether that is said")?;
+    }
+    let (Some(ours), _) = made(&deployment, now()) else { return Err("none is made".to_owned()) };
+    let front = front("web");
+    let around = Surroundings { workloads: vec![&deployment], services: vec![&ours, &front], budgets: Vec::new() };
+    let plan = plan(&deployment, &around, &Defaults::default(), now());
+    let moved = plan.steps.iter().any(|step| step.companion() == Companion::Service);
+    same(&moved, &false, "whether clients lose a Service to one that came later")
+}
+
+fn the_settings_decide_what_no_annotation_does() -> Result<(), String> {
+    for (default, annotation, bound) in [
+        (Disruption::Allow, None, Some("maxUnavailable")),
+        (Disruption::Block, None, Some("minAvailable")),
+        (Disruption::None, None, None),
+        (Disruption::Block, Some("allow"), Some("maxUnavailable")),
+        (Disruption::None, Some("block"), Some("minAvailable")),
+        (Disruption::Block, Some("none"), None),
+        (Disruption::Block, Some("never"), Some("minAvailable")),
+    ] {
+        let mut workload = workload(Kind::ReplicaSet, "ledger");
+        workload.annotations.disruption = annotation.map(str::to_owned);
+        let around = Surroundings { workloads: vec![&workload], ..Surroundings::default() };
+        let defaults = Defaults { disruption: default, ..Defaults::default() };
+        let budget = body(&plan(&workload, &around, &defaults, now()), Companion::Budget);
+        let bounds = ["maxUnavailable", "minAvailable"].into_iter().filter(|bound| budget["spec"][bound] == 1);
+        same(&bounds.collect(), &Vec::from_iter(bound), &format!("the bound for {default:?} and {annotation:?}"))?;
+    }
+    Ok(())
+}
+
+/// Also one whose controller is no singleton; what it had of its own goes.
+fn who_is_controlled_gets_nothing() -> Result<(), String> {
+    let mut workload = workload(Kind::ReplicaSet, "web-5d9c");
+    let (Some(service), Some(budget)) = made(&workload, now()) else { return Err("it has both alone".to_owned()) };
+    workload.controller =
+        Some(Owner { kind: "Deployment".to_owned(), name: "web".to_owned(), uid: "uid-of-web".to_owned() });
+    same(&planned(&workload, now()), &Plan::default(), "the plan for one that never had any")?;
+    let around = Surroundings { workloads: vec![&workload], services: vec![&service], budgets: vec![&budget] };
+    let steps = plan(&workload, &around, &Defaults::default(), now()).steps;
+    let gone = |step: &Step| matches!(step, Step::Remove { why: Why::Controlled, .. });
+    same(&(steps.len(), steps.iter().all(gone)), &(2, true), "what goes")
+}
+
+/// The budget of who is released goes, and no other: not that of a namesake, nor of anybody who is not ours.
+fn a_release_is_of_one_workload() -> Result<(), String> {
+    let workload = workload(Kind::StatefulSet, "ledger");
+    let Some(budget) = made(&workload, now()).1 else { return Err("there is a budget".to_owned()) };
+    let owner = |uid: &str| Owner { kind: "StatefulSet".to_owned(), name: "ledger".to_owned(), uid: uid.to_owned() };
+    let steps = |owner: &Owner, budget: &Existing<BudgetSpec>| released(owner, &[budget]).steps.len();
+    let mine = owner(&workload.uid);
+    let theirs = Existing { is_ours: false, ..budget.clone() };
+    let ending = Existing { is_deleted: true, ..budget.clone() };
+    let left = [steps(&owner("another"), &budget), steps(&mine, &theirs), steps(&mine, &ending)];
+    same(&(steps(&mine, &budget), left), &(1, [0, 0, 0]), "what a release removes")
+}
+
+/// Running clusters know the old ones. What follows from a name is a name again, and nobody else's.
+fn names_never_change() -> Result<(), String> {
+    let long = "a".repeat(70);
+    for (name, service) in [
+        ("ledger", "ledger"),
+        ("0-ledger", "s-0-ledger-e2bb55bf"),
+        ("ledger.books", "ledger-books-d5aeab08"),
+        ("ledger-books", "ledger-books"),
+        (long.as_str(), "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-5904740b"),
+    ] {
+        let plan = planned(&workload(Kind::Deployment, name), now());
+        let named = |companion| body(&plan, companion)["metadata"]["name"].clone();
+        same(&named(Companion::Service), &json!(service), "the Service's name")?;
+        same(&named(Companion::Budget), &json!(format!("{name}-deployment-singleton")), "the budget's name")?;
+    }
+    let mark = |key| MarkKey::parse(key).map(|mark| managed_by(&mark));
+    same(
+        &mark("singleton-guard.io/singleton")?.as_str(),
+        &"singleton-guard",
+        "who keeps what the usual mark asks for",
+    )?;
+    same(&mark("example.com/only-one")?.as_str(), &"singleton-guard-f1161a4c", "who keeps what another mark asks for")
 }
 
 fn consent_opens_and_closes() -> Result<(), String> {

@@ -39,7 +39,8 @@ impl Process {
         }
         let log = directory.join("log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
-        let child = Command::new(env!("CARGO_BIN_EXE_singleton-guard"))
+        let built = || env!("CARGO_BIN_EXE_singleton-guard").into();
+        let child = Command::new(std::env::var_os("BINARY").map_or_else(built, PathBuf::from))
             .args(["serve", "--bind-address=127.0.0.1", "--port=0", "--operations-port=0"])
             .arg(format!("--config={}", config.display()))
             .arg(format!("--certificate-directory={}", directory.display()))

@@ -4,13 +4,12 @@ use super::{companions_dns, companions_drain, companions_live, companions_select
 use crate::LiveTest;
 
 /// What the companions' controller does in a cluster.
-pub const COMPANIONS: [(&str, LiveTest); 15] = [
+pub const COMPANIONS: [(&str, LiveTest); 14] = [
     ("they are made for every kind with one write each", |lab| Box::pin(companions_live::made_for_every_kind(lab))),
     ("they follow the annotations and come back by themselves", |lab| {
         Box::pin(companions_live::follows_the_annotations(lab))
     }),
     ("a budget of a user makes ours step aside", |lab| Box::pin(companions_live::steps_aside_for_a_budget(lab))),
-    ("two budgets for one Pod do not last", |lab| Box::pin(companions_live::interleavings(lab))),
     ("a Service of a user is left alone", |lab| Box::pin(companions_live::leaves_services_alone(lab))),
     ("what is made never falls on what is there", |lab| Box::pin(companions_live::creates_or_nothing(lab))),
     ("the rest of a manifest comes first", |lab| Box::pin(companions_live::waits_for_the_rest_of_a_manifest(lab))),

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::api;
 use super::case::{MARK, complete};
-use super::companions_place::{KINDS, Place, budget_name, chance, moment, pick};
+use super::companions_place::{KINDS, Place, budget_name, chance, pick};
 use super::companions_process::Process;
 use crate::lab::Lab;
 
@@ -67,6 +68,11 @@ pub async fn killed(lab: &Lab) -> Result<()> {
             let mut complete = names == expected;
             for (name, _) in wanted.iter().filter(|(name, (_, marked))| *marked && *name != "w1") {
                 complete &= place.get("Service", name).await?.is_some();
+            }
+            for service in place.list("Service").await? {
+                // What was released keeps its Service; what is gone has left none, but for the one of the user.
+                let name = service["metadata"]["name"].as_str().unwrap_or_default();
+                complete &= name == "w1" || wanted.contains_key(name);
             }
             Ok(complete)
         })
@@ -182,4 +188,9 @@ fn report(controllers: &[Process]) -> String {
 /// How often the controller is killed: 30 times in an ordinary run, 200 with `FIGURES=1`.
 fn kills() -> usize {
     if std::env::var("FIGURES").is_ok_and(|value| value == "1") { 200 } else { 30 }
+}
+
+/// A time below this many milliseconds.
+pub fn moment(chance: &mut TestRunner, below: usize) -> Duration {
+    Duration::from_millis(u64::try_from(pick(chance, below)).unwrap_or_default())
 }

@@ -48,7 +48,7 @@ pub(super) fn plan(
     match mine {
         Some(mine) if mine.is_deleted || is_right(mine, workload, bound) => {}
         None if now < workload.ripe() => plan.again = [plan.again, Some(workload.ripe())].into_iter().flatten().min(),
-        _ => plan.steps.push(apply(workload, &name, bound, mine)),
+        _ => plan.steps.push(apply(workload, &name, bound, defaults, mine)),
     }
 }
 
@@ -88,9 +88,15 @@ fn is_right(existing: &Existing<BudgetSpec>, workload: &Workload, bound: &str) -
         && unhealthy_pod_eviction_policy.as_deref() == Some(ALWAYS_ALLOW)
 }
 
-fn apply(workload: &Workload, name: &str, bound: &str, existing: Option<&Existing<BudgetSpec>>) -> Step {
+fn apply(
+    workload: &Workload,
+    name: &str,
+    bound: &str,
+    defaults: &Defaults,
+    existing: Option<&Existing<BudgetSpec>>,
+) -> Step {
     let selector: &Selector = &workload.selector;
-    let metadata = metadata(workload, name, existing);
+    let metadata = metadata(workload, name, defaults, existing);
     let body: Value = json!({
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",

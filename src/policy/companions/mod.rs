@@ -19,6 +19,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::kind::Kind;
+use super::mark::MarkKey;
+use super::text::fnv1a;
 use selector::{Labels, PodLabels, Selector};
 use wish::{Annotations, Disruption};
 
@@ -36,6 +38,8 @@ pub struct Defaults {
     pub disruption: Disruption,
     /// How far ahead a window of consent may end.
     pub consent_window_max: Duration,
+    /// What our [`MANAGER_LABEL`] says: see [`managed_by`].
+    pub managed_by: String,
 }
 
 /// A marked workload, reduced to what its companions follow from.
@@ -89,7 +93,7 @@ pub struct Existing<S> {
     pub resource_version: String,
     /// Whether `metadata.deletionTimestamp` is there.
     pub is_deleted: bool,
-    /// Whether it carries our [`MANAGER_LABEL`].
+    /// Whether it carries our [`MANAGER_LABEL`]. That of a guard with another mark is not ours.
     pub is_ours: bool,
     /// The managing controller, if there is one.
     pub controller: Option<Owner>,
@@ -210,13 +214,16 @@ pub fn released(owner: &Owner, budgets: &[&Existing<BudgetSpec>]) -> Plan {
     Plan { steps, ..Plan::default() }
 }
 
-impl Workload {
-    /// It as the owner of its companions.
+impl Step {
+    /// Which companion it is about.
     #[must_use]
-    pub fn as_owner(&self) -> Owner {
-        Owner { kind: self.kind.info().name.to_owned(), name: self.name.clone(), uid: self.uid.clone() }
+    pub const fn companion(&self) -> Companion {
+        let (Self::Apply { companion, .. } | Self::Remove { companion, .. }) = self;
+        *companion
     }
+}
 
+impl Workload {
     /// A manifest often brings a Service and a budget of its own right behind the workload: they come first.
     fn ripe(&self) -> SystemTime {
         self.seen + GRACE
@@ -252,7 +259,7 @@ impl<S> Existing<S> {
 
 /// The metadata that we demand of a companion. No `blockOwnerDeletion`: it needs a right on the owner's finalizers
 /// (admission plugin `OwnerReferencesPermissionEnforcement`), and nobody has to wait for a Service.
-fn metadata<S>(workload: &Workload, name: &str, existing: Option<&Existing<S>>) -> Value {
+fn metadata<S>(workload: &Workload, name: &str, defaults: &Defaults, existing: Option<&Existing<S>>) -> Value {
     let info = workload.kind.info();
     let api_version = match info.group {
         "" => info.version.to_owned(),
@@ -261,7 +268,7 @@ fn metadata<S>(workload: &Workload, name: &str, existing: Option<&Existing<S>>) 
     let mut metadata = json!({
         "name": name,
         "namespace": workload.namespace,
-        "labels": {MANAGER_LABEL: MANAGER},
+        "labels": {MANAGER_LABEL: defaults.managed_by},
         "ownerReferences": [{
             "apiVersion": api_version,
             "kind": info.name,
@@ -290,14 +297,23 @@ impl Default for Defaults {
             headless_service: true,
             disruption: Disruption::Allow,
             consent_window_max: Duration::from_secs(24 * 60 * 60),
+            managed_by: managed_by(&MarkKey::default()),
         }
     }
 }
 
+/// Who keeps the companions of the workloads with this mark. Two guards with different marks may share a cluster: what
+/// one has made must not look to the other like the leavings of a singleton that was released. Running clusters know the
+/// old values, so they must never change.
+#[must_use]
+pub fn managed_by(mark: &MarkKey) -> String {
+    if *mark == MarkKey::default() { MANAGER.to_owned() } else { format!("{MANAGER}-{:08x}", fnv1a(mark.as_str())) }
+}
+
 /// The label by which we know our own (Kubernetes, "Recommended Labels").
 pub const MANAGER_LABEL: &str = "app.kubernetes.io/managed-by";
-/// Its value.
-pub const MANAGER: &str = "singleton-guard";
+/// Its value with the usual mark.
+const MANAGER: &str = "singleton-guard";
 /// A revision that no object has: an apply with it creates, and conflicts with whatever is there.
 const NO_REVISION: &str = "1";
 /// Longer than `kubectl apply` and helm take from one object of a manifest to the next.

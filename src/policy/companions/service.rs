@@ -61,14 +61,14 @@ pub(super) fn plan(
     match existing {
         // It may be on its way out; what comes after is told by its end.
         Some(existing) if existing.is_deleted || is_right(existing, workload, &selector) => {}
-        Some(existing) => plan.steps.push(apply(workload, &name, &selector, Some(existing))),
+        Some(existing) => plan.steps.push(apply(workload, &name, &selector, defaults, Some(existing))),
         None => {
             if let Some(other) = selecting(workload, around).filter(|_| !chosen) {
                 plan.skipped.push((Companion::Service, Why::ServiceSelects { name: other.name.clone() }));
             } else if now < workload.ripe() {
                 plan.again = Some(workload.ripe());
             } else {
-                plan.steps.push(apply(workload, &name, &selector, None));
+                plan.steps.push(apply(workload, &name, &selector, defaults, None));
             }
         }
     }
@@ -86,14 +86,20 @@ fn is_right(existing: &Existing<ServiceSpec>, workload: &Workload, selector: &La
     existing.is_held_by(workload) && existing.spec.selector == *selector && stored == wanted
 }
 
-fn apply(workload: &Workload, name: &str, selector: &Labels, existing: Option<&Existing<ServiceSpec>>) -> Step {
+fn apply(
+    workload: &Workload,
+    name: &str,
+    selector: &Labels,
+    defaults: &Defaults,
+    existing: Option<&Existing<ServiceSpec>>,
+) -> Step {
     let mut spec = json!({"clusterIP": "None", "selector": selector});
     let ports: Vec<_> = ports(workload).iter().map(as_json).collect();
     // A headless Service without ports is complete (its name resolves); an empty list would only be noise.
     if let (false, Value::Object(spec)) = (ports.is_empty(), &mut spec) {
         spec.insert("ports".to_owned(), json!(ports));
     }
-    let metadata = metadata(workload, name, existing);
+    let metadata = metadata(workload, name, defaults, existing);
     let body = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec});
     Step::Apply { companion: Companion::Service, name: name.to_owned(), body, exists: existing.is_some() }
 }
