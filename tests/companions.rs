@@ -1,8 +1,8 @@
 //! The companions' controller alone in a cluster: where something is wrong, killed at random points, and measured. No
 //! webhook is installed here, so that no other replica helps or hinders; the controllers are processes of the test.
 //!
-//! `FIGURES=1` kills it 200 times instead of 30, and measures a thousand singletons; `BINARY=FILE` tries that program, as
-//! the static one of a release.
+//! `FIGURES=1` kills it 200 times instead of 30, and measures a thousand singletons and a large cluster; `BINARY=FILE`
+//! tries that program, as the static one of a release.
 
 #![allow(
     unreachable_pub,
@@ -29,6 +29,7 @@ mod spec {
     pub mod companions_process;
     pub mod companions_storm;
     pub mod companions_together;
+    pub mod crowd;
     pub mod left_out;
     pub mod live;
 }
@@ -41,7 +42,7 @@ use lab::progress::Progress;
 use lab::stage::{self, Reach};
 use lab::{Lab, Options};
 use libtest_mimic::{Arguments, Trial};
-use spec::{companions_faults, companions_storm, companions_together, left_out};
+use spec::{companions_faults, companions_storm, companions_together, crowd, left_out};
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
@@ -94,7 +95,7 @@ fn trial(name: &str, runtime: &Arc<Runtime>, lab: &Arc<Lab>, story: Story) -> Tr
     Trial::test(name, move || runtime.block_on(story(&lab)).map_err(|error| format!("{error:#}").into()))
 }
 
-const STORIES: [(&str, Story); 12] = [
+const STORIES: [(&str, Story); 13] = [
     ("a missing right is said once", |lab| Box::pin(companions_faults::a_missing_right_is_said_once(lab))),
     ("without a watch nothing is made", |lab| Box::pin(companions_faults::without_a_watch_nothing_is_made(lab))),
     ("a namespace that goes is left alone", |lab| {
@@ -113,4 +114,6 @@ const STORIES: [(&str, Story); 12] = [
         Box::pin(companions_storm::killed(lab))
     }),
     ("figures", |lab| Box::pin(companions_storm::figures(lab))),
+    // The last: nobody clears it away.
+    ("in a crowd", |lab| Box::pin(crowd::figures(lab))),
 ];

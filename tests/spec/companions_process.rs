@@ -3,9 +3,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
+use singleton_guard::certs::authority::{make, service_names};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -39,13 +41,17 @@ impl Process {
         }
         let log = directory.join("log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
-        let built = || env!("CARGO_BIN_EXE_singleton-guard").into();
-        let child = Command::new(std::env::var_os("BINARY").map_or_else(built, PathBuf::from))
+        let material = make(&service_names("singleton-guard", name), SystemTime::now())?;
+        std::fs::write(directory.join("tls.crt"), &material.leaf)?;
+        std::fs::write(directory.join("tls.key"), &material.leaf_key)?;
+        let child = Command::new(binary())
             .args(["serve", "--bind-address=127.0.0.1", "--port=0", "--operations-port=0"])
             .arg(format!("--config={}", config.display()))
             .arg(format!("--certificate-directory={}", directory.display()))
             .arg(format!("--kubeconfig={}", kubeconfig.display()))
             .arg(format!("--instance={name}"))
+            // From the Dockerfile.
+            .env("MIMALLOC_ALLOW_THP", "0")
             .stdout(file.try_clone()?)
             .stderr(file)
             .kill_on_drop(true)
@@ -67,26 +73,40 @@ impl Process {
 
     /// The sum of all series of a metric whose labels contain this text.
     pub async fn metric(&self, name: &str, labels: &str) -> Result<f64> {
-        let address = eventually("the operations port", || async {
-            let lines = self.lines("listening")?;
-            let line = lines.iter().find(|line| line["flag"] == "operations-port");
-            Ok(line.and_then(|line| line["address"].as_str()?.parse::<SocketAddr>().ok()))
-        })
-        .await?;
-        let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").await?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await?;
+        let address = eventually("the operations port", || async { self.operations() }).await?;
+        let text = get(address, "/metrics").await?;
         ensure!(text.starts_with("HTTP/1.1 200"), "{text}");
         let series = text.lines().filter(|line| line.starts_with(name) && line.contains(labels));
         Ok(series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
     }
 
-    /// Resident memory, as proc(5) shows it.
-    pub fn memory(&self) -> String {
+    /// Where its operations port is, once it has said so.
+    fn operations(&self) -> Result<Option<SocketAddr>> {
+        let lines = self.lines("listening")?;
+        let line = lines.iter().find(|line| line["flag"] == "operations-port");
+        Ok(line.and_then(|line| line["address"].as_str()?.parse().ok()))
+    }
+
+    /// Looks every half of a millisecond: for figures.
+    pub async fn until_ready(&self) -> Result<()> {
+        let mut address = None;
+        for _ in 0..PATIENCE {
+            address = if address.is_some() { address } else { self.operations()? };
+            if let Some(address) = address
+                && get(address, "/readyz").await?.starts_with("HTTP/1.1 200")
+            {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_micros(500)).await;
+        }
+        bail!("never ready: {}", std::fs::read_to_string(&self.log)?)
+    }
+
+    /// Memory by this name, as proc(5) shows it: `VmRSS` what is resident, `VmHWM` the most that ever was.
+    pub fn memory(&self, name: &str) -> String {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap_or_default()));
         let status = status.unwrap_or_default();
-        status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("gone").to_owned()
+        status.lines().find(|line| line.starts_with(name)).unwrap_or("gone").to_owned()
     }
 
     /// CPU time in ticks of 10 ms, as proc(5) counts it.
@@ -96,3 +116,19 @@ impl Process {
         Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
     }
 }
+
+async fn get(address: SocketAddr, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").as_bytes()).await?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    Ok(text)
+}
+
+/// For figures the one that `BINARY` names: of a release build.
+fn binary() -> PathBuf {
+    std::env::var_os("BINARY").map_or_else(|| env!("CARGO_BIN_EXE_singleton-guard").into(), PathBuf::from)
+}
+
+/// Looks, before something is wrong.
+const PATIENCE: usize = 40_000;

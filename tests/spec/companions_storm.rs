@@ -182,7 +182,7 @@ fn written(lab: &Lab, places: &[Place<'_>]) -> Result<String> {
 }
 
 fn report(controllers: &[Process]) -> String {
-    controllers.iter().map(Process::memory).collect::<Vec<_>>().join(", ")
+    controllers.iter().map(|it| it.memory("VmRSS")).collect::<Vec<_>>().join(", ")
 }
 
 /// How often the controller is killed: 30 times in an ordinary run, 200 with `FIGURES=1`.
