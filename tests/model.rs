@@ -53,7 +53,7 @@ fn shipped() -> Cluster {
         is_guarded: true,
         asks: vec![Ask::OfTemplate, Ask::Named, Ask::Uncompleted, Ask::Misnamed, Ask::Squatter, Ask::Stranger],
         webhook: vec![Webhook::Sees, Webhook::IsBlind],
-        deleters: vec![Deleter::Waits, Deleter::Forces, Deleter::PodGc, Deleter::Cleaner],
+        deleters: vec![Deleter::Waits, Deleter::Forces, Deleter::DeletesMany, Deleter::PodGc, Deleter::Cleaner],
         nodes_die: true,
     }
 }
@@ -115,11 +115,4 @@ fn without_the_guard_a_forced_deletion_lets_two_run() {
 fn a_forced_eviction_of_a_pod_that_was_just_bound_lets_two_run() {
     let deleters = vec![Deleter::EvictsByCache];
     is_refuted("a forced eviction, judged by a cache", &Cluster { deleters, ..small() }, &[ONE_PROCESS]);
-}
-
-/// A limit. Between the API server's own read and write of one such deletion the Pod would have to be bound.
-#[test]
-fn a_deletion_of_many_that_read_a_pod_before_it_was_bound_lets_two_run() {
-    let deleters = vec![Deleter::DeletesMany];
-    is_refuted("a deletion of many", &Cluster { deleters, ..small() }, &[ONE_PROCESS]);
 }

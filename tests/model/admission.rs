@@ -26,12 +26,12 @@ pub fn lets_through(holder: Option<(Uid, &Pod)>) -> bool {
     sg010_taken::judge(holder.map(|(uid, pod)| as_holder(uid, pod))).is_none()
 }
 
-/// Whether a Pod may be deleted or evicted so.
-pub fn admits_end(uid: Uid, pod: &Pod, grace: Option<i64>, user: &str) -> bool {
-    // The policies look at Pods with the key only.
+/// Whether a Pod may be deleted or evicted so; `written` is the grace that it has been given already.
+pub fn admits_end(uid: Uid, pod: &Pod, grace: Option<i64>, written: Option<i64>, user: &str) -> bool {
     let node = pod.node(uid);
-    !pod.has_key
-        || sg011_ending::judge(&sg011_ending::Ending { grace, node: &node, phase: pod.phase(), user }).is_none()
+    let ending = sg011_ending::Ending { grace, written, node: &node, phase: pod.phase(), user };
+    // The policies look at Pods with the key only.
+    !pod.has_key || sg011_ending::judge(&ending).is_none()
 }
 
 /// Whether our controller deletes this Pod, however long its workload has waited.

@@ -29,6 +29,8 @@ pub(super) const RULE: Rule = Rule {
 pub struct Ending<'a> {
     /// `deleteOptions.gracePeriodSeconds`.
     pub grace: Option<i64>,
+    /// `metadata.deletionGracePeriodSeconds`.
+    pub written: Option<i64>,
     /// The node that the Pod is bound to; empty if it is to none.
     pub node: &'a str,
     /// `status.phase`.
@@ -40,9 +42,9 @@ pub struct Ending<'a> {
 /// What is wrong with it.
 #[must_use]
 pub fn judge(ending: &Ending<'_>) -> Option<Violation> {
-    let Ending { grace, node, phase, user } = *ending;
+    let Ending { grace, written, node, phase, user } = *ending;
     let kubelet = user.strip_prefix(NODE_USER) == Some(node);
-    let waits = grace != Some(0) || node.is_empty() || is_terminal(phase) || kubelet;
+    let waits = (grace != Some(0) && written != Some(0)) || node.is_empty() || is_terminal(phase) || kubelet;
     (!waits).then(|| Violation::Forced { node: node.to_owned() })
 }
 
@@ -71,7 +73,7 @@ fn floor(place: Place) -> Vec<Refusal> {
         )],
         Place::Deletion => vec![refusal(
             forced(),
-            format!("request.?options.?gracePeriodSeconds.orValue(30) == 0 && {MAY_RUN}"),
+            format!("({AT_ONCE}) && {MAY_RUN}"),
             vec![("{node}", "oldObject.spec.nodeName".to_owned())],
         )],
         // The condition of the policy has seen to the grace. What else is known of the Pod is a moment old, and nothing
@@ -92,6 +94,11 @@ fn template_ends_at_once() -> String {
         cel::brings_template()
     )
 }
+
+/// What is asked for, and what the API server has made of it: a deletion of many that has read a Pod before it was bound
+/// writes a grace of 0 into it after that, and then takes it out of the store. Its kubelet does that instead.
+const AT_ONCE: &str = "request.?options.?gracePeriodSeconds.orValue(30) == 0\n\
+     || oldObject.metadata.?deletionGracePeriodSeconds.orValue(30) == 0";
 
 /// [`NODE_USER`] is in it.
 const MAY_RUN: &str = "oldObject.spec.?nodeName.orValue('') != ''\n\
