@@ -51,7 +51,7 @@ impl Count {
         let there = there.clone();
         self.note(identity, format!("{at}: {name} ({uid}) begins"));
         if there.len() > 1 {
-            let around = self.lately.get(identity).into_iter().flatten().cloned().collect();
+            let around = self.lately(identity);
             self.violations.push(Violation { identity: identity.clone(), at: at.to_owned(), there, around, after: 0 });
         }
     }
@@ -77,6 +77,11 @@ impl Count {
     /// The most that are there of one identity now.
     pub fn most(&self) -> usize {
         self.there.values().map(BTreeMap::len).max().unwrap_or_default()
+    }
+
+    /// What is known of an identity, the last of it.
+    pub fn lately(&self, identity: &Identity) -> Vec<String> {
+        self.lately.get(identity).into_iter().flatten().cloned().collect()
     }
 
     fn note(&mut self, identity: &Identity, line: String) {

@@ -15,6 +15,8 @@ use super::workloads::Workload;
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 use crate::lab::control_plane::Part;
+use crate::lab::node::Node;
+use crate::spec::api::Answer;
 use crate::spec::workloads::guards;
 
 /// What they do it to, and until when.
@@ -46,7 +48,7 @@ impl Faults<'_> {
                 count(&mut tally, killed);
             } else {
                 self.lab.signal(part, Signal::Stop).await?;
-                self.goes_on(seconds(&mut chance, 1, 10)).await;
+                self.goes_on(outage(&mut chance)).await;
                 self.lab.signal(part, Signal::Continue).await?;
                 count(&mut tally, stopped);
             }
@@ -54,22 +56,10 @@ impl Faults<'_> {
         Ok(tally)
     }
 
-    /// What of the control plane has ended because another part was away is started again, as by a kubelet.
-    pub async fn revive(&self) -> Result<Tally> {
-        let mut tally = Tally::new();
-        while self.goes_on(Duration::from_millis(200)).await {
-            for _ in 0..self.lab.revive().await? {
-                count(&mut tally, "ended by themselves");
-            }
-        }
-        self.lab.revive().await?;
-        Ok(tally)
-    }
-
     /// Our replicas are killed, and stopped for a while: one, or both.
     pub async fn replicas(&self, mut chance: Rng) -> Result<Tally> {
         let mut tally = Tally::new();
-        while self.goes_on(millis(&mut chance, 300, 3000)).await {
+        while self.goes_on(millis(&mut chance, 500, 5000)).await {
             let mut pods = guards(self.lab);
             if chance.bool() && !pods.is_empty() {
                 pods.swap_remove(chance.usize(..pods.len()));
@@ -81,7 +71,7 @@ impl Faults<'_> {
                 count(&mut tally, if kills { "replicas of ours killed" } else { "replicas of ours stopped" });
             }
             if !kills {
-                self.goes_on(seconds(&mut chance, 1, 10)).await;
+                self.goes_on(outage(&mut chance)).await;
                 for pod in &pods {
                     let _ = self.lab.node().kill(pod, Signal::Continue).await;
                 }
@@ -120,14 +110,30 @@ impl Faults<'_> {
                 self.living.declare_dead(node);
                 let _ = call(&client, Method::DELETE, &format!("/api/v1/nodes/{}", node.name()), &json!({})).await;
             }
-            self.goes_on(seconds(&mut chance, 1, if is_deleted { 75 } else { 8 })).await;
-            while is_deleted && node.register_again().await.is_err() {
-                tokio::time::sleep(Duration::from_millis(500)).await;
+            self.goes_on(if is_deleted { seconds(&mut chance, 1, 75) } else { outage(&mut chance) }).await;
+            if is_deleted {
+                while node.register_again().await.is_err() {
+                    tokio::time::sleep(AGAIN).await;
+                }
+                self.living.disregard(self.bound_to(node).await);
             }
             node.wake();
             count(&mut tally, if is_deleted { "nodes declared dead" } else { "nodes silent" });
         }
         Ok(tally)
+    }
+
+    /// The Pods on a node, by uid. Where the node has just been registered again they are all that the Pod garbage
+    /// collector, which saw before that the node was gone, may still take out.
+    async fn bound_to(&self, node: &Node) -> Vec<String> {
+        let (client, path) = (self.lab.client(), format!("/api/v1/pods?fieldSelector=spec.nodeName={}", node.name()));
+        loop {
+            if let Ok(list) = call(&client, Method::GET, &path, &json!(null)).await.and_then(Answer::success) {
+                let pods = list["items"].as_array().into_iter().flatten();
+                return pods.filter_map(|pod| Some(pod["metadata"]["uid"].as_str()?.to_owned())).collect();
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 
     /// Waits for so long, unless it is over. Whether it goes on.
@@ -137,6 +143,11 @@ impl Faults<'_> {
     }
 }
 
+/// Most are short, so that there are many; some outlast every deadline of a webhook.
+fn outage(chance: &mut Rng) -> Duration {
+    if chance.u8(..5) == 0 { seconds(chance, 1, 10) } else { millis(chance, 50, 1500) }
+}
+
 fn seconds(chance: &mut Rng, least: u64, most: u64) -> Duration {
     millis(chance, least * 1000, most * 1000)
 }
@@ -144,6 +155,8 @@ fn seconds(chance: &mut Rng, least: u64, most: u64) -> Duration {
 fn millis(chance: &mut Rng, least: u64, most: u64) -> Duration {
     Duration::from_millis(chance.u64(least..=most))
 }
+
+const AGAIN: Duration = Duration::from_millis(500);
 
 fn count(tally: &mut Tally, what: &'static str) {
     *tally.entry(what).or_default() += 1;

@@ -118,6 +118,9 @@ fn two_processes_are_found() -> Result<()> {
     processes.apply("5 s", &start("c", "two"));
     // The node was not dead after all.
     processes.apply("6 s", &end("b"));
+    processes.disregard(vec!["e".to_owned()]);
+    processes.apply("6 s", &start("e", "one"));
+    processes.apply("6 s", &end("e"));
     ensure!(processes.count.violations.is_empty(), "{:?}", processes.count.violations);
     processes.apply("7 s", &start("d", "one"));
     let [violation] = &processes.count.violations[..] else { anyhow::bail!("{:?}", processes.count.violations) };

@@ -40,6 +40,11 @@ impl Living {
         locked(&self.processes).declare_dead(&at(self.started), node.name());
     }
 
+    /// What these Pods start does not count: their node was declared dead before it started them.
+    pub fn disregard(&self, pods: Vec<String>) {
+        locked(&self.processes).disregard(pods);
+    }
+
     /// How many have been started, and which were too many.
     pub fn found(&self) -> (u64, Vec<Violation>) {
         let processes = locked(&self.processes);

@@ -1,7 +1,8 @@
 //! The checker of processes: from when a node starts what a Pod asks for until that has really ended, whatever the API
-//! server knows. Pure. Those of a node that was declared dead count no longer: they may run on, and nobody can know.
+//! server knows. Pure. Those of a node that was declared dead count no longer: they may run on, and nobody can know. Nor do
+//! those that it starts when it comes back, for Pods that it was given before.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::count::{Count, Identity};
 
@@ -16,6 +17,7 @@ pub enum Deed {
 #[derive(Debug, Default)]
 pub struct Processes {
     nodes: HashMap<String, String>,
+    disregarded: HashSet<String>,
     pub count: Count,
 }
 
@@ -23,6 +25,7 @@ impl Processes {
     /// The next deed, at a time.
     pub fn apply(&mut self, at: &str, deed: &Deed) {
         match deed {
+            Deed::Started { uid, .. } if self.disregarded.contains(uid) => {}
             Deed::Started { node, identity, uid, name } => {
                 self.nodes.insert(uid.clone(), node.clone());
                 self.count.begin(at, identity, uid, &format!("{name} on {node}"));
@@ -32,6 +35,11 @@ impl Processes {
                 self.count.end(at, uid, "has ended");
             }
         }
+    }
+
+    /// What these Pods start from now on does not count.
+    pub fn disregard(&mut self, pods: Vec<String>) {
+        self.disregarded.extend(pods);
     }
 
     /// Somebody says that what ran on this node does not run any more.

@@ -2,6 +2,7 @@
 //! once.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::faults::{Faults, Tally};
+use super::form::Form;
 use super::living::Living;
 use super::revisions::{Pod, Revisions};
 use super::rival::Rival;
@@ -20,6 +22,7 @@ use super::steps::{Step, call};
 use super::watching::Watching;
 use super::workloads::{Workload, populate};
 use crate::lab::Lab;
+use crate::lab::control_plane::Part;
 use crate::spec::live::eventually;
 use crate::spec::workloads::both_ready;
 
@@ -51,17 +54,36 @@ pub struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// Plays one seed for so long.
-    pub async fn play(&self, seed: u64, span: Duration, nodes_die: bool) -> Result<Figures> {
-        let lab = self.lab;
-        let workloads = populate(lab, &format!("chaos-{seed}"), "strict", NAMESPACES, OF_EACH).await?;
+    /// Plays one seed. What of the control plane ends because another part is away is started again meanwhile, as by a
+    /// kubelet.
+    pub async fn play(&self, seed: u64, form: &Form) -> Result<Figures> {
+        let ended = AtomicUsize::new(0);
+        let revive = async {
+            loop {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                ended.fetch_add(self.lab.revive().await?, Ordering::Relaxed);
+            }
+        };
+        let mut figures = tokio::select! {
+            figures = self.play_revived(seed, form) => figures?,
+            failed = revive => return failed,
+        };
+        if let Some(ended) = u64::try_from(ended.into_inner()).ok().filter(|ended| *ended > 0) {
+            figures.faults.insert("ended by themselves", ended);
+        }
+        Ok(figures)
+    }
+
+    async fn play_revived(&self, seed: u64, form: &Form) -> Result<Figures> {
+        let (lab, nodes_die) = (self.lab, form.nodes_die);
+        let workloads = populate(lab, &format!("chaos-{seed}"), "strict", form.namespaces, OF_EACH).await?;
         self.settle(&workloads).await.context("before anything has happened")?;
         let (before, (started, _)) = (self.watching.seen(created), self.living.found());
         let refused = self.rival.refused();
         let (over, is_over) = watch::channel(false);
         let mut chance = Rng::with_seed(seed);
         let faults = Faults { lab, living: self.living, workloads: &workloads, nodes_die, over: is_over.clone() };
-        let people = (0..PEOPLE).map(|number| self.person(chance.fork(), number, &workloads, is_over.clone()));
+        let people = (0..form.people).map(|number| self.person(chance.fork(), number, &workloads, is_over.clone()));
         let people = try_join_all(people.collect::<Vec<_>>());
         let faults = async {
             tokio::try_join!(
@@ -69,20 +91,19 @@ impl Stage<'_> {
                 faults.replicas(chance.fork()),
                 faults.quotas(chance.fork()),
                 faults.nodes(chance.fork()),
-                faults.revive(),
             )
         };
         self.rival.set(true);
         let end = async {
-            tokio::time::sleep(span).await;
+            tokio::time::sleep(form.span).await;
             over.send_replace(true);
             Ok(())
         };
         let played = tokio::try_join!(people, faults, end);
         self.rival.set(false);
-        let (steps, (components, replicas, quotas, nodes, ended), ()) = played?;
+        let (steps, (components, replicas, quotas, nodes), ()) = played?;
         let mut figures = Figures { steps: steps.iter().sum(), ..Figures::default() };
-        for tally in [components, replicas, quotas, nodes, ended] {
+        for tally in [components, replicas, quotas, nodes] {
             figures.faults.extend(tally);
         }
         figures.faults.insert("Pods refused by a rival", self.rival.refused() - refused);
@@ -94,7 +115,7 @@ impl Stage<'_> {
         figures.creations = self.watching.seen(created) - before;
         figures.processes = self.living.found().0 - started;
         self.judge()?;
-        for number in 0..NAMESPACES {
+        for number in 0..form.namespaces {
             let namespace = format!("/api/v1/namespaces/chaos-{seed}-{number}");
             call(&lab.client(), Method::DELETE, &namespace, &json!({})).await?.success()?;
         }
@@ -107,8 +128,9 @@ impl Stage<'_> {
         let pods = self.watching.seen(|seen| seen.count.violations.clone());
         ensure!(pods.is_empty(), "{} times two Pods; the first: {}", pods.len(), pods[0]);
         let (_, processes) = self.living.found();
-        ensure!(processes.is_empty(), "{} times two processes; the first: {}", processes.len(), processes[0]);
-        Ok(())
+        let Some(first) = processes.first() else { return Ok(()) };
+        let pods = self.watching.seen(|seen| seen.count.lately(&first.identity)).join("\n    ");
+        Err(anyhow!("{} times two processes; the first: {first}and its Pods:\n    {pods}", processes.len()))
     }
 
     /// Step after step, each on a singleton of its choice.
@@ -154,7 +176,7 @@ impl Stage<'_> {
 
     /// Until each has its one Pod, ready, and nobody else is there; strangers are shown out.
     async fn settle(&self, workloads: &[Workload]) -> Result<Duration> {
-        let started = Instant::now();
+        let (started, mut is_fresh) = (Instant::now(), false);
         let namespace = workloads[0].namespace.trim_end_matches(|it: char| it.is_ascii_digit());
         while started.elapsed() < SETTLED_WITHIN {
             let strays = self.watching.seen(|seen| strays(seen, namespace));
@@ -163,6 +185,10 @@ impl Stage<'_> {
             }
             if self.watching.until(LOOK_AGAIN, |seen| missing(seen, workloads).is_empty()).await?.is_some() {
                 return Ok(started.elapsed());
+            }
+            if !is_fresh && started.elapsed() > FORGETS_AFTER {
+                self.lab.restart(Part::ControllerManager).await?;
+                is_fresh = true;
             }
         }
         let missing = self.watching.seen(|seen| missing(seen, workloads));
@@ -196,13 +222,13 @@ fn missing(seen: &Revisions, workloads: &[Workload]) -> Vec<String> {
     workloads.iter().filter_map(told).collect()
 }
 
-const NAMESPACES: usize = 3;
 const OF_EACH: usize = 8;
-const PEOPLE: usize = 6;
 /// In milliseconds, between two steps of one person, at most.
-const PAUSE: u64 = 80;
+const PAUSE: u64 = 200;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// A controller of Kubernetes that never hears of a Pod that it has made, because the API server was killed in between and
-/// the Pod was gone by then, waits five minutes for it (`ExpectationsTimeout`). Everybody else needs seconds.
-const SETTLED_WITHIN: Duration = Duration::from_secs(5 * 60 + 60);
+/// the Pod was gone by then, waits five minutes for it (`ExpectationsTimeout`), unless it is started again. Everybody else
+/// needs seconds; our own nudges come after a minute at the latest.
+const FORGETS_AFTER: Duration = Duration::from_secs(75);
+const SETTLED_WITHIN: Duration = Duration::from_secs(4 * 60);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
