@@ -26,6 +26,7 @@ mod lab;
 #[path = "spec"]
 mod spec {
     pub mod api;
+    pub mod binary;
     pub mod case;
     pub mod https;
     pub mod installed;

@@ -23,6 +23,7 @@
 mod lab;
 mod spec {
     pub mod api;
+    pub mod binary;
     pub mod case;
     pub mod companions_faults;
     pub mod companions_place;
@@ -42,6 +43,7 @@ use lab::progress::Progress;
 use lab::stage::{self, Reach};
 use lab::{Lab, Options};
 use libtest_mimic::{Arguments, Trial};
+use spec::binary::guard_binary;
 use spec::{companions_faults, companions_storm, companions_together, crowd, left_out};
 use tokio::runtime::Runtime;
 
@@ -63,7 +65,7 @@ fn main() -> ExitCode {
     };
     let runtime = Arc::new(Runtime::new().expect("threads can be started"));
     let options = Options {
-        guard_binary: env!("CARGO_BIN_EXE_singleton-guard").into(),
+        guard_binary: guard_binary(),
         image: "registry.example/nobody:none".to_owned(),
         progress,
         nodes: &[],

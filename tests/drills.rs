@@ -18,6 +18,7 @@
 mod lab;
 mod spec {
     pub mod api;
+    pub mod binary;
     pub mod case;
     pub mod installed;
     pub mod left_out;

@@ -17,6 +17,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "spec/binary.rs"]
+mod binary;
 #[expect(dead_code, reason = "the bench uses the rest")]
 #[path = "bench/client.rs"]
 mod client;

@@ -11,7 +11,6 @@ pub struct Form {
     pub span: Duration,
     /// With eight singletons of each kind in each.
     pub namespaces: usize,
-    pub people: usize,
     /// One that is declared dead comes back after more than a minute.
     pub nodes_die: bool,
     /// Whether our replicas look after companions, which take the API server time that Pods need.
@@ -38,19 +37,12 @@ pub struct Sum {
 impl Form {
     /// What the environment wants: `LONG=1`, `LONG=MINUTES`, or nothing.
     pub fn wanted() -> Result<Self> {
-        let long = |enough| Self {
-            span: Duration::from_secs(150),
-            namespaces: 6,
-            people: 6,
-            nodes_die: true,
-            companions: false,
-            enough,
-        };
+        let long =
+            |enough| Self { span: Duration::from_secs(150), namespaces: 6, nodes_die: true, companions: false, enough };
         Ok(match std::env::var("LONG").as_deref() {
             Err(_) => Self {
                 span: Duration::from_secs(45),
                 namespaces: 3,
-                people: 6,
                 nodes_die: false,
                 companions: true,
                 enough: Enough::OneSeed,

@@ -1,6 +1,5 @@
 //! The cluster of the chaos, and what is played on it.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -18,6 +17,7 @@ use crate::lab::component::Component;
 use crate::lab::progress::Progress;
 use crate::lab::stage::Entered;
 use crate::lab::{Lab, Options};
+use crate::spec::binary::guard_binary;
 use crate::spec::installed::{NAMESPACE, RELEASE, chart, values};
 
 /// A lab with the guard, nodes for the singletons, and a second API server that nobody harms: the checker looks through
@@ -58,8 +58,7 @@ impl Run {
         let form = Form::wanted()?;
         let runtime = Runtime::new().context("starting a runtime")?;
         let options = Options {
-            guard_binary: std::env::var_os("BINARY")
-                .map_or_else(|| env!("CARGO_BIN_EXE_singleton-guard").into(), PathBuf::from),
+            guard_binary: guard_binary(),
             image: IMAGE.to_owned(),
             progress: progress.clone(),
             nodes: &NODES,

@@ -83,7 +83,7 @@ impl Stage<'_> {
         let (over, is_over) = watch::channel(false);
         let mut chance = Rng::with_seed(seed);
         let faults = Faults { lab, living: self.living, workloads: &workloads, nodes_die, over: is_over.clone() };
-        let people = (0..form.people).map(|number| self.person(chance.fork(), number, &workloads, is_over.clone()));
+        let people = (0..PEOPLE).map(|number| self.person(chance.fork(), number, &workloads, is_over.clone()));
         let people = try_join_all(people.collect::<Vec<_>>());
         let faults = async {
             tokio::try_join!(
@@ -223,6 +223,7 @@ fn missing(seen: &Revisions, workloads: &[Workload]) -> Vec<String> {
 }
 
 const OF_EACH: usize = 8;
+const PEOPLE: usize = 6;
 /// In milliseconds, between two steps of one person, at most.
 const PAUSE: u64 = 200;
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::binary::guard_binary;
 use super::client::Client;
 use super::fixture::Fixture;
 use super::process::{Memory, Process, free_address};
@@ -29,12 +30,11 @@ impl Target {
         let directory = fixture.directory().to_owned();
         std::thread::spawn(move || serve::run(api_server, &directory, async { stand_in::router() }));
 
-        let binary = std::env::var_os("BINARY").map_or_else(built, PathBuf::from);
         let (address, operations) = (free_address().unwrap(), free_address().unwrap());
         // What containerd gives a Pod where the system's defaults are left as they are; the program has to raise it.
         let mut command = Command::new("prlimit");
         command.arg(format!("--nofile={SOFT_LIMIT}:{HARD_LIMIT}"));
-        command.arg("setpriv").args(["--pdeathsig", "KILL"]).arg(binary).arg("serve");
+        command.arg("setpriv").args(["--pdeathsig", "KILL"]).arg(guard_binary()).arg("serve");
         command.args(["--bind-address", &address.ip().to_string(), "--port", &address.port().to_string()]);
         command.args(["--operations-port", &operations.port().to_string(), "--log-level", "error"]);
         command.arg("--certificate-directory").arg(fixture.directory());
@@ -68,10 +68,6 @@ impl Target {
         }
         self.descriptors()
     }
-}
-
-fn built() -> PathBuf {
-    env!("CARGO_BIN_EXE_singleton-guard").into()
 }
 
 /// Two at the same time would measure each other.

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
+use super::binary::guard_binary;
 use super::case::with;
 use super::live::eventually;
 use crate::lab::Lab;
@@ -19,6 +20,7 @@ use crate::lab::Lab;
 /// A controller of the test's own.
 pub struct Process {
     child: Child,
+    started: Instant,
     log: PathBuf,
 }
 
@@ -44,7 +46,8 @@ impl Process {
         let material = make(&service_names("singleton-guard", name), SystemTime::now())?;
         std::fs::write(directory.join("tls.crt"), &material.leaf)?;
         std::fs::write(directory.join("tls.key"), &material.leaf_key)?;
-        let child = Command::new(binary())
+        let started = Instant::now();
+        let child = Command::new(guard_binary())
             .args(["serve", "--bind-address=127.0.0.1", "--port=0", "--operations-port=0"])
             .arg(format!("--config={}", config.display()))
             .arg(format!("--certificate-directory={}", directory.display()))
@@ -56,7 +59,7 @@ impl Process {
             .stderr(file)
             .kill_on_drop(true)
             .spawn()?;
-        Ok(Self { child, log })
+        Ok(Self { child, started, log })
     }
 
     /// SIGKILL.
@@ -87,15 +90,15 @@ impl Process {
         Ok(line.and_then(|line| line["address"].as_str()?.parse().ok()))
     }
 
-    /// Looks every half of a millisecond: for figures.
-    pub async fn until_ready(&self) -> Result<()> {
+    /// How long it took from exec until it was ready; looks every half of a millisecond.
+    pub async fn until_ready(&self) -> Result<Duration> {
         let mut address = None;
         for _ in 0..PATIENCE {
             address = if address.is_some() { address } else { self.operations()? };
             if let Some(address) = address
                 && get(address, "/readyz").await?.starts_with("HTTP/1.1 200")
             {
-                return Ok(());
+                return Ok(self.started.elapsed());
             }
             tokio::time::sleep(Duration::from_micros(500)).await;
         }
@@ -123,11 +126,6 @@ async fn get(address: SocketAddr, path: &str) -> Result<String> {
     let mut text = String::new();
     stream.read_to_string(&mut text).await?;
     Ok(text)
-}
-
-/// For figures the one that `BINARY` names: of a release build.
-fn binary() -> PathBuf {
-    std::env::var_os("BINARY").map_or_else(|| env!("CARGO_BIN_EXE_singleton-guard").into(), PathBuf::from)
 }
 
 /// Looks, before something is wrong.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::api;
+use super::binary::guard_binary;
 use super::case::{MARK, complete};
 use super::live::{Guard, eventually};
 use crate::lab::progress::Progress;
@@ -37,8 +38,7 @@ impl Installed {
         let runtime = Runtime::new().context("starting a runtime")?;
         let guard = wanted();
         let options = Options {
-            guard_binary: std::env::var_os("BINARY")
-                .map_or_else(|| env!("CARGO_BIN_EXE_singleton-guard").into(), PathBuf::from),
+            guard_binary: guard_binary(),
             image: format!("{REPOSITORY}:test"),
             progress: progress.clone(),
             nodes: &[],
