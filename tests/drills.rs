@@ -28,6 +28,7 @@ mod spec {
 mod drill {
     pub mod accelerated_life;
     pub mod cert_manager;
+    pub mod drains;
     pub mod handshakes;
     pub mod hang;
     pub mod kills;
@@ -42,7 +43,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use drill::{accelerated_life, cert_manager, kills, lists, outage, upgrades};
+use drill::{accelerated_life, cert_manager, drains, kills, lists, outage, upgrades};
 use lab::Lab;
 use lab::progress::Progress;
 use lab::stage::{self, Reach};
@@ -114,7 +115,7 @@ pub fn is_long() -> bool {
 /// Only in the long form, because it takes minutes to build.
 const CERT_MANAGER: (&str, Drill) =
     ("a certificate that cert-manager renews fails no call", |lab| Box::pin(cert_manager::run(lab)));
-const DRILLS: [(&str, Drill); 7] = [
+const DRILLS: [(&str, Drill); 8] = [
     ("a namespace is listed within a second of its first mark", |lab| Box::pin(lists::a_first_mark_is_listed(lab))),
     ("the list comes back, whatever is done to it", |lab| Box::pin(lists::the_list_comes_back(lab))),
     ("a kill of one replica fails calls for a second at most", |lab| Box::pin(kills::one_replica(lab))),
@@ -123,5 +124,6 @@ const DRILLS: [(&str, Drill); 7] = [
     }),
     ("a rolling restart and upgrades lose no call", |lab| Box::pin(upgrades::the_same_rows(lab))),
     ("an upgrade to other rows loses no call", |lab| Box::pin(upgrades::other_rows(lab))),
+    ("a replica that drains stores no certificate", |lab| Box::pin(drains::stores_nothing(lab))),
     ("years of certificates in minutes fail no call", |lab| Box::pin(accelerated_life::run(lab))),
 ];

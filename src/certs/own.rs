@@ -48,6 +48,9 @@ impl Own {
     ///
     /// What is stored is published before the next step is planned, so a switch follows right upon a look at every
     /// configuration. But a leaf that is due is made anew first: nobody has to be told, and telling takes time.
+    ///
+    /// Whoever drains stores nothing: it goes by the names and lifetimes of an older chart perhaps, and may remember
+    /// what those that stay have left behind.
     pub(super) async fn pass(&self, memory: &mut Memory, shown: &Shown, draining: bool) -> Result<Looked, Trouble> {
         for _ in 0..ATTEMPTS {
             let read = Instant::now();
@@ -66,6 +69,8 @@ impl Own {
             let plan = self.plan(&stored, now, snapshot.material.as_ref().and_then(|it| memory.published_for(it)));
             if plan == Plan::Keep {
                 memory.lost = None;
+            }
+            if plan == Plan::Keep || draining {
                 return outcome.map(|told| Looked { told, now });
             }
             let material = self.carry_out(&plan, memory, &snapshot, &stored, now, &shown.provider)?;

@@ -1,0 +1,75 @@
+//! A replica that is on its way out, as of an older chart, while those that stay go on: it changes no certificate.
+//!
+//! Both are of our code, in this process, with a Secret of their own and nobody to tell.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+use serde_json::{Value, json};
+use singleton_guard::certs::lifetimes::Lifetimes;
+use singleton_guard::certs::serving::Serving;
+use singleton_guard::certs::upkeep::{Source, Upkeep};
+use singleton_guard::certs::{Own, SecretRef, provider};
+use singleton_guard::server::Readiness;
+use singleton_guard::telemetry::metrics::Metrics;
+
+use crate::lab::Lab;
+use crate::spec::api;
+use crate::spec::live::new_namespace;
+
+/// What it remembers is not put back, what lacks a name of its own stays; and one that stays puts both right.
+pub async fn stores_nothing(lab: &Lab) -> Result<()> {
+    let secret = SecretRef { namespace: new_namespace(lab).await?, name: "certificate".to_owned() };
+    let created = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret.name}});
+    request(lab, Method::POST, &secrets(&secret), &created).await?;
+    let (leaving, mut goes) = replica(lab, &secret, "guard.old.svc");
+    let (_, mut stays) = replica(lab, &secret, "guard.new.svc");
+    goes.look().await.context("the one that goes, before it drains")?;
+    leaving.drain();
+    stays.look().await.context("the one that stays")?;
+    let right = stored(lab, &secret).await?;
+
+    goes.look().await.context("the one that goes, with another's names stored")?;
+    ensure!(stored(lab, &secret).await? == right, "one that drains has made a certificate with its own names");
+
+    let garbage = json!({"data": {"tls.crt": STANDARD.encode("nothing that makes sense")}});
+    request(lab, Method::PATCH, &format!("{}/{}", secrets(&secret), secret.name), &garbage).await?;
+    let damaged = stored(lab, &secret).await?;
+    goes.look().await.context("the one that goes, with garbage stored")?;
+    ensure!(stored(lab, &secret).await? == damaged, "one that drains has put back what it remembers");
+
+    stays.look().await.context("the one that stays, with garbage stored")?;
+    ensure!(stored(lab, &secret).await? == right, "one that stays has not put back what it remembers");
+    Ok(())
+}
+
+/// A replica whose certificate carries a name.
+fn replica(lab: &Lab, secret: &SecretRef, name: &str) -> (Readiness, Upkeep) {
+    let source = Source::Own(Own {
+        client: lab.client(),
+        secret: secret.clone(),
+        names: vec![name.to_owned()],
+        configurations: Vec::new(),
+        lifetimes: Lifetimes::default(),
+    });
+    let readiness = Readiness::default();
+    let upkeep = Upkeep::new(source, Arc::new(Serving::default()), provider(), Metrics::default(), &readiness);
+    (readiness, upkeep)
+}
+
+async fn stored(lab: &Lab, secret: &SecretRef) -> Result<Value> {
+    Ok(request(lab, Method::GET, &format!("{}/{}", secrets(secret), secret.name), &Value::Null).await?["data"].take())
+}
+
+fn secrets(secret: &SecretRef) -> String {
+    format!("/api/v1/namespaces/{}/secrets", secret.namespace)
+}
+
+async fn request(lab: &Lab, method: Method, path: &str, body: &Value) -> Result<Value> {
+    let content = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+    let content = (!body.is_null()).then(|| (content, body.to_string()));
+    api::call(&lab.client(), method, path, content, None).await?.success()
+}
