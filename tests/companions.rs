@@ -69,7 +69,8 @@ fn main() -> ExitCode {
         image: "registry.example/nobody:none".to_owned(),
         progress,
         nodes: &[],
-        flags: |_| &[],
+        // A million workloads are more than etcd holds otherwise.
+        flags: |program| if program == "etcd" { &["--quota-backend-bytes=8589934592"] } else { &[] },
     };
     let lab = match runtime.block_on(Lab::boot(entered, options)) {
         Ok(lab) => Arc::new(lab),

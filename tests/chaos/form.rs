@@ -38,7 +38,7 @@ impl Form {
     /// What the environment wants: `LONG=1`, `LONG=MINUTES`, or nothing.
     pub fn wanted() -> Result<Self> {
         let long =
-            |enough| Self { span: Duration::from_secs(150), namespaces: 6, nodes_die: true, companions: false, enough };
+            |enough| Self { span: Duration::from_secs(300), namespaces: 6, nodes_die: true, companions: false, enough };
         Ok(match std::env::var("LONG").as_deref() {
             Err(_) => Self {
                 span: Duration::from_secs(45),

@@ -268,7 +268,8 @@ fn flag(name: &str, value: impl Display) -> String {
 
 /// The API server starts in 3 to 5 s on two idle cores; on busy ones it was seen to take more than a minute.
 const READY_WITHIN: Duration = Duration::from_secs(180);
-const ETCD_CLIENTS: &str = "http://127.0.0.1:2379";
+/// Where etcd is asked.
+pub(crate) const ETCD_CLIENTS: &str = "http://127.0.0.1:2379";
 const ETCD_PEERS: &str = "http://127.0.0.1:2380";
 /// Who wrote what, with the annotations that webhooks add; not the reads.
 const AUDIT_POLICY: &str = r#"apiVersion: audit.k8s.io/v1

@@ -5,7 +5,7 @@
 //!   namespaces  work  binaries  go  progress  forward
 //! Lab::boot
 //!   pki            who is who
-//!   control_plane  etcd, the API server, the controllers, the scheduler    component
+//!   control_plane  etcd, the API server, the controllers, the scheduler    component  etcd
 //!   node           a kubelet's half of the conversation with the API server
 //!     kubelet  watch  status
 //!     played       everybody else's Pods: Running, with nothing behind it
@@ -25,6 +25,7 @@
 
 pub(crate) mod component;
 pub(crate) mod control_plane;
+pub(crate) mod etcd;
 pub(crate) mod go_program;
 pub(crate) mod node;
 pub(crate) mod progress;

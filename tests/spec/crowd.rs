@@ -8,19 +8,20 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::api;
-use super::case::{MARK, complete};
+use super::case::{MARK, complete, plural, with};
 use super::companions_place::KINDS;
 use super::companions_process::Process;
 use super::live::new_namespace;
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 use crate::lab::control_plane::Part;
+use crate::lab::etcd::{AT_ONCE, Etcd};
 
 /// Prints both, in a cluster without workloads and in one that has many.
 pub async fn figures(lab: &Lab) -> Result<()> {
@@ -39,7 +40,7 @@ pub async fn figures(lab: &Lab) -> Result<()> {
     // It would make a ReplicaSet for each Deployment and write a status for all: ten times the work, and nothing to us.
     lab.signal(Part::ControllerManager, Signal::Stop).await?;
     populate(lab, &namespaces, crowd).await?;
-    eprintln!("with {crowd} workloads, {SINGLETONS} of them singletons: {}", look(lab, "crowded").await?);
+    eprintln!("with {crowd} workloads, {NAMESPACES} of them singletons: {}", look(lab, "crowded").await?);
     lab.signal(Part::ControllerManager, Signal::Continue).await
 }
 
@@ -65,28 +66,84 @@ async fn look(lab: &Lab, name: &str) -> Result<String> {
     ))
 }
 
-/// Of all kinds in turn, each with no replicas.
+/// Of all kinds in turn, each with no replicas. One of each kind in each namespace is asked for, and so is every
+/// singleton; the others are copies of what the API server has stored then, with a name and uid of their own.
 async fn populate(lab: &Lab, namespaces: &[String], crowd: usize) -> Result<()> {
-    let (client, started) = (&lab.client(), Instant::now());
-    let make = async |number: usize| {
-        let (kind, namespace) = (KINDS[number % KINDS.len()], &namespaces[number % NAMESPACES]);
-        let mut object = json!({"kind": kind, "metadata": {"name": format!("w{number}")}, "spec": {"replicas": 0}});
-        if number.is_multiple_of(crowd / SINGLETONS) {
-            object["metadata"]["labels"] = json!({MARK: "true"});
+    let (started, etcd) = (Instant::now(), Etcd::client()?);
+    let mut likenesses = Vec::new();
+    for namespace in namespaces {
+        for kind in KINDS {
+            likenesses.push(Likeness::make(lab, &etcd, kind, namespace).await?);
         }
-        let body = ("application/json", complete(&object, namespace).to_string());
-        api::call(client, Method::POST, &api::path(kind, namespace, None), Some(body), None).await?.success()?;
-        if number.is_multiple_of(crowd / 10) {
-            eprintln!("{number} workloads after {:.0?}", started.elapsed());
-        }
-        anyhow::Ok(())
-    };
-    stream::iter(0..crowd).map(make).buffer_unordered(AT_ONCE).try_collect().await
+        let singleton = json!({"kind": KINDS[0], "metadata": {"name": "only", "labels": {MARK: "true"}}});
+        make(lab, &singleton, namespace).await?;
+    }
+    let copies = (1..crowd / likenesses.len()).flat_map(|number| likenesses.iter().map(move |it| it.copy(number)));
+    let mut left = copies.peekable();
+    let batches = std::iter::from_fn(|| left.peek().is_some().then(|| left.by_ref().take(AT_ONCE).collect::<Vec<_>>()));
+    stream::iter(batches).map(|batch| Ok(etcd.write(batch))).try_buffer_unordered(BATCHES).try_collect::<()>().await?;
+    for (namespace, kind) in namespaces.iter().flat_map(|namespace| KINDS.map(|kind| (namespace, kind))) {
+        let path = format!("{}?limit=1", api::path(kind, namespace, None));
+        let list = api::call(&lab.client(), Method::GET, &path, None, None).await?.success()?;
+        let known = 1 + list["metadata"]["remainingItemCount"].as_u64().unwrap_or_default();
+        ensure!(known >= (crowd / likenesses.len()).try_into()?, "in {namespace} there are {known} of kind {kind}");
+    }
+    eprintln!("{crowd} workloads after {:.0?}", started.elapsed());
+    Ok(())
 }
 
-const SINGLETONS: usize = 100;
+/// An object as the API server stores it.
+struct Likeness {
+    key: String,
+    value: Vec<u8>,
+    uid: String,
+}
+
+impl Likeness {
+    async fn make(lab: &Lab, etcd: &Etcd, kind: &str, namespace: &str) -> Result<Self> {
+        let object = json!({"kind": kind, "metadata": {"name": copy_name(0)}});
+        let made = make(lab, &object, namespace).await?;
+        // The first resource of this name was called so.
+        let resource = plural(kind).replace("replicationcontrollers", "controllers");
+        let key = format!("/registry/{resource}/{namespace}/{}", copy_name(0));
+        let uid = made["metadata"]["uid"].as_str().context("an object without uid")?.to_owned();
+        Ok(Self { value: etcd.read(&key).await?, key, uid })
+    }
+
+    /// With another name and uid. Neither is longer or shorter than before, so the encoding stays right.
+    fn copy(&self, number: usize) -> (String, Vec<u8>) {
+        let (name, copy) = (copy_name(0), copy_name(number));
+        let uid = format!("{}{number:012x}", &self.uid[..self.uid.len() - 12]);
+        let value =
+            replace(&replace(&self.value, name.as_bytes(), copy.as_bytes()), self.uid.as_bytes(), uid.as_bytes());
+        (self.key.replace(&name, &copy), value)
+    }
+}
+
+fn copy_name(number: usize) -> String {
+    format!("workload-{number:07}")
+}
+
+fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let (mut replaced, mut at) = (bytes.to_vec(), 0);
+    while let Some(found) = replaced[at..].windows(from.len()).position(|window| window == from) {
+        replaced[at + found..][..to.len()].copy_from_slice(to);
+        at += found + to.len();
+    }
+    replaced
+}
+
+async fn make(lab: &Lab, object: &Value, namespace: &str) -> Result<Value> {
+    let kind = object["kind"].as_str().context("an object without kind")?;
+    let object = with(&complete(object, namespace), json!({"spec": {"replicas": 0}})).to_string();
+    let path = api::path(kind, namespace, None);
+    api::call(&lab.client(), Method::POST, &path, Some(("application/json", object)), None).await?.success()
+}
+
+/// With one singleton in each.
 const NAMESPACES: usize = 100;
-const AT_ONCE: usize = 48;
+/// As many are written at the same time.
+const BATCHES: usize = 4;
 const STARTS: usize = 9;
 /// Until the watches are open and the companions made.
 const SETTLING: Duration = Duration::from_secs(10);
