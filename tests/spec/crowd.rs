@@ -103,7 +103,7 @@ impl Likeness {
     async fn make(lab: &Lab, etcd: &Etcd, kind: &str, namespace: &str) -> Result<Self> {
         let object = json!({"kind": kind, "metadata": {"name": copy_name(0)}});
         let made = make(lab, &object, namespace).await?;
-        // The first resource of this name was called so.
+        // Their key in etcd is older than their name.
         let resource = plural(kind).replace("replicationcontrollers", "controllers");
         let key = format!("/registry/{resource}/{namespace}/{}", copy_name(0));
         let uid = made["metadata"]["uid"].as_str().context("an object without uid")?.to_owned();
