@@ -19,12 +19,13 @@ use singleton_guard::telemetry::metrics::Metrics;
 use crate::lab::Lab;
 use crate::spec::api;
 use crate::spec::live::new_namespace;
+use crate::spec::workloads::MERGE;
 
 /// What it remembers is not put back, what lacks a name of its own stays; and one that stays puts both right.
 pub async fn stores_nothing(lab: &Lab) -> Result<()> {
     let secret = SecretRef { namespace: new_namespace(lab).await?, name: "certificate".to_owned() };
     let created = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret.name}});
-    request(lab, Method::POST, &secrets(&secret), &created).await?;
+    request(lab, Method::POST, &api::path("Secret", &secret.namespace, None), &created).await?;
     let (leaving, mut goes) = replica(lab, &secret, "guard.old.svc");
     let (_, mut stays) = replica(lab, &secret, "guard.new.svc");
     goes.look().await.context("the one that goes, before it drains")?;
@@ -36,7 +37,7 @@ pub async fn stores_nothing(lab: &Lab) -> Result<()> {
     ensure!(stored(lab, &secret).await? == right, "one that drains has made a certificate with its own names");
 
     let garbage = json!({"data": {"tls.crt": STANDARD.encode("nothing that makes sense")}});
-    request(lab, Method::PATCH, &format!("{}/{}", secrets(&secret), secret.name), &garbage).await?;
+    request(lab, Method::PATCH, &path(&secret), &garbage).await?;
     let damaged = stored(lab, &secret).await?;
     goes.look().await.context("the one that goes, with garbage stored")?;
     ensure!(stored(lab, &secret).await? == damaged, "one that drains has put back what it remembers");
@@ -61,15 +62,15 @@ fn replica(lab: &Lab, secret: &SecretRef, name: &str) -> (Readiness, Upkeep) {
 }
 
 async fn stored(lab: &Lab, secret: &SecretRef) -> Result<Value> {
-    Ok(request(lab, Method::GET, &format!("{}/{}", secrets(secret), secret.name), &Value::Null).await?["data"].take())
+    Ok(request(lab, Method::GET, &path(secret), &Value::Null).await?["data"].take())
 }
 
-fn secrets(secret: &SecretRef) -> String {
-    format!("/api/v1/namespaces/{}/secrets", secret.namespace)
+fn path(secret: &SecretRef) -> String {
+    api::path("Secret", &secret.namespace, Some(&secret.name))
 }
 
 async fn request(lab: &Lab, method: Method, path: &str, body: &Value) -> Result<Value> {
-    let content = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+    let content = if method == Method::PATCH { MERGE } else { "application/json" };
     let content = (!body.is_null()).then(|| (content, body.to_string()));
     api::call(&lab.client(), method, path, content, None).await?.success()
 }

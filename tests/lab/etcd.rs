@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use super::control_plane::ETCD_CLIENTS;
 
 /// The store behind the API server.
-#[derive(Clone)]
 pub(crate) struct Etcd(Client);
 
 impl Etcd {
@@ -32,7 +31,10 @@ impl Etcd {
 
     /// Stores all of them, or none. Not more than [`AT_ONCE`].
     pub(crate) async fn write(&self, entries: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<()> {
-        let put = |(key, value): (String, Vec<u8>)| json!({"requestPut": {"key": STANDARD.encode(key), "value": STANDARD.encode(value)}});
+        let put = |(key, value): (String, Vec<u8>)| {
+            let (key, value) = (STANDARD.encode(key), STANDARD.encode(value));
+            json!({"requestPut": {"key": key, "value": value}})
+        };
         let puts: Vec<Value> = entries.into_iter().map(put).collect();
         let answer = self.ask("txn", &json!({"success": puts})).await?;
         ensure!(answer.get("succeeded") == Some(&Value::Bool(true)), "etcd has stored nothing: {answer}");

@@ -309,7 +309,7 @@ pub fn placeholders(text: &str, marker: &str, replace: &dyn Fn(&str) -> String) 
 
 pub fn api_version(kind: &str) -> &'static str {
     match kind {
-        "Pod" | "ReplicationController" => "v1",
+        "Pod" | "ReplicationController" | "Secret" => "v1",
         "Job" | "CronJob" => "batch/v1",
         "Scale" => "autoscaling/v1",
         _ => "apps/v1",

@@ -79,9 +79,8 @@ async fn populate(lab: &Lab, namespaces: &[String], crowd: usize) -> Result<()> 
         make(lab, &singleton, namespace).await?;
     }
     let copies = (1..crowd / likenesses.len()).flat_map(|number| likenesses.iter().map(move |it| it.copy(number)));
-    let mut left = copies.peekable();
-    let batches = std::iter::from_fn(|| left.peek().is_some().then(|| left.by_ref().take(AT_ONCE).collect::<Vec<_>>()));
-    stream::iter(batches).map(|batch| Ok(etcd.write(batch))).try_buffer_unordered(BATCHES).try_collect::<()>().await?;
+    let written = stream::iter(copies).chunks(AT_ONCE).map(|batch| Ok(etcd.write(batch)));
+    written.try_buffer_unordered(BATCHES).try_collect::<()>().await?;
     for (namespace, kind) in namespaces.iter().flat_map(|namespace| KINDS.map(|kind| (namespace, kind))) {
         let path = format!("{}?limit=1", api::path(kind, namespace, None));
         let list = api::call(&lab.client(), Method::GET, &path, None, None).await?.success()?;
