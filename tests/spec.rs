@@ -52,6 +52,7 @@ mod spec {
     pub mod late;
     pub mod left_out;
     pub mod live;
+    pub mod liveness;
     pub mod mangled;
     pub mod metrics_table;
     pub mod model;
@@ -96,12 +97,11 @@ use spec::installed::Installed;
 use spec::live::Guard;
 use spec::{
     architecture, bad_values, chart, checkov, companions_plan, companions_stories, configuration, configuration_live,
-    cut_off, denials_live, events, floor, floor_cost, floor_live, freshness_live, generated, late, left_out, live,
-    metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings, recorded, router, rules,
-    scale_cost, stories, strict_figures, strict_live, strict_nodes, texts, values, watched, workloads,
+    cut_off, denials_live, differential, events, floor, floor_cost, floor_live, freshness_live, generated, late,
+    left_out, live, liveness, metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings,
+    recorded, router, rules, scale_cost, stories, strict_figures, strict_live, strict_nodes, texts, threats, values,
+    watched, workloads,
 };
-
-use spec::{differential, threats};
 
 type Check = fn(&Path) -> Result<(), String>;
 type Property = fn() -> Result<(), String>;
@@ -148,7 +148,7 @@ fn main() -> ExitCode {
         if std::env::var("LONG").is_ok_and(|value| value == "1") {
             alone.push(alone_trial(&installed, "floor::figures", |lab| Box::pin(floor_cost::a_call_of_scale(lab))));
         }
-        alone.extend(FLOOR.into_iter().map(|(name, test)| alone_trial(&installed, name, test)));
+        alone.extend(floor_live::ALONE.into_iter().map(|(name, test)| alone_trial(&installed, name, test)));
     }
     if installed.guard() == Guard::Webhook {
         trials.extend(
@@ -264,7 +264,7 @@ fn wants_live(arguments: &Arguments) -> bool {
 }
 
 /// What holds for every request.
-const PROPERTIES: [(&str, Property); 19] = [
+const PROPERTIES: [(&str, Property); 21] = [
     ("maxSurge is rounded up", readings::max_surge_is_rounded_up),
     ("the numbering moves only without a Pod", readings::the_numbering_moves_only_without_a_pod),
     ("reviews are read strictly", readings::reviews_are_read_strictly),
@@ -272,6 +272,8 @@ const PROPERTIES: [(&str, Property); 19] = [
     ("no answer is no consent", readings::no_answer_is_no_consent),
     ("advice that does not come refuses nothing", readings::advice_that_does_not_come_refuses_nothing),
     ("a refusal is a whole Status", readings::a_refusal_is_a_whole_status),
+    ("each holder of a name has its step", liveness::each_holder_has_its_step),
+    ("reminders count once, whoever gives them", liveness::reminders_count_once),
     ("a wrong configuration names the line, the field and what would be right", configuration::names_what_is_wrong),
     ("a denial is one Event, however often it happens", events::are_folded),
     ("what waits to be told is bounded, and what is written", events::are_bounded),
@@ -317,17 +319,6 @@ const STORIES: [(&str, LiveTest); 17] = [
         Box::pin(chart::the_rendered_rights_are_the_reviewed_ones(lab))
     }),
     ("chart::rights are the least", |lab| Box::pin(chart::rights_are_the_least(lab))),
-];
-
-/// The native floor, alone and under the webhooks.
-const FLOOR: [(&str, LiveTest); 3] = [
-    ("floor::an upgrade keeps every policy", |lab| Box::pin(floor_live::an_upgrade_keeps_every_policy(lab))),
-    ("floor::it speaks first and the webhook knows more", |lab| {
-        Box::pin(floor_live::it_speaks_first_and_the_webhook_knows_more(lab))
-    }),
-    ("floor::an outage holds up nothing that is not marked", |lab| {
-        Box::pin(floor_live::an_outage_holds_up_nothing_that_is_not_marked(lab))
-    }),
 ];
 
 /// Tests that need the guard for themselves, one after the other.

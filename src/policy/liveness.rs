@@ -16,17 +16,18 @@ pub enum Step {
     /// Delete the Pod that holds the name: it has ended.
     Delete,
     /// Remind the workload's controller that the name is free: after many refusals it tries again only every few minutes.
-    Nudge,
+    Remind,
     /// Say who holds the name.
     Tell,
 }
 
-/// The next step. `waited` is for how long the workload has wanted a Pod under this holder, or under none.
+/// The next step. `waited` is for how long the workload has wanted a Pod under this holder, or under none,
+/// less what the caller grants.
 #[must_use]
 pub fn step(holder: Option<&Holder>, waited: Duration) -> Step {
     match holder {
         None if waited < A_MOMENT => Step::Wait,
-        None => Step::Nudge,
+        None => Step::Remind,
         Some(Holder { is_strict: false, .. }) => Step::Tell,
         Some(Holder { state: State::Ended, .. }) => Step::Delete,
         Some(_) if waited < LONG => Step::Wait,
@@ -34,10 +35,44 @@ pub fn step(holder: Option<&Holder>, waited: Duration) -> Step {
     }
 }
 
-/// How long to wait after so many reminders in vain.
-#[must_use]
-pub fn pause(nudges: u32) -> Duration {
-    A_MOMENT.saturating_mul(2_u32.saturating_pow(nudges)).min(LONG)
+/// The reminders of a workload's controller while the workload waits, whoever gave them: replicas see each other's by
+/// the annotation that each writes.
+#[derive(Debug, Clone)]
+pub struct Reminders {
+    /// When the last one known of was given.
+    last: Option<OffsetDateTime>,
+    count: u32,
+}
+
+impl Reminders {
+    /// None yet. `last` is what the annotation says when the workload begins to wait.
+    #[must_use]
+    pub const fn none_since(last: Option<OffsetDateTime>) -> Self {
+        Self { last, count: 0 }
+    }
+
+    /// Counts one that was given now, by ourselves.
+    pub fn give(&mut self, at: OffsetDateTime) {
+        self.last = self.last.max(Some(at));
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// Counts the one that the annotation tells of, if it is later than all that are known, and says whether it is. A
+    /// watch may still show an older one than our own; one from a clock far behind is never seen, and comes on top.
+    pub fn see(&mut self, annotation: Option<OffsetDateTime>) -> bool {
+        let is_new = annotation > self.last;
+        if is_new {
+            self.last = annotation;
+            self.count = self.count.saturating_add(1);
+        }
+        is_new
+    }
+
+    /// How long to wait for something to come of the last one.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        A_MOMENT.saturating_mul(2_u32.saturating_pow(self.count)).min(LONG)
+    }
 }
 
 /// What people are told about a workload that waits for the Pod of this name. The same from every replica: no time in it

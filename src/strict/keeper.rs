@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::{StreamExt as _, stream};
 use kube::Client;
+use time::OffsetDateTime;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -17,7 +18,7 @@ use crate::cluster::shelf::Shelf;
 use crate::configuration::Current;
 use crate::events::{Regarding, Voice};
 use crate::policy::kind::{Kind, PODS};
-use crate::policy::liveness::{self, Step};
+use crate::policy::liveness::{self, Reminders, Step};
 use crate::policy::lookup::PodRef;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
@@ -45,7 +46,10 @@ struct Wait {
     under: String,
     /// Since when.
     since: Instant,
-    nudges: u32,
+    /// By how much longer this replica waits than it must. It differs from one to the other, so that one of them acts
+    /// and the others see it.
+    patience: Duration,
+    reminders: Reminders,
     /// When the next step may be taken.
     next: Instant,
     told: bool,
@@ -105,20 +109,37 @@ impl Keeper {
         let due = state.due(settings, now, clock);
         let works = due.into_iter().map(|(uid, work)| async move { (uid, work.run(&self.client, &self.voice).await) });
         let ended: Vec<_> = stream::iter(works).buffer_unordered(AT_ONCE).collect().await;
+        // The calls may have taken their time.
+        let now = Instant::now();
         for (uid, outcome) in ended {
             let Some(wait) = state.waits.get_mut(&uid) else { continue };
             match outcome {
-                Outcome::Nudged => {
-                    wait.nudges = wait.nudges.saturating_add(1);
-                    wait.next = now + liveness::pause(wait.nudges);
+                Outcome::Reminded(at) => {
+                    wait.reminders.give(at);
+                    wait.pause_from(now);
                 }
-                Outcome::Told => wait.told = true,
+                Outcome::Told => {
+                    wait.told = true;
+                    wait.next = now + AGAIN;
+                }
                 Outcome::Done => wait.next = now + AGAIN,
             }
         }
         let blocked = state.waits.values().filter(|wait| wait.told);
         let longest = blocked.clone().map(|wait| now.saturating_duration_since(wait.since)).max().unwrap_or_default();
         self.metrics.blocked(blocked.count(), longest);
+    }
+}
+
+impl Wait {
+    fn new(under: String, reminded: Option<OffsetDateTime>, now: Instant) -> Self {
+        let patience = PATIENCE.mul_f64(fastrand::f64());
+        Self { under, since: now, patience, reminders: Reminders::none_since(reminded), next: now, told: false }
+    }
+
+    /// The controller was reminded: now it has to be seen what comes of it.
+    fn pause_from(&mut self, now: Instant) {
+        self.next = now + self.reminders.pause() + self.patience;
     }
 }
 
@@ -150,22 +171,27 @@ impl State {
         let (mut waits, mut due) = (HashMap::new(), Vec::new());
         for ((_, kind), shelf) in MAKERS.into_iter().zip(&self.workloads) {
             for ((namespace, name), workload) in shelf.entries() {
-                let Wanting { uid, key, wants } = workload;
+                let Wanting { uid, key, wants, reminded } = workload;
                 if !wants || key.is_empty() || settings.exempts(namespace) || waits.contains_key(uid) {
                     continue;
                 }
                 let pod = self.pods.get(namespace, key);
                 let under = pod.map(|pod| pod.uid.clone()).unwrap_or_default();
-                let fresh = Wait { under: under.clone(), since: now, nudges: 0, next: now, told: false };
-                let wait = self.waits.remove(uid).filter(|wait| wait.under == under).unwrap_or(fresh);
+                let known = self.waits.remove(uid).filter(|wait| wait.under == under);
+                let mut wait = known.unwrap_or_else(|| Wait::new(under.clone(), *reminded, now));
+                // Under a holder nobody is reminded, and nothing that has to be done may wait for it.
+                if under.is_empty() && wait.reminders.see(*reminded) {
+                    wait.pause_from(now);
+                }
                 let holder = pod.map(|pod| pod.holder(clock));
-                let step = liveness::step(holder.as_ref(), now.saturating_duration_since(wait.since));
+                let waited = now.saturating_duration_since(wait.since).saturating_sub(wait.patience);
+                let step = liveness::step(holder.as_ref(), waited);
                 let about = regarding(kind, namespace, name, uid);
                 let pod_ref = PodRef { namespace: namespace.clone().into(), name: key.clone().into() };
                 let work = match (step, holder) {
                     _ if wait.next > now => None,
                     (Step::Delete, _) => Some(Work::Delete { pod: pod_ref, uid: under }),
-                    (Step::Nudge, _) => Some(Work::Nudge { about, pod: pod_ref }),
+                    (Step::Remind, _) => Some(Work::Remind { about, pod: pod_ref }),
                     (Step::Tell, Some(holder)) if !wait.told => Some(Work::Tell { about, holder, pod: pod_ref }),
                     _ => None,
                 };
@@ -189,8 +215,10 @@ fn regarding(kind: Kind, namespace: &str, name: &str, uid: &str) -> Regarding {
     }
 }
 
-/// How often those who wait are looked at where no watch says anything.
-const TICK: Duration = Duration::from_millis(500);
+/// At most so much more than it must: long enough for what one replica writes to be seen by the others.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often those who wait are looked at where no watch says anything: a part of [`PATIENCE`], or they would act together.
+const TICK: Duration = Duration::from_millis(250);
 /// When a step that was taken, or failed, is taken again if nothing has come of it.
 const AGAIN: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 8;

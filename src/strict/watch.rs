@@ -5,6 +5,8 @@ use std::time::SystemTime;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -42,6 +44,8 @@ pub(super) struct Wanting {
     pub(super) key: String,
     /// Whether it wants one and has none that counts.
     pub(super) wants: bool,
+    /// When its controller was last reminded, by any replica.
+    pub(super) reminded: Option<OffsetDateTime>,
 }
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -110,12 +114,14 @@ fn keyed(seen: Seen<PodSpec, PodStatus>) -> Keyed {
 
 fn wanting(mut seen: Seen<WorkloadSpec, WorkloadStatus>) -> Wanting {
     let labels = seen.spec.template.metadata.labels.as_mut();
+    let said = seen.metadata.annotations.as_ref().and_then(|annotations| annotations.get(REMINDED));
     Wanting {
         uid: seen.metadata.uid.unwrap_or_default(),
         key: labels.and_then(|labels| labels.remove(KEY)).unwrap_or_default(),
         wants: seen.metadata.deletion_timestamp.is_none()
             && seen.spec.replicas.unwrap_or(1) > 0
             && seen.status.replicas == 0,
+        reminded: said.and_then(|said| OffsetDateTime::parse(said, &Rfc3339).ok()),
     }
 }
 
@@ -127,6 +133,8 @@ impl Keyed {
     }
 }
 
+/// When the controller of a ReplicaSet was last reminded.
+pub(super) const REMINDED: &str = "singleton-guard.io/reminded";
 /// Whose controllers make Pods, each with the name of its watch. The first are those that carry the key themselves; a
 /// ReplicaSet may be among them and among the strict ones.
 pub(super) const MAKERS: [(&str, Kind); 4] = [

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::FIELD_MANAGER;
+use super::watch::REMINDED;
 use crate::cluster::call::{CallError, call};
 use crate::events::{Regarding, Saying, Voice};
 use crate::policy::holder::Holder;
@@ -21,16 +22,16 @@ pub(super) enum Work {
     /// The Pod of this uid has ended.
     Delete { pod: PodRef<'static>, uid: String },
     /// The name seems to be free.
-    Nudge { about: Regarding, pod: PodRef<'static> },
+    Remind { about: Regarding, pod: PodRef<'static> },
     /// Somebody else has it.
     Tell { about: Regarding, holder: Holder, pod: PodRef<'static> },
 }
 
 /// What came of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// The controller was reminded.
-    Nudged,
+    /// The controller was reminded, at this time.
+    Reminded(OffsetDateTime),
     /// It was said.
     Told,
     /// Anything else, also a failure, which is in the log.
@@ -49,12 +50,12 @@ impl Work {
                 }
                 Outcome::Done
             }
-            Self::Nudge { about, pod } => match holder(client, &pod).await {
+            Self::Remind { about, pod } => match holder(client, &pod).await {
                 // The watch has not seen it because it carries no key.
                 Ok(Some(holder)) if !holder.is_strict => tell(voice, &about, &holder, &pod).await,
                 Ok(Some(_)) => Outcome::Done,
-                Ok(None) => match nudge(client, &about).await {
-                    Ok(()) => Outcome::Nudged,
+                Ok(None) => match remind(client, &about).await {
+                    Ok(at) => Outcome::Reminded(at),
                     Err(error) => {
                         trouble(&pod, "cannot remind the controller that waits for a Pod's name", &error);
                         Outcome::Done
@@ -99,16 +100,16 @@ async fn delete(client: &Client, pod: &PodRef<'_>, uid: &str) -> Result<(), Call
 
 /// An annotation on a ReplicaSet, which makes its controller look at it again. The others' controllers try again within
 /// seconds by themselves, or are told of the end of a Pod that had been theirs.
-async fn nudge(client: &Client, about: &Regarding) -> Result<(), CallError> {
+async fn remind(client: &Client, about: &Regarding) -> Result<OffsetDateTime, CallError> {
+    let now = OffsetDateTime::now_utc().truncate_to_second();
     if about.kind != "ReplicaSet" {
-        return Ok(());
+        return Ok(now);
     }
     let Regarding { namespace, name, uid, .. } = about;
     let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets/{name}?fieldManager={FIELD_MANAGER}");
-    let now = OffsetDateTime::now_utc().replace_nanosecond(0).ok().and_then(|now| now.format(&Rfc3339).ok());
-    let body = json!({"metadata": {"uid": uid, "annotations": {NUDGED: now}}});
+    let body = json!({"metadata": {"uid": uid, "annotations": {REMINDED: now.format(&Rfc3339).ok()}}});
     match call(client, Method::PATCH, &path, Some(("application/merge-patch+json", &body))).await {
-        Ok(_) | Err(CallError::NotFound | CallError::Changed(_)) => Ok(()),
+        Ok(_) | Err(CallError::NotFound | CallError::Changed(_)) => Ok(now),
         Err(error) => Err(error),
     }
 }
@@ -121,6 +122,3 @@ fn trouble(pod: &PodRef<'_>, what: &'static str, error: &CallError) {
     let (namespace, name) = (&pod.namespace, &pod.name);
     tracing::warn!(%namespace, pod = %name, cause = %error, "{what}");
 }
-
-/// When the ReplicaSet's controller was last reminded.
-const NUDGED: &str = "singleton-guard.io/nudged";

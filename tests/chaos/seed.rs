@@ -229,7 +229,7 @@ const PAUSE: u64 = 200;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// A controller of Kubernetes that never hears of a Pod that it has made, because the API server was killed in between and
 /// the Pod was gone by then, waits five minutes for it (`ExpectationsTimeout`), unless it is started again. Everybody else
-/// needs seconds; our own nudges come after a minute at the latest.
+/// needs seconds; our own reminders come after little more than a minute.
 const FORGETS_AFTER: Duration = Duration::from_secs(75);
 const SETTLED_WITHIN: Duration = Duration::from_secs(4 * 60);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);

@@ -13,9 +13,21 @@ use super::case::{MARK, complete};
 use super::installed::{NAMESPACE, RELEASE, chart};
 use super::live::{eventually, new_namespace};
 use super::workloads::{both_ready, create, patch, scale};
+use crate::LiveTest;
 use crate::lab::Lab;
 use crate::lab::binaries::is_oldest;
 use crate::lab::component::Signal;
+
+/// Those that need the guard for themselves.
+pub const ALONE: [(&str, LiveTest); 3] = [
+    ("floor::an upgrade keeps every policy", |lab| Box::pin(an_upgrade_keeps_every_policy(lab))),
+    ("floor::it speaks first and the webhook knows more", |lab| {
+        Box::pin(it_speaks_first_and_the_webhook_knows_more(lab))
+    }),
+    ("floor::an outage holds up nothing that is not marked", |lab| {
+        Box::pin(an_outage_holds_up_nothing_that_is_not_marked(lab))
+    }),
+];
 
 /// Why a case cannot end alike with the floor alone; `None` where it must.
 pub fn why_it_is_not_held(case: &str) -> Option<&'static str> {

@@ -184,7 +184,7 @@ pub async fn two_workloads_of_one_key_are_one(lab: &Lab) -> Result<()> {
         ensure!(green["metadata"]["ownerReferences"][0]["name"] == "green", "not green's: {green}");
         ensure!(pods.most == 1, "{} Pods at one revision", pods.most);
         let set = place.get("ReplicaSet", "green").await?.unwrap_or_default();
-        if set["metadata"]["annotations"].get("singleton-guard.io/nudged").is_some() {
+        if set["metadata"]["annotations"].get("singleton-guard.io/reminded").is_some() {
             return Ok(());
         }
     }

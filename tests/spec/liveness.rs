@@ -1,0 +1,71 @@
+//! What a strict singleton that waits for its Pod gets, and when. Tables, data in and data out.
+
+use std::time::Duration;
+
+use singleton_guard::policy::holder::{Holder, State};
+use singleton_guard::policy::liveness::{Reminders, Step, step};
+use time::OffsetDateTime;
+
+use self::Reminder::{Given, Seen};
+
+/// What has ended goes at once; who has reason to wait is waited for; the rest is said.
+pub fn each_holder_has_its_step() -> Result<(), String> {
+    let strict = |state| Some(Holder { node: "a".to_owned(), is_strict: true, state });
+    let ends = State::Ends(Duration::from_secs(9));
+    let foreign = Some(Holder { node: "a".to_owned(), is_strict: false, state: State::Ended });
+    for (what, holder, milliseconds, expected) in [
+        ("the name has just become free", None, 999, Step::Wait),
+        ("its controller had its moment", None, 1_000, Step::Remind),
+        ("the Pod has ended", strict(State::Ended), 0, Step::Delete),
+        ("the Pod ends", strict(ends), 59_999, Step::Wait),
+        ("the Pod does not end", strict(ends), 60_000, Step::Tell),
+        ("the Pod is there", strict(State::Stays), 59_999, Step::Wait),
+        ("the Pod stays", strict(State::Stays), 60_000, Step::Tell),
+        ("the Pod is not ours to delete", foreign, 0, Step::Tell),
+    ] {
+        let found = step(holder.as_ref(), Duration::from_millis(milliseconds));
+        if found != expected {
+            return Err(format!("{what}: {found:?} instead of {expected:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Every one counts once, and the pause grows, whoever gave it.
+pub fn reminders_count_once() -> Result<(), String> {
+    let at = |second| Some(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(second));
+    for (what, begun, steps, seconds) in [
+        ("none", None, &[][..], 1),
+        ("that of an earlier wait", at(100), &[Seen(at(100))], 1),
+        ("the first of another replica", None, &[Seen(at(100))], 2),
+        ("another replica's, seen twice", at(90), &[Seen(at(100)), Seen(at(100))], 2),
+        ("ours, seen before what is later in the watch", at(90), &[Given(109), Seen(at(105)), Seen(at(109))], 2),
+        ("one of each", at(90), &[Given(100), Seen(at(100)), Seen(at(102))], 4),
+        ("ours twice within a second", at(90), &[Given(100), Given(100)], 4),
+        ("one of a clock far behind", at(90), &[Given(100), Seen(at(10))], 2),
+        ("ours, of a clock behind the other's", at(90), &[Seen(at(100)), Given(95), Seen(at(95))], 4),
+        ("an annotation that is gone", at(90), &[Seen(None)], 1),
+        ("many in vain", None, &[Given(1); 100], 60),
+    ] {
+        let mut reminders = Reminders::none_since(begun);
+        for step in steps {
+            match *step {
+                Seen(at) => _ = reminders.see(at),
+                Given(second) => reminders.give(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(second)),
+            }
+        }
+        if reminders.pause() != Duration::from_secs(seconds) {
+            return Err(format!("{what}: a pause of {:?} instead of {seconds} s", reminders.pause()));
+        }
+    }
+    Ok(())
+}
+
+/// What happens to the reminders of one workload.
+#[derive(Clone, Copy)]
+enum Reminder {
+    /// In the watch.
+    Seen(Option<OffsetDateTime>),
+    /// By this replica.
+    Given(u64),
+}
