@@ -51,6 +51,7 @@ fn shipped() -> Cluster {
         deletions: 2,
         lock: Lock::Name,
         is_guarded: true,
+        collections_are_known: true,
         asks: vec![Ask::OfTemplate, Ask::Named, Ask::Uncompleted, Ask::Misnamed, Ask::Squatter, Ask::Stranger],
         webhook: vec![Webhook::Sees, Webhook::IsBlind],
         deleters: vec![Deleter::Waits, Deleter::Forces, Deleter::DeletesMany, Deleter::PodGc, Deleter::Cleaner],
@@ -108,6 +109,13 @@ fn without_the_guard_a_late_pod_garbage_collector_lets_two_run() {
 fn without_the_guard_a_forced_deletion_lets_two_run() {
     let deleters = vec![Deleter::Forces];
     is_refuted("no guard, force", &Cluster { is_guarded: false, deleters, ..small() }, &[ONE_PROCESS]);
+}
+
+/// It reads the Pod before that is bound, and writes after it.
+#[test]
+fn a_deletion_of_many_judged_like_one_by_name_lets_two_run() {
+    let cluster = Cluster { collections_are_known: false, deleters: vec![Deleter::DeletesMany], ..small() };
+    is_refuted("a deletion of many, not known as one", &cluster, &[ONE_PROCESS]);
 }
 
 /// A limit. The policy on evictions reads the Pod from a cache of the API server; the deletion itself asks nobody.

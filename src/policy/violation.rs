@@ -150,6 +150,11 @@ pub enum Violation {
         /// The node on which it may still run.
         node: String,
     },
+    /// SG011: the Pod is deleted by a request that deletes many.
+    DeletedTogether {
+        /// The node on which it may still run.
+        node: String,
+    },
     /// SG012: the Pod template lacks the key, or carries another than it must.
     TemplateKey {
         /// The key that would be right.
@@ -206,7 +211,7 @@ impl Violation {
             | Self::ConsentTooLong { .. } => Code::Sg006,
             Self::SelectedLabel { .. } | Self::Disowned { .. } => Code::Sg007,
             Self::NameTaken(_) => Code::Sg010,
-            Self::EndsAtOnce { .. } | Self::Forced { .. } => Code::Sg011,
+            Self::EndsAtOnce { .. } | Self::Forced { .. } | Self::DeletedTogether { .. } => Code::Sg011,
             Self::TemplateKey { .. } | Self::KeyIsNew | Self::NotNamed { .. } | Self::KeyChanged { .. } => Code::Sg012,
         }
     }
@@ -233,7 +238,7 @@ impl Violation {
             Self::MalformedAnnotation { annotation, .. } => format!("metadata.annotations[{}]", annotation.key()),
             Self::ConsentTooLong { .. } => format!("metadata.annotations[{DISRUPTION_ALLOWED_UNTIL}]"),
             Self::Disowned { .. } => "metadata.ownerReferences".to_owned(),
-            Self::NameTaken(_) | Self::NotNamed { .. } => "metadata.name".to_owned(),
+            Self::NameTaken(_) | Self::NotNamed { .. } | Self::DeletedTogether { .. } => "metadata.name".to_owned(),
             Self::EndsAtOnce { is_pod: true } => "spec.terminationGracePeriodSeconds".to_owned(),
             Self::EndsAtOnce { is_pod: false } => "spec.template.spec.terminationGracePeriodSeconds".to_owned(),
             Self::Forced { .. } => "gracePeriodSeconds".to_owned(),

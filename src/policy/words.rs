@@ -103,6 +103,10 @@ impl Violation {
                 "may still run on node {}: the Pod of a strict singleton must be given time to end, requested gracePeriodSeconds 0",
                 clip(node, NODE_MAX)
             ),
+            Self::DeletedTogether { node } => format!(
+                "may still run on node {}: the Pod of a strict singleton must be deleted by its name, requested a deletion of many",
+                clip(node, NODE_MAX)
+            ),
             Self::TemplateKey { wanted, requested } => format!(
                 "is strict: spec.template.metadata.labels must have {KEY}: {}, requested {}",
                 clip(wanted, KEY_MAX),
@@ -176,6 +180,9 @@ impl Violation {
             }
             Self::Forced { .. } => {
                 "wait for its kubelet; a node that is off for sure: taint node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
+            }
+            Self::DeletedTogether { .. } => {
+                "name each Pod, as kubectl delete does: one of many may be forgotten as it starts, and a second one follows"
             }
             Self::TemplateKey { .. } => {
                 "put that line under spec.template.metadata.labels (this restarts the Pod), and keep it while it is strict"

@@ -45,8 +45,8 @@ impl Step {
     /// The next one.
     pub fn choose(chance: &mut Rng) -> Self {
         match chance.u8(..100) {
-            0..30 => Self::Delete,
-            30..42 => Self::DeleteMany,
+            0..38 => Self::Delete,
+            38..42 => Self::DeleteMany,
             42..52 => Self::Force,
             52..62 => Self::Evict,
             62..67 => Self::RollOut,

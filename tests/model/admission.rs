@@ -26,10 +26,24 @@ pub fn lets_through(holder: Option<(Uid, &Pod)>) -> bool {
     sg010_taken::judge(holder.map(|(uid, pod)| as_holder(uid, pod))).is_none()
 }
 
-/// Whether a Pod may be deleted or evicted so; `written` is the grace that it has been given already.
-pub fn admits_end(uid: Uid, pod: &Pod, grace: Option<i64>, written: Option<i64>, user: &str) -> bool {
-    let node = pod.node(uid);
-    let ending = sg011_ending::Ending { grace, written, node: &node, phase: pod.phase(), user };
+/// How a Pod is deleted or evicted.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'a> {
+    /// The grace that is told.
+    pub grace: Option<i64>,
+    /// The grace that it has been given already.
+    pub written: Option<i64>,
+    /// Who asks.
+    pub user: &'a str,
+    /// Whether one request deletes many.
+    pub is_of_many: bool,
+}
+
+/// Whether a Pod may be deleted or evicted so.
+pub fn admits_end(uid: Uid, pod: &Pod, way: Way<'_>) -> bool {
+    let Way { grace, written, user, is_of_many } = way;
+    let (node, phase) = (pod.node(uid), pod.phase());
+    let ending = sg011_ending::Ending { grace, written, node: &node, phase, user, is_of_many, namespace_ends: false };
     // The policies look at Pods with the key only.
     !pod.has_key || sg011_ending::judge(&ending).is_none()
 }

@@ -22,6 +22,8 @@ pub struct Cluster {
     pub lock: Lock,
     /// Whether forced deletions are refused.
     pub is_guarded: bool,
+    /// Whether a deletion of many is told from one by name.
+    pub collections_are_known: bool,
     /// Which Pods are asked for.
     pub asks: Vec<Ask>,
     /// What our webhook knows then.
@@ -79,6 +81,8 @@ pub enum Step {
     LosesDelete(Deletion),
     /// Somebody adds the key to a Pod, or takes it off.
     Relabels(Uid),
+    /// Anything else of a Pod is updated.
+    Updates(Uid),
     /// The scheduler binds a Pod.
     Binds(Uid),
     /// A kubelet starts the process of a Pod, also when it has not heard yet that the Pod is gone.
@@ -129,7 +133,7 @@ impl Model for Cluster {
                 steps.extend([Step::Starts(uid), Step::Ends(uid), Step::Refuses(uid)]);
             }
             if pod.is_stored {
-                steps.push(Step::Relabels(uid));
+                steps.extend([Step::Relabels(uid), Step::Updates(uid)]);
             }
             // What has another name concerns nobody, until somebody adds the key.
             if pod.is_stored && pod.name != Name::Other {
@@ -151,6 +155,7 @@ impl Model for Cluster {
             Step::Deletes(deletion) => self.deletes(&mut next, deletion),
             Step::LosesDelete(deletion) => next.has_answered(deletion),
             Step::Relabels(uid) => self.relabels(&mut next.pods[uid]),
+            Step::Updates(uid) => next.pods[uid].is_updated(),
             Step::DeclaresDead(uid) => self.nodes_die && next.pods[uid].node_dies(),
             Step::Finishes(uid) => self.finishes(&mut next.pods[uid], uid),
             Step::Binds(uid) => next.pods[uid].binds(),

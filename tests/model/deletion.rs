@@ -3,10 +3,11 @@
 //! The grace is decided on when the API server reads the Pod, before it writes: nothing for one that is on no node or
 //! has ended (`podStrategy.CheckGracefulDelete`). The admission of a deletion is told that grace, and sees the Pod in the
 //! very revision that is written (`Store.updateForGracefulDeletionAndFinalizers`). With a grace of 0 the Pod is then taken
-//! out, and the admission asked once more, with what was written (`Store.Delete`). An eviction of a Pod that is on no
-//! node yet carries the revision that was read instead, which comes to the same.
+//! out, and the admission asked once more, with what was written (`Store.Delete`). Where it says no, the next update takes
+//! the Pod out, whoever's it is, and no deletion's admission is asked (`Store.Update`, `ShouldDeleteDuringUpdate`). An
+//! eviction of a Pod that is on no node yet carries the revision that was read instead, which comes to the same.
 
-use crate::admission;
+use crate::admission::{self, Way};
 use crate::cluster::Cluster;
 use crate::pod::{Name, Pod, Uid};
 use crate::world::World;
@@ -51,7 +52,8 @@ impl Cluster {
             Deleter::Waits | Deleter::DeletesMany => (!seen.is_deleting, at_once.then_some(0)),
             Deleter::Forces => (true, Some(0)),
             Deleter::EvictsByCache => {
-                (!self.is_guarded || admission::admits_end(uid, &seen, Some(0), None, PERSON), Some(0))
+                let way = Way { grace: Some(0), written: None, user: PERSON, is_of_many: false };
+                (!self.is_guarded || admission::admits_end(uid, &seen, way), Some(0))
             }
             Deleter::PodGc => (seen.has_failed || seen.node_is_dead, Some(0)),
             Deleter::Cleaner => (admission::is_cleaned(uid, &seen), at_once.then_some(0)),
@@ -80,13 +82,17 @@ impl Cluster {
             Deleter::PodGc => (grace, POD_GC),
             Deleter::Cleaner => (grace, CLEANER),
         };
-        let is_admitted =
-            |pod: &Pod, written| !self.is_guarded || admission::admits_end(target, pod, told, written, user);
+        let is_of_many = by == Deleter::DeletesMany && self.collections_are_known;
+        let is_admitted = |pod: &Pod, written| {
+            let way = Way { grace: told, written, user, is_of_many };
+            !self.is_guarded || admission::admits_end(target, pod, way)
+        };
         if !is_admitted(pod, None) {
             return true;
         }
         pod.is_deleting = true;
         let at_once = grace == Some(0) || ends_at_once(pod);
+        pod.has_no_grace = at_once;
         if at_once && (by == Deleter::EvictsByCache || is_admitted(pod, Some(0))) {
             pod.was_cleaned = by == Deleter::Cleaner;
             pod.is_taken_out();
@@ -97,7 +103,8 @@ impl Cluster {
     /// A kubelet takes out a Pod that is to go and whose process has ended, by uid and with a grace of 0.
     pub fn finishes(&self, pod: &mut Pod, uid: Uid) -> bool {
         let user = format!("system:node:worker-{uid}");
-        let is_admitted = !self.is_guarded || admission::admits_end(uid, pod, Some(0), None, &user);
+        let way = Way { grace: Some(0), written: None, user: &user, is_of_many: false };
+        let is_admitted = !self.is_guarded || admission::admits_end(uid, pod, way);
         let may = pod.is_stored && pod.is_deleting && pod.is_over();
         pod.is_taken_out();
         may && is_admitted

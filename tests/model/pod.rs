@@ -47,6 +47,8 @@ pub struct Pod {
     pub has_failed: bool,
     /// Whether it has a deletionTimestamp.
     pub is_deleting: bool,
+    /// Whether a grace of 0 was written into it.
+    pub has_no_grace: bool,
     /// What its kubelet does.
     pub process: Process,
     /// Whether somebody declared its node dead.

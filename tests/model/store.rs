@@ -57,6 +57,13 @@ impl Pod {
         may
     }
 
+    /// Somebody updates it, its kubelet or anybody: one that is to be deleted without grace goes with that.
+    pub fn is_updated(&mut self) -> bool {
+        let goes = self.is_stored && self.has_no_grace;
+        self.is_taken_out();
+        goes
+    }
+
     /// Its kubelet starts it once, and needs to have heard of it only, not to hear that it is still there.
     pub fn starts(&mut self) -> bool {
         let may = self.is_bound && self.process == Process::Awaited;

@@ -143,6 +143,7 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::EndsAtOnce { is_pod: false },
         Violation::EndsAtOnce { is_pod: true },
         Violation::Forced { node: text("worker-3") },
+        Violation::DeletedTogether { node: text("worker-3") },
         Violation::TemplateKey { wanted: text("ledger-0"), requested: None },
         Violation::KeyIsNew,
         Violation::NotNamed { key: text("ledger-0"), requested: text("ledger-1") },
@@ -161,6 +162,7 @@ fn typical_kind(violation: &Violation) -> &'static str {
         Violation::NameTaken(_)
         | Violation::EndsAtOnce { is_pod: true }
         | Violation::Forced { .. }
+        | Violation::DeletedTogether { .. }
         | Violation::NotNamed { .. }
         | Violation::KeyChanged { .. } => "Pod",
         Violation::SelectorReplaced { .. } => "ReplicationController",

@@ -2,11 +2,9 @@
 //! to a Pod there is what the control plane does, and nobody ends it before its time is over.
 
 use anyhow::{Result, bail, ensure};
-use futures_util::future::try_join_all;
 use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
-use singleton_guard::policy::key::KEY;
 
 use super::api::{self, Answer};
 use super::case::{User, with};
@@ -18,7 +16,7 @@ use crate::LiveTest;
 use crate::lab::Lab;
 
 /// Those that others may run beside.
-pub const STORIES: [(&str, LiveTest); 4] = [
+pub const STORIES: [(&str, LiveTest); 3] = [
     ("strict::a node that is gone gives the name free when it is deleted", |lab| {
         Box::pin(gives_the_name_free_when_it_is_deleted(lab))
     }),
@@ -27,9 +25,6 @@ pub const STORIES: [(&str, LiveTest); 4] = [
     }),
     ("strict::who is preempted goes before the next one comes", |lab| {
         Box::pin(who_is_preempted_goes_before_the_next_one_comes(lab))
-    }),
-    ("strict::a deletion of many leaves a Pod that is just bound to its kubelet", |lab| {
-        Box::pin(a_deletion_of_many_leaves_a_pod_that_is_just_bound_to_its_kubelet(lab))
     }),
 ];
 
@@ -107,39 +102,6 @@ async fn who_is_preempted_goes_before_the_next_one_comes(lab: &Lab) -> Result<()
     api::call(&client, Method::DELETE, &format!("{classes}/{class}"), None, None).await?.success().map(drop)
 }
 
-/// The API server decides on a grace of 0 when it reads a Pod that is on no node, and writes later. Whoever was bound in
-/// between is told to end, and is there until its kubelet says that it has.
-async fn a_deletion_of_many_leaves_a_pod_that_is_just_bound_to_its_kubelet(lab: &Lab) -> Result<()> {
-    let place = Place::new(lab).await?;
-    let node = Node::make(&place, "busy", &json!({})).await?;
-    let kubelet = User { name: format!("system:node:{}", node.name), groups: vec!["system:nodes".to_owned()] };
-    let all = place.path("Pod", None);
-    for round in 0..ROUNDS {
-        let names: Vec<_> = (0..AT_ONCE).map(|number| format!("ledger-{round}-{number}")).collect();
-        for name in &names {
-            let pod = json!({
-                "kind": "Pod", "metadata": {"name": name, "labels": {KEY: name}}, "spec": {"schedulerName": "nobody"},
-            });
-            place.make(super::case::complete(&pod, &place.namespace)).await?;
-        }
-        let bind = async |name: &String| {
-            let target = json!({"apiVersion": "v1", "kind": "Node", "name": node.name});
-            let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": target});
-            let path = format!("{}/binding", place.path("Pod", Some(name)));
-            let answer = api::call(&node.client, Method::POST, &path, Some(body(&binding)), None).await?;
-            anyhow::Ok(answer.succeeded().then(|| name.clone()))
-        };
-        let delete = api::call(&node.client, Method::DELETE, &all, None, None);
-        let (bound, _) = tokio::try_join!(try_join_all(names.iter().map(bind)), delete)?;
-        for name in bound.into_iter().flatten() {
-            ensure!(place.get("Pod", &name).await?.is_some(), "{name} was bound, and is gone");
-            let (path, now) = (place.path("Pod", Some(&name)), json!({"gracePeriodSeconds": 0}));
-            api::call(&node.client, Method::DELETE, &path, Some(body(&now)), Some(&kubelet)).await?.success()?;
-        }
-    }
-    node.delete().await
-}
-
 /// A strict ReplicaSet whose Pod is bound to a Node of its own.
 async fn bound(place: &Place<'_>) -> Result<(Revisions, Node)> {
     let mut pods = Revisions::of(place).await?;
@@ -199,8 +161,5 @@ impl Node {
 
 /// The name of the Pod of the ReplicaSet `ledger`.
 const POD: &str = "ledger-rs";
-/// The interval in question is short: with so many it is hit.
-const ROUNDS: usize = 20;
-const AT_ONCE: usize = 20;
 const HOST: &str = "kubernetes.io/hostname";
 const NODES: &str = "/api/v1/nodes";

@@ -5,6 +5,13 @@
 //! of 0, which asks for it every time. Nothing is lost where no process can be: the Pod was never bound, it has ended,
 //! or the kubelet of its own node says so. A node that is gone for good is declared so, with the taint
 //! `node.kubernetes.io/out-of-service` or by deleting it: then the Pod garbage collector fails the Pod first.
+//!
+//! A deletion of a collection may come to the same whatever it asks for. It decides on the grace when it reads the Pod,
+//! which is 0 for one that is bound to no node yet, and shows only what was asked to those who judge it
+//! (`Store.DeleteCollection`). If the Pod is bound before the write, that writes 0 into a Pod that starts, and from then on
+//! any update takes it out of the store, its kubelet's own included, and no deletion is judged any more
+//! (`ShouldDeleteDuringUpdate`). So a Pod on a node is deleted by its name, except with its whole namespace, where no next
+//! one can start.
 
 use super::super::cel;
 use super::super::change::Change;
@@ -18,7 +25,7 @@ use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg011,
-    summary: "the Pod of a strict singleton must not be deleted or evicted with a grace of 0 while it may run, but by the kubelet of its node; nor may its template ask for that",
+    summary: "the Pod of a strict singleton must not be deleted or evicted with a grace of 0 while it may run, but by the kubelet of its node, nor deleted together with others by one request; nor may its template ask for a grace of 0",
     check,
     trigger,
     floor,
@@ -37,15 +44,23 @@ pub struct Ending<'a> {
     pub phase: &'a str,
     /// Who asks.
     pub user: &'a str,
+    /// Whether one request deletes many: `request.name` is empty.
+    pub is_of_many: bool,
+    /// Whether all of its namespace is being deleted.
+    pub namespace_ends: bool,
 }
 
 /// What is wrong with it.
 #[must_use]
 pub fn judge(ending: &Ending<'_>) -> Option<Violation> {
-    let Ending { grace, written, node, phase, user } = *ending;
-    let kubelet = user.strip_prefix(NODE_USER) == Some(node);
-    let waits = (grace != Some(0) && written != Some(0)) || node.is_empty() || is_terminal(phase) || kubelet;
-    (!waits).then(|| Violation::Forced { node: node.to_owned() })
+    let Ending { grace, written, node, phase, user, is_of_many, namespace_ends } = *ending;
+    let is_kubelet = user.strip_prefix(NODE_USER) == Some(node);
+    let may_run = !node.is_empty() && !is_terminal(phase) && !is_kubelet;
+    let node = || node.to_owned();
+    if may_run && (grace == Some(0) || written == Some(0)) {
+        return Some(Violation::Forced { node: node() });
+    }
+    (may_run && is_of_many && !namespace_ends).then(|| Violation::DeletedTogether { node: node() })
 }
 
 fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
@@ -71,11 +86,14 @@ fn floor(place: Place) -> Vec<Refusal> {
             ),
             Vec::new(),
         )],
-        Place::Deletion => vec![refusal(
-            forced(),
-            format!("({AT_ONCE}) && {MAY_RUN}"),
-            vec![("{node}", "oldObject.spec.nodeName".to_owned())],
-        )],
+        Place::Deletion => {
+            let node = || vec![("{node}", "oldObject.spec.nodeName".to_owned())];
+            let together = Violation::DeletedTogether { node: "{node}".to_owned() };
+            vec![
+                refusal(forced(), format!("({AT_ONCE}) && {MAY_RUN}"), node()),
+                refusal(together, format!("{OF_MANY}\n&& {MAY_RUN}"), node()),
+            ]
+        }
         // The condition of the policy has seen to the grace. What else is known of the Pod is a moment old, and nothing
         // judges the deletion that follows; one that was never bound, or has ended, needs no force.
         Place::Eviction => vec![refusal(
@@ -95,10 +113,14 @@ fn template_ends_at_once() -> String {
     )
 }
 
-/// What is asked for, and what the API server has made of it: a deletion of many that has read a Pod before it was bound
-/// writes a grace of 0 into it after that, and then takes it out of the store. Its kubelet does that instead.
+/// What is asked for, and what the API server has made of it, in the second of the two steps in which it takes a Pod out
+/// of the store.
 const AT_ONCE: &str = "request.?options.?gracePeriodSeconds.orValue(30) == 0\n\
      || oldObject.metadata.?deletionGracePeriodSeconds.orValue(30) == 0";
+
+/// The admission of a deletion by name knows the name; that of a collection is asked about each Pod without it
+/// (`AdmissionToValidateObjectDeleteFunc`).
+const OF_MANY: &str = "request.?name.orValue('') == '' && !namespaceObject.metadata.?deletionTimestamp.hasValue()";
 
 /// [`NODE_USER`] is in it.
 const MAY_RUN: &str = "oldObject.spec.?nodeName.orValue('') != ''\n\
