@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use fastrand::Rng;
+use futures_util::future::try_join_all;
 use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
@@ -18,7 +19,9 @@ use crate::spec::workloads::MERGE;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     Delete,
-    /// All Pods of its namespace.
+    /// All Pods of its namespace, each by its name, as kubectl does.
+    DeleteEach,
+    /// All of them by one request.
     DeleteMany,
     /// With a grace of 0.
     Force,
@@ -45,8 +48,9 @@ impl Step {
     /// The next one.
     pub fn choose(chance: &mut Rng) -> Self {
         match chance.u8(..100) {
-            0..38 => Self::Delete,
-            38..42 => Self::DeleteMany,
+            0..28 => Self::Delete,
+            28..40 => Self::DeleteEach,
+            40..42 => Self::DeleteMany,
             42..52 => Self::Force,
             52..62 => Self::Evict,
             62..67 => Self::RollOut,
@@ -70,6 +74,17 @@ impl Step {
         let labels = |labels: Value| json!({"metadata": {"labels": labels}});
         match self {
             Self::Delete => call(client, Method::DELETE, &pod, &json!({})).await,
+            Self::DeleteEach => {
+                let list = call(client, Method::GET, &pods, &json!(null)).await?;
+                let names = list.body["items"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|pod| pod["metadata"]["name"].as_str());
+                let (nothing, paths) = (json!({}), names.map(|name| format!("{pods}/{name}")).collect::<Vec<_>>());
+                try_join_all(paths.iter().map(|path| call(client, Method::DELETE, path, &nothing))).await?;
+                Ok(list)
+            }
             Self::DeleteMany => call(client, Method::DELETE, &pods, &json!({})).await,
             Self::Force => call(client, Method::DELETE, &pod, &json!({"gracePeriodSeconds": 0})).await,
             Self::Evict => {
