@@ -98,7 +98,7 @@ fn trial(name: &str, runtime: &Arc<Runtime>, lab: &Arc<Lab>, story: Story) -> Tr
     Trial::test(name, move || runtime.block_on(story(&lab)).map_err(|error| format!("{error:#}").into()))
 }
 
-const STORIES: [(&str, Story); 13] = [
+const STORIES: [(&str, Story); 14] = [
     ("a missing right is said once", |lab| Box::pin(companions_faults::a_missing_right_is_said_once(lab))),
     ("without a watch nothing is made", |lab| Box::pin(companions_faults::without_a_watch_nothing_is_made(lab))),
     ("a namespace that goes is left alone", |lab| {
@@ -108,7 +108,10 @@ const STORIES: [(&str, Story); 13] = [
         Box::pin(companions_faults::a_field_that_somebody_took_stays_theirs(lab))
     }),
     ("a singleton above one is said", |lab| Box::pin(companions_faults::a_singleton_above_one_is_said(lab))),
-    ("a quota is no missing right", |lab| Box::pin(companions_faults::a_quota_is_no_missing_right(lab))),
+    ("a refusal is no missing right", |lab| Box::pin(companions_faults::a_refusal_is_no_missing_right(lab))),
+    ("in doubt the stamp and the budget stay", |lab| {
+        Box::pin(companions_faults::in_doubt_the_stamp_and_the_budget_stay(lab))
+    }),
     ("two budgets for one Pod do not last", |lab| Box::pin(companions_together::interleavings(lab))),
     ("two guards leave each other alone", |lab| Box::pin(companions_together::two_guards_leave_each_other_alone(lab))),
     ("an open window of consent is counted", |lab| Box::pin(companions_together::an_open_window_is_counted(lab))),

@@ -38,15 +38,13 @@ pub(crate) enum CallError {
     /// The namespace is being deleted.
     #[error("the namespace is being deleted")]
     Terminating,
-    /// 403 of a quota: it may be otherwise when something else is gone.
-    #[error("{0}")]
-    OverQuota(String),
-    /// Any other 403.
+    /// 403 of RBAC: a right is missing.
     #[error("{0}")]
     Forbidden(String),
-    /// 400 or 422: it will not be otherwise next time.
+    /// Any other 403, 400 and 422: a quota, a policy, another webhook or the API itself has something against it. That
+    /// may be otherwise when they are.
     #[error("{0}")]
-    Invalid(String),
+    Refused(String),
     /// Anything else: the server is slow, busy, away.
     #[error("{0}")]
     Trouble(String),
@@ -66,7 +64,7 @@ pub(crate) async fn call(
         }
         None => builder.body(Body::empty()),
     };
-    let request = request.map_err(|error| CallError::Invalid(error.to_string()))?;
+    let request = request.map_err(|error| CallError::Refused(error.to_string()))?;
     let exchange = async {
         let response = client.send(request).await.map_err(|error| CallError::Trouble(error.to_string()))?;
         let status = response.status();
@@ -87,6 +85,7 @@ fn sorted(code: StatusCode, body: &[u8]) -> CallError {
     let causes = status.as_ref().and_then(|status| status.details.as_ref()).map(|details| details.causes.as_slice());
     let has_cause = |reason: &str| causes.is_some_and(|causes| causes.iter().any(|cause| cause.reason == reason));
     let reason = status.as_ref().map(|status| status.reason.as_str()).unwrap_or_default();
+    let kind = status.as_ref().and_then(|status| status.details.as_ref()).map(|details| details.kind.as_str());
     let message = match &status {
         Some(status) if !status.message.is_empty() => status.message.clone(),
         _ => code.canonical_reason().unwrap_or("no reason given").to_owned(),
@@ -95,13 +94,17 @@ fn sorted(code: StatusCode, body: &[u8]) -> CallError {
         StatusCode::NOT_FOUND => CallError::NotFound,
         StatusCode::CONFLICT if has_cause("FieldManagerConflict") => CallError::FieldTaken(message),
         StatusCode::CONFLICT if reason == "AlreadyExists" => CallError::Exists,
+        // Many writes at once lose the race for the quota, whose conflict this is (kubernetes#67761).
+        StatusCode::CONFLICT if kind == Some("resourcequotas") => CallError::Trouble(message),
         StatusCode::CONFLICT => CallError::Changed(message),
         StatusCode::FORBIDDEN if has_cause("NamespaceTerminating") => CallError::Terminating,
-        // "exceeded quota: NAME", "failed quota: NAME" (plugin/resourcequota of apiserver); no reason tells it apart.
-        StatusCode::FORBIDDEN if message.contains(" quota: ") => CallError::OverQuota(message),
-        // A policy or another webhook may say Forbidden too; all of them may say otherwise later.
-        StatusCode::FORBIDDEN => CallError::Forbidden(message),
-        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => CallError::Invalid(message),
+        // No reason tells them apart; this is how the API server says it for every authorizer (`forbiddenMessage`).
+        StatusCode::FORBIDDEN if message.contains("User \"") && message.contains("\" cannot ") => {
+            CallError::Forbidden(message)
+        }
+        StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+            CallError::Refused(message)
+        }
         _ => CallError::Trouble(message),
     }
 }

@@ -89,6 +89,8 @@ pub(super) struct Memory {
     pub(super) uid: String,
     /// The states that were said.
     pub(super) said: Vec<crate::events::Saying>,
+    /// When that began to be so.
+    said_at: Option<Instant>,
     /// The revision up to which a Deployment's ReplicaSets are stamped.
     pub(super) stamped: Option<String>,
 }
@@ -191,6 +193,9 @@ impl Loop<'_> {
             if remembered.uid != marked.workload.uid {
                 *remembered = Memory { uid: marked.workload.uid.clone(), ..Memory::default() };
             }
+            if remembered.said_at.is_some_and(|said_at| said_at.elapsed() >= SAY_AGAIN) {
+                remembered.said.clear();
+            }
             let now = SystemTime::now();
             let plan = plan(&marked.workload, &index.around(&key.namespace), &settings.companions, now);
             windows.extend(plan.window.map(|_| key.clone()));
@@ -234,7 +239,13 @@ impl Loop<'_> {
             return;
         };
         if let Some(remembered) = memory.get_mut(&key).filter(|remembered| remembered.uid == done.uid) {
-            remembered.said = done.said;
+            if remembered.said != done.said {
+                remembered.said_at = (!done.said.is_empty()).then(Instant::now);
+                remembered.said = done.said;
+            }
+            if remembered.said_at.is_some() {
+                queue.add(key.clone(), SAY_AGAIN);
+            }
             remembered.stamped = done.stamped.or(remembered.stamped.take());
         }
         match done.error {
@@ -278,5 +289,7 @@ pub(super) fn is_controlled(kind: Kind, marked: &Marked) -> bool {
 
 /// More would only take turns at the API server with requests that somebody waits for.
 const AT_ONCE: usize = 8;
+/// A state is said again while it lasts: the API server forgets an Event after an hour (`--event-ttl`).
+const SAY_AGAIN: Duration = Duration::from_secs(25 * 60);
 /// Below what a step aside may take, above what the watch takes to tell of the other replica's write.
 const JITTER: Duration = Duration::from_millis(150);

@@ -62,13 +62,12 @@ impl<K: Clone + Ord + Hash> Queue<K> {
         self.ended(key);
     }
 
-    /// Work on it has failed: again after a while, not before.
+    /// Work on it has failed: again after a while, or earlier if something was heard of it meanwhile.
     pub(super) fn failed(&mut self, key: &K) {
         let failures = self.failures.entry(key.clone()).or_default();
         let wait = FIRST.saturating_mul(2_u32.saturating_pow(*failures)).min(LAST);
         *failures = failures.saturating_add(1);
-        self.running.remove(key);
-        self.meanwhile.remove(key);
+        self.ended(key);
         self.add(key.clone(), wait.mul_f64(0.5 + fastrand::f64()));
     }
 

@@ -37,8 +37,8 @@ pub(super) async fn stamp(client: &Client, deployment: &Workload, settings: &Set
     let api: Api<PartialObjectMeta<ReplicaSet>> = Api::namespaced(client.clone(), &deployment.namespace);
     let selector = serde_json::to_value(&deployment.selector)
         .and_then(serde_json::from_value::<LabelSelector>)
-        .map_err(|error| CallError::Invalid(error.to_string()))?;
-    let selector = Selector::try_from(selector).map_err(|error| CallError::Invalid(error.to_string()))?;
+        .map_err(|error| CallError::Trouble(error.to_string()))?;
+    let selector = Selector::try_from(selector).map_err(|error| CallError::Trouble(error.to_string()))?;
     let sets = api.list(&ListParams::default().labels_from(&selector)).await.map_err(|error| match error {
         kube::Error::Api(status) if status.is_forbidden() => CallError::Forbidden(status.message.clone()),
         error => CallError::Trouble(error.to_string()),

@@ -116,8 +116,10 @@ impl Keep {
                 Ok(None) => {}
                 // The other steps do not depend on this one.
                 Err(error) => {
-                    if let CallError::OverQuota(message) = &error.1 {
-                        states.push(skipped(step.companion(), &Why::Refused { message: message.clone() }));
+                    if let CallError::Refused(message) = &error.1 {
+                        // A quota also tells how much is used, which is another number each time.
+                        let message = message.split(", used: ").next().unwrap_or_default().to_owned();
+                        states.push(skipped(step.companion(), &Why::Refused { message }));
                     }
                     done.error = Some(error);
                 }

@@ -53,7 +53,6 @@ pub(super) async fn write(
                 Ok(answer) if answer.is_created && !exists => Ok(Written::Created),
                 Ok(_) if *exists => Ok(Written::Changed),
                 Err(CallError::FieldTaken(message)) => Ok(Written::Skipped(Why::FieldTaken { message })),
-                Err(CallError::Invalid(message)) => Ok(Written::Skipped(Why::Refused { message })),
                 // Not found: the namespace itself is gone.
                 Ok(_)
                 | Err(CallError::Changed(_) | CallError::Exists | CallError::Terminating | CallError::NotFound) => {

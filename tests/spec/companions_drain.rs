@@ -60,7 +60,8 @@ async fn drain_of(lab: &Lab, kind: &str) -> Result<()> {
     let waited = drain("--timeout=8s").await?;
     ensure!(!waited.succeeded() && waited.stderr.contains("Cannot evict pod"), "{}", waited.stderr);
 
-    let until = OffsetDateTime::from(SystemTime::now() + WINDOW).format(&Rfc3339)?;
+    let closes = SystemTime::now() + WINDOW;
+    let until = OffsetDateTime::from(closes).format(&Rfc3339)?;
     place.annotate(kind, "ledger", json!({"singleton-guard.io/disruption-allowed-until": until})).await?;
     settled(1).await?;
     let events = place.events("SingletonDisruptionAllowed").await?;
@@ -69,6 +70,7 @@ async fn drain_of(lab: &Lab, kind: &str) -> Result<()> {
     settled(0).await?;
     let pod = running(&place).await?.unwrap_or_default();
     let refused = evict(&place, &pod).await?;
+    ensure!(SystemTime::now() < closes + SOON, "it was open for longer than was consented to");
     ensure!(refused.code == 429, "the window must close by itself: {refused:?}");
     Ok(())
 }
@@ -150,17 +152,17 @@ pub async fn second_apply(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-async fn revisions(place: &Place<'_>) -> Result<Vec<(Value, Value, Value)>> {
+/// The companions and their workloads. What has a status moves with that; its generation moves with its spec.
+async fn revisions(place: &Place<'_>) -> Result<Vec<Value>> {
     let mut all = Vec::new();
-    for kind in ["Service", "PodDisruptionBudget"] {
+    for kind in ["Service", "PodDisruptionBudget"].into_iter().chain(KINDS) {
         for object in place.list(kind).await? {
-            let metadata = &object["metadata"];
-            // A budget's revision moves with its status; its generation with its spec.
-            let revision = if kind == "Service" { &metadata["resourceVersion"] } else { &metadata["generation"] };
-            all.push((metadata["name"].clone(), revision.clone(), metadata["labels"].clone()));
+            let of = |field: &str| object["metadata"][field].clone();
+            let revision = if kind == "Service" { of("resourceVersion") } else { of("generation") };
+            all.push(json!([kind, of("name"), of("uid"), revision, of("labels")]));
         }
     }
-    all.sort_by_key(|(name, ..)| name.to_string());
+    all.sort_by_key(Value::to_string);
     Ok(all)
 }
 
@@ -176,5 +178,7 @@ async fn evict(place: &Place<'_>, pod: &str) -> Result<Answer> {
     api::call(&place.lab.client(), Method::POST, &path, Some(("application/json", eviction.to_string())), None).await
 }
 
+/// For what is promised within two seconds to be seen, on a busy machine.
+const SOON: Duration = Duration::from_secs(15);
 /// How long the consent holds: until then it must have been seen, and the drain must have passed.
 const WINDOW: Duration = Duration::from_secs(20);

@@ -18,6 +18,7 @@ pub fn run(_: &Path) -> Result<(), String> {
     what_is_made_is_what_is_kept()?;
     the_service_has_the_name_asked_for()?;
     a_service_that_selects_the_pods_is_enough()?;
+    a_service_of_ours_under_another_name_is_exchanged()?;
     the_settings_decide_what_no_annotation_does()?;
     who_is_controlled_gets_nothing()?;
     a_release_is_of_one_workload()?;
@@ -120,6 +121,19 @@ fn a_service_that_selects_the_pods_is_enough() -> Result<(), String> {
     same(&moved, &false, "whether clients lose a Service to one that came later")
 }
 
+/// The workload asked for another name before.
+fn a_service_of_ours_under_another_name_is_exchanged() -> Result<(), String> {
+    let workload = workload(Kind::Deployment, "web");
+    let mut asking = workload.clone();
+    asking.annotations.headless_service = Some("own".to_owned());
+    let (Some(before), _) = made(&asking, now()) else { return Err("none is made".to_owned()) };
+    let around = Surroundings { workloads: vec![&workload], services: vec![&before], budgets: Vec::new() };
+    let plan = plan(&workload, &around, &Defaults::default(), now());
+    let steps = plan.steps.iter().filter(|step| step.companion() == Companion::Service);
+    let kinds: Vec<_> = steps.map(|step| matches!(step, Step::Apply { .. })).collect();
+    same(&(kinds, plan.skipped.len()), &(vec![false, true], 0), "one goes, one comes, and nothing is skipped")
+}
+
 fn the_settings_decide_what_no_annotation_does() -> Result<(), String> {
     for (default, annotation, bound) in [
         (Disruption::Allow, None, Some("maxUnavailable")),
@@ -207,16 +221,25 @@ fn consent_opens_and_closes() -> Result<(), String> {
     same(&at(1), &(open, Some(midnight), Some(midnight)), "a second before the end")?;
     same(&at(0), &(closed, None, None), "at the end")?;
     same(&at(24 * 3600), &(open, Some(midnight), Some(midnight)), "as far ahead as the settings allow")?;
-    same(&at(25 * 3600), &(closed, None, None), "further ahead")
+    let (longest, skew) = (Duration::from_secs(24 * 3600), Duration::from_secs(5 * 60));
+    same(&at(25 * 3600), &(closed, None, Some(midnight - longest - skew)), "further ahead: it opens when it may")?;
+    workload.annotations.disruption_allowed_until = Some("tomorrow".to_owned());
+    let plan = planned(&workload, midnight);
+    same(&(plan.window, plan.again), &(None, None), "no time at all")
 }
 
 fn names_of_ports_are_distinct() -> Result<(), String> {
     let mut workload = workload(Kind::Deployment, "web");
     let udp = Port { name: String::new(), protocol: "UDP".to_owned(), number: 80 };
     workload.ports = vec![port("http", 80), port("http", 81), port("", 80), udp, port("", 82)];
-    let ports = body(&planned(&workload, now()), Companion::Service)["spec"]["ports"].clone();
-    let names: Vec<_> = ports.as_array().into_iter().flatten().map(|port| port["name"].clone()).collect();
-    same(&names, &[json!("http"), json!("tcp-81"), json!("udp-80"), json!("tcp-82")].to_vec(), "names of ports")
+    let names = |workload: &Workload| {
+        let ports = body(&planned(workload, now()), Companion::Service)["spec"]["ports"].clone();
+        ports.as_array().into_iter().flatten().map(|port| port["name"].clone()).collect::<Vec<_>>()
+    };
+    let expected = ["http", "tcp-81", "udp-80", "tcp-82"].map(|name| json!(name)).to_vec();
+    same(&names(&workload), &expected, "names of ports")?;
+    workload.ports = vec![port("tcp-81", 90), port("", 81)];
+    same(&names(&workload), &vec![json!("tcp-81"), json!("tcp-81-2")], "where the made name is taken")
 }
 
 fn expressions_are_no_service() -> Result<(), String> {

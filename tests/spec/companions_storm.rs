@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use futures_util::future::try_join_all;
 use http::Method;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
@@ -14,78 +15,112 @@ use super::companions_place::{KINDS, Place, budget_name, chance, pick};
 use super::companions_process::Process;
 use crate::lab::Lab;
 
-/// A controller that is killed at random points while workloads come and go: the end state is the desired one, and
-/// nothing of a user's was changed.
+/// Controllers that are killed at random points while workloads come and go, half of them when what they have seen is ripe
+/// to be acted on: the end state is the desired one, and nothing of a user's was changed.
 pub async fn killed(lab: &Lab) -> Result<()> {
-    let place = Place::new(lab).await?;
-    let mut chance = chance();
-    let theirs = place.make(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "theirs"}, "spec": {"minAvailable": 0, "selector": {"matchLabels": {"app": "w0"}}}})).await?;
-    let service = place.make(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "w1"}, "spec": {"ports": [{"port": 80}], "selector": {"app": "w1"}}})).await?;
-    let mut wanted: BTreeMap<String, (&str, bool)> = BTreeMap::new();
-    for kills in 0..kills() {
-        let mut controller = Process::start(lab, &place.namespace, json!({}), None)?;
-        let end = Instant::now() + Duration::from_millis(20) + moment(&mut chance, 600);
-        let name = format!("w{}", pick(&mut chance, 8));
-        match wanted.get(&name).copied() {
-            None => {
-                let kind = KINDS[pick(&mut chance, KINDS.len())];
-                let object = json!({"kind": kind, "metadata": {"name": name, "labels": {MARK: "true"}}, "spec": {"replicas": 0}});
-                place.make(complete(&object, &place.namespace)).await.with_context(|| format!("kill {kills}"))?;
-                wanted.insert(name, (kind, true));
-            }
-            Some((kind, marked)) if pick(&mut chance, 3) > 0 => {
-                place
-                    .patch(
-                        kind,
-                        &name,
-                        json!({"metadata": {"labels": {MARK: if marked { Value::Null } else { json!("true") }}}}),
-                    )
-                    .await?;
-                wanted.insert(name, (kind, !marked));
-            }
-            Some((kind, _)) => {
-                place.delete(kind, &name).await?;
-                place.until("it is gone", async || Ok(place.get(kind, &name).await?.is_none())).await?;
-                wanted.remove(&name);
-            }
-        }
-        tokio::time::sleep_until(end.into()).await;
-        controller.kill().await?;
+    let mut lanes = Vec::new();
+    for _ in 0..LANES {
+        lanes.push(Lane::new(Place::new(lab).await?).await?);
     }
-    let _controller = Process::start(lab, &place.namespace, json!({}), None)?;
-    place
-        .until("all is as it should be", async || {
-            let budgets = place.list("PodDisruptionBudget").await?;
-            let mut names: Vec<_> = budgets.iter().filter_map(|budget| budget["metadata"]["name"].as_str()).collect();
-            names.sort_unstable();
-            let mut expected: Vec<_> = wanted
-                .iter()
-                .filter(|(name, (_, marked))| *marked && *name != "w0")
-                .map(|(name, (kind, _))| budget_name(name, kind))
-                .collect();
-            expected.push("theirs".to_owned());
-            expected.sort();
-            let mut complete = names == expected;
-            for (name, _) in wanted.iter().filter(|(name, (_, marked))| *marked && *name != "w1") {
-                complete &= place.get("Service", name).await?.is_some();
-            }
-            for service in place.list("Service").await? {
-                // What was released keeps its Service; what is gone has left none, but for the one of the user.
-                let name = service["metadata"]["name"].as_str().unwrap_or_default();
-                complete &= name == "w1" || wanted.contains_key(name);
-            }
-            Ok(complete)
-        })
-        .await?;
-    let now = place.get("PodDisruptionBudget", "theirs").await?.context("theirs")?;
-    ensure!(
-        now["metadata"]["generation"] == theirs["metadata"]["generation"]
-            && now["metadata"]["labels"] == theirs["metadata"]["labels"],
-        "{now}"
-    );
-    let now = place.get("Service", "w1").await?.context("theirs")?;
-    ensure!(now["metadata"]["resourceVersion"] == service["metadata"]["resourceVersion"], "{now}");
+    try_join_all(lanes.iter_mut().map(|lane| lane.come_and_go(lab))).await?;
+    // Or the kills have met nothing.
+    let (mut made, mut removed) = (0, 0);
+    for lane in &lanes {
+        made += lane.place.writes()?.iter().filter(|write| write.ends_with(" 201")).count();
+        removed += lane.place.events("SingletonCompanionRemoved").await?.len();
+    }
+    eprintln!("{LANES} times {KILLS} kills: {made} companions made meanwhile, {removed} removed");
+    ensure!(made >= LANES * 10 && removed >= LANES, "{made} companions were made, {removed} removed");
+    let _controller = Process::start(lab, &lanes[0].place.namespace, json!({}), None)?;
+    for lane in &lanes {
+        lane.place.until("all is as it should be", async || lane.is_as_it_should_be().await).await?;
+        let now = lane.theirs().await?;
+        ensure!(now == lane.theirs, "a user's was changed: {now:#?}\n{:#?}", lane.theirs);
+    }
     Ok(())
+}
+
+/// One namespace in which workloads come and go, and one controller that is killed.
+struct Lane<'a> {
+    place: Place<'a>,
+    chance: TestRunner,
+    /// The workloads by name: their kind, and whether they are marked.
+    wanted: BTreeMap<String, (&'static str, bool)>,
+    /// A user's budget for `w0`, and a user's Service that is called `w1`.
+    theirs: [Value; 2],
+}
+
+impl<'a> Lane<'a> {
+    async fn new(place: Place<'a>) -> Result<Self> {
+        place.make(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "theirs"}, "spec": {"minAvailable": 0, "selector": {"matchLabels": {"app": "w0"}}}})).await?;
+        place.make(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "w1"}, "spec": {"ports": [{"port": 80}], "selector": {"app": "w1"}}})).await?;
+        let mut lane = Self { place, chance: chance(), wanted: BTreeMap::new(), theirs: [Value::Null, Value::Null] };
+        lane.theirs = lane.theirs().await?;
+        Ok(lane)
+    }
+
+    /// The user's, without what the disruption controller writes into the status of a budget.
+    async fn theirs(&self) -> Result<[Value; 2]> {
+        let mut budget = self.place.get("PodDisruptionBudget", "theirs").await?.context("theirs")?;
+        budget["status"] = Value::Null;
+        budget["metadata"]["resourceVersion"] = Value::Null;
+        let fields = budget["metadata"]["managedFields"].as_array_mut().context("managedFields")?;
+        fields.retain(|fields| fields["subresource"] != "status");
+        Ok([budget, self.place.get("Service", "w1").await?.context("w1")?])
+    }
+
+    async fn come_and_go(&mut self, lab: &Lab) -> Result<()> {
+        let Self { place, chance, wanted, .. } = self;
+        for kills in 0..KILLS {
+            let mut controller = Process::start(lab, &place.namespace, json!({}), None)?;
+            let (least, more) = if kills % 2 == 0 { (20, 600) } else { (2000, 1200) };
+            let end = Instant::now() + Duration::from_millis(least) + moment(chance, more);
+            let name = format!("w{}", pick(chance, 8));
+            match wanted.get(&name).copied() {
+                None => {
+                    let kind = KINDS[pick(chance, KINDS.len())];
+                    let object = json!({"kind": kind, "metadata": {"name": name, "labels": {MARK: "true"}}, "spec": {"replicas": 0}});
+                    place.make(complete(&object, &place.namespace)).await.with_context(|| format!("kill {kills}"))?;
+                    wanted.insert(name, (kind, true));
+                }
+                Some((kind, marked)) if pick(chance, 3) > 0 => {
+                    let mark = if marked { Value::Null } else { json!("true") };
+                    place.patch(kind, &name, json!({"metadata": {"labels": {MARK: mark}}})).await?;
+                    wanted.insert(name, (kind, !marked));
+                }
+                Some((kind, _)) => {
+                    place.delete(kind, &name).await?;
+                    place.until("it is gone", async || Ok(place.get(kind, &name).await?.is_none())).await?;
+                    wanted.remove(&name);
+                }
+            }
+            tokio::time::sleep_until(end.into()).await;
+            controller.kill().await?;
+        }
+        Ok(())
+    }
+
+    async fn is_as_it_should_be(&self) -> Result<bool> {
+        let Self { place, wanted, .. } = self;
+        let budgets = place.list("PodDisruptionBudget").await?;
+        let mut names: Vec<_> = budgets.iter().filter_map(|budget| budget["metadata"]["name"].as_str()).collect();
+        names.sort_unstable();
+        let marked = wanted.iter().filter(|(_, (_, marked))| *marked);
+        let mut expected: Vec<_> =
+            marked.clone().filter(|(name, _)| *name != "w0").map(|(name, (kind, _))| budget_name(name, kind)).collect();
+        expected.push("theirs".to_owned());
+        expected.sort();
+        let mut is_complete = names == expected;
+        for (name, _) in marked.filter(|(name, _)| *name != "w1") {
+            is_complete &= place.get("Service", name).await?.is_some();
+        }
+        for service in place.list("Service").await? {
+            // What was released keeps its Service; what is gone has left none, but for the one of the user.
+            let name = service["metadata"]["name"].as_str().unwrap_or_default();
+            is_complete &= name == "w1" || wanted.contains_key(name);
+        }
+        Ok(is_complete)
+    }
 }
 
 /// Figures, for `FIGURES=1`: a thousand singletons in fifty namespaces, two controllers; then ten thousand Services and
@@ -127,7 +162,11 @@ pub async fn figures(lab: &Lab) -> Result<()> {
     eprintln!("all 2 000 companions after {:?}", started.elapsed());
     tokio::time::sleep(Duration::from_secs(5)).await;
     eprintln!("with 1 000 singletons: {}", report(&controllers));
-    eprintln!("writes: {}", written(lab, &places)?);
+    let made = written(lab, &places)?;
+    eprintln!("writes: {made:?}");
+    let writes: usize =
+        made.iter().filter(|(what, _)| what.ends_with(" 200") || what.ends_with(" 201")).map(|(_, times)| times).sum();
+    ensure!(writes == 2000, "each companion takes one write");
     in_parallel(&places, 200, async |place, number| {
         let name = format!("u{number}");
         let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"clusterIP": "None", "selector": {"app": name}}});
@@ -146,7 +185,7 @@ pub async fn figures(lab: &Lab) -> Result<()> {
         (after[0] - before[0]) * 10,
         (after[1] - before[1]) * 10
     );
-    eprintln!("writes: {}", written(lab, &places)?);
+    ensure!(written(lab, &places)? == made, "what is at rest is written to");
     Ok(())
 }
 
@@ -162,11 +201,11 @@ async fn in_parallel(
         }
         anyhow::Ok(())
     });
-    futures_util::future::try_join_all(all).await.map(drop)
+    try_join_all(all).await.map(drop)
 }
 
 /// The controllers' writes in the audit log, by verb and resource.
-fn written(lab: &Lab, places: &[Place<'_>]) -> Result<String> {
+fn written(lab: &Lab, places: &[Place<'_>]) -> Result<BTreeMap<String, usize>> {
     let log = std::fs::read_to_string(lab.logs().join("audit.log"))?;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for line in log.lines().filter(|line| line.contains("fieldManager=singleton-guard-companions")) {
@@ -178,19 +217,19 @@ fn written(lab: &Lab, places: &[Place<'_>]) -> Result<String> {
             *counts.entry(text.replace('"', "")).or_default() += 1;
         }
     }
-    Ok(format!("{counts:?}"))
+    Ok(counts)
 }
 
 fn report(controllers: &[Process]) -> String {
     controllers.iter().map(|it| it.memory("VmRSS")).collect::<Vec<_>>().join(", ")
 }
 
-/// How often the controller is killed: 30 times in an ordinary run, 200 with `FIGURES=1`.
-fn kills() -> usize {
-    if std::env::var("FIGURES").is_ok_and(|value| value == "1") { 200 } else { 30 }
-}
-
 /// A time below this many milliseconds.
 pub fn moment(chance: &mut TestRunner, below: usize) -> Duration {
     Duration::from_millis(u64::try_from(pick(chance, below)).unwrap_or_default())
 }
+
+/// Namespaces, each with a controller of its own that is killed; all of them see all.
+const LANES: usize = 4;
+/// In each.
+const KILLS: usize = 50;

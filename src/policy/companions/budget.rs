@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::selector::Selector;
-use super::wish::{Consent, Disruption};
+use super::wish::{BadWindow, Consent, Disruption};
 use super::{BudgetSpec, Companion, Defaults, Existing, Plan, Step, Surroundings, Why, Workload, metadata, name};
 
 pub(super) fn plan(
@@ -41,9 +41,9 @@ pub(super) fn plan(
         }
         return;
     }
-    let open = (disruption == Disruption::Block).then(|| window(workload, defaults, now)).flatten();
+    let (open, changes) = if disruption == Disruption::Block { window(workload, defaults, now) } else { (None, None) };
     plan.window = open;
-    plan.again = [plan.again, open].into_iter().flatten().min();
+    plan.again = [plan.again, changes].into_iter().flatten().min();
     let bound = if disruption == Disruption::Allow || open.is_some() { MAX_UNAVAILABLE } else { MIN_AVAILABLE };
     match mine {
         Some(mine) if mine.is_deleted || is_right(mine, workload, bound) => {}
@@ -70,11 +70,16 @@ fn rival<'a>(workload: &Workload, around: &Surroundings<'a>, name: &str) -> Opti
     })
 }
 
-/// The end of the window of consent, while it is open.
-fn window(workload: &Workload, defaults: &Defaults, now: SystemTime) -> Option<SystemTime> {
+/// The end of the window of consent, while it is open; and when it closes, or opens. One that nobody refused, with the
+/// webhook away or under other settings, opens no earlier than it could have been asked for.
+fn window(workload: &Workload, defaults: &Defaults, now: SystemTime) -> (Option<SystemTime>, Option<SystemTime>) {
     let consent = Consent { now, max: defaults.consent_window_max + SKEW };
-    let until = consent.until(workload.annotations.disruption_allowed_until.as_deref()?).ok()?;
-    (now < until).then_some(until)
+    let Some(wanted) = workload.annotations.disruption_allowed_until.as_deref() else { return (None, None) };
+    match consent.until(wanted) {
+        Ok(until) if now < until => (Some(until), Some(until)),
+        Err(BadWindow::TooFar { until }) => (None, Some(until)),
+        Ok(_) | Err(BadWindow::Malformed) => (None, None),
+    }
 }
 
 fn is_right(existing: &Existing<BudgetSpec>, workload: &Workload, bound: &str) -> bool {

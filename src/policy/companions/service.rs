@@ -31,10 +31,8 @@ pub(super) fn plan(
         (_, None) => Some(name::service_label(&workload.name)),
     };
     let usual = workload.service_name.as_deref().map_or_else(|| name::service_label(&workload.name), Cow::Borrowed);
-    let mine = around
-        .services
-        .iter()
-        .filter(|service| service.belongs_to(workload, wanted.as_deref().unwrap_or(&usual)) && !service.is_deleted);
+    let own = |service: &Existing<ServiceSpec>| service.belongs_to(workload, wanted.as_deref().unwrap_or(&usual));
+    let mine = around.services.iter().filter(|service| own(service) && !service.is_deleted);
     let gone = match &wanted {
         _ if owned => Some(Why::Controlled),
         None => Some(Why::NotWanted),
@@ -43,7 +41,7 @@ pub(super) fn plan(
     for service in mine.filter(|service| owned || wanted.as_deref() != Some(service.name.as_str())) {
         plan.steps.extend(gone.clone().map(|why| service.removal(Companion::Service, why)));
     }
-    let Some(name) = wanted.filter(|_| !owned) else { return };
+    let Some(name) = wanted.clone().filter(|_| !owned) else { return };
     let existing = around.services.iter().find(|service| service.name == name);
     if let Some(existing) = existing.filter(|existing| !existing.belongs_to(workload, &name)) {
         // A headless Service of theirs is what the Pod needs: nothing is missing.
@@ -63,7 +61,10 @@ pub(super) fn plan(
         Some(existing) if existing.is_deleted || is_right(existing, workload, &selector) => {}
         Some(existing) => plan.steps.push(apply(workload, &name, &selector, defaults, Some(existing))),
         None => {
-            if let Some(other) = selecting(workload, around).filter(|_| !chosen) {
+            // One of ours under another name goes.
+            let mut others = around.services.iter().filter(|service| !own(service));
+            let other = others.find(|service| service_selects(&service.spec.selector, &workload.pod));
+            if let Some(other) = other.filter(|_| !chosen) {
                 plan.skipped.push((Companion::Service, Why::ServiceSelects { name: other.name.clone() }));
             } else if now < workload.ripe() {
                 plan.again = Some(workload.ripe());
@@ -72,10 +73,6 @@ pub(super) fn plan(
             }
         }
     }
-}
-
-fn selecting<'a>(workload: &Workload, around: &Surroundings<'a>) -> Option<&'a Existing<ServiceSpec>> {
-    around.services.iter().copied().find(|service| service_selects(&service.spec.selector, &workload.pod))
 }
 
 fn is_right(existing: &Existing<ServiceSpec>, workload: &Workload, selector: &Labels) -> bool {
@@ -118,10 +115,12 @@ fn ports(workload: &Workload) -> Vec<Port> {
             continue;
         }
         let made = format!("{}-{number}", protocol.to_ascii_lowercase());
-        let name = if name.is_empty() || names.contains(name) { made } else { name.clone() };
-        if names.insert(name.clone()) {
-            ports.push(Port { name, protocol: protocol.clone(), number: *number });
-        }
+        // Somebody may have given another one the name that would be made.
+        let more = (2..).map(|count| format!("{made}-{count}"));
+        let mut candidates = [name.clone(), made.clone()].into_iter().chain(more);
+        let Some(name) = candidates.find(|name| !name.is_empty() && !names.contains(name)) else { continue };
+        names.insert(name.clone());
+        ports.push(Port { name, protocol: protocol.clone(), number: *number });
     }
     ports
 }

@@ -47,7 +47,10 @@ pub enum BadWindow {
     /// Not a time of RFC 3339.
     Malformed,
     /// Further ahead than the settings allow.
-    TooFar,
+    TooFar {
+        /// From when on it is not.
+        until: SystemTime,
+    },
 }
 
 /// How far ahead somebody may consent to disruption, and from when.
@@ -102,7 +105,9 @@ impl Consent {
     pub fn until(self, value: &str) -> Result<SystemTime, BadWindow> {
         let until: SystemTime = OffsetDateTime::parse(value, &Rfc3339).map_err(|_| BadWindow::Malformed)?.into();
         match until.duration_since(self.now) {
-            Ok(ahead) if ahead > self.max => Err(BadWindow::TooFar),
+            Ok(ahead) if ahead > self.max => {
+                Err(BadWindow::TooFar { until: self.now + ahead.saturating_sub(self.max) })
+            }
             _ => Ok(until),
         }
     }

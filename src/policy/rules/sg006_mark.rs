@@ -76,7 +76,7 @@ fn annotations(change: &Change<'_>) -> Vec<Violation> {
         disruption.filter(|value| Disruption::parse(value).is_none()).map(malformed(Annotation::Disruption)),
         until.and_then(|value| match change.consent.until(value) {
             Err(BadWindow::Malformed) => Some(malformed(Annotation::DisruptionAllowedUntil)(value)),
-            Err(BadWindow::TooFar) => Some(Violation::ConsentTooLong { requested: value.to_owned(), max }),
+            Err(BadWindow::TooFar { .. }) => Some(Violation::ConsentTooLong { requested: value.to_owned(), max }),
             Ok(_) => None,
         }),
     ]
