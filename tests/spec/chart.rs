@@ -3,11 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use http::Method;
 use serde_json::{Value, json};
 use singleton_guard::configuration;
+use singleton_guard::policy::companions::Defaults;
+use singleton_guard::policy::companions::wish::Disruption;
 use singleton_guard::policy::decision::Mode;
 use singleton_guard::policy::key::KEY;
 use singleton_guard::policy::kind::KINDS;
@@ -46,7 +49,14 @@ pub async fn every_values_file_renders_and_is_accepted(lab: &Lab) -> Result<()> 
 pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
     let sets: [&[&str]; 3] = [
         &[],
-        &["mark.key=example.com/only-one", "exemptNamespaces={ops,kube-system,ops}", "warnNamespaces={staging}"],
+        &[
+            "mark.key=example.com/only-one",
+            "exemptNamespaces={ops,kube-system,ops}",
+            "warnNamespaces={staging}",
+            "companions.headlessService=false",
+            "companions.disruption=block",
+            "companions.consentWindowMax=90m",
+        ],
         &[
             "exemptNamespaces={ops}",
             "warnNamespaces={b,a}",
@@ -113,6 +123,15 @@ pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
             object["kind"] == "ClusterRole" && object["rules"].to_string().contains("poddisruptionbudgets")
         });
         ensure!(watches == settings.companions.enabled, "{set:?}: the rights and the file differ about companions");
+        let usual = Defaults::default();
+        let expected = if set.contains(&"companions.disruption=block") {
+            (false, Disruption::Block, Duration::from_secs(90 * 60))
+        } else {
+            (usual.headless_service, usual.disruption, usual.consent_window_max)
+        };
+        let Defaults { headless_service, disruption, consent_window_max, .. } = settings.companions;
+        let found = (headless_service, disruption, consent_window_max);
+        ensure!(found == expected, "{set:?}: of companions the file says {found:?}");
         let tells = objects
             .iter()
             .any(|object| object["kind"] == "ClusterRole" && object["rules"].to_string().contains("events.k8s.io"));

@@ -47,6 +47,8 @@ fn what_is_made_is_what_is_kept() -> Result<(), String> {
             let again = plan(&workload, &around, &Defaults::default(), now());
             same(&again.steps, &Vec::new(), "steps of a second plan")?;
             same(&budget.is_some(), &(disruption != "none"), "whether there is a budget")?;
+            let other = Workload { seen: workload.seen - Duration::from_secs(3600), ..workload.clone() };
+            same(&planned(&other, now()).steps, &planned(&workload, now()).steps, "what another replica applies")?;
         }
     }
     Ok(())

@@ -175,7 +175,17 @@ pub async fn figures(lab: &Lab) -> Result<()> {
         place.make(budget).await.map(drop)
     }).await?;
     // The disruption controller writes each budget's status first.
-    tokio::time::sleep(Duration::from_secs(90)).await;
+    let all = "/apis/policy/v1/poddisruptionbudgets";
+    loop {
+        let list = api::call(&lab.client(), Method::GET, all, None, None).await?.success()?;
+        let is_settled = |budget: &Value| budget["status"]["observedGeneration"] == budget["metadata"]["generation"];
+        if list["items"].as_array().is_some_and(|budgets| budgets.iter().all(is_settled)) {
+            break;
+        }
+        ensure!(started.elapsed() < Duration::from_secs(480), "the budgets are not at rest after 480 s");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await;
     let before = [controllers[0].cpu()?, controllers[1].cpu()?];
     tokio::time::sleep(Duration::from_secs(30)).await;
     let after = [controllers[0].cpu()?, controllers[1].cpu()?];
