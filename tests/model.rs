@@ -51,10 +51,17 @@ fn shipped() -> Cluster {
         deletions: 2,
         lock: Lock::Name,
         is_guarded: true,
-        collections_are_known: true,
+        many_is_known: true,
         asks: vec![Ask::OfTemplate, Ask::Named, Ask::Uncompleted, Ask::Misnamed, Ask::Squatter, Ask::Stranger],
         webhook: vec![Webhook::Sees, Webhook::IsBlind],
-        deleters: vec![Deleter::Waits, Deleter::Forces, Deleter::DeletesMany, Deleter::PodGc, Deleter::Cleaner],
+        deleters: vec![
+            Deleter::Waits,
+            Deleter::ComesLate,
+            Deleter::Forces,
+            Deleter::DeletesMany,
+            Deleter::PodGc,
+            Deleter::Cleaner,
+        ],
         nodes_die: true,
     }
 }
@@ -114,7 +121,7 @@ fn without_the_guard_a_forced_deletion_lets_two_run() {
 /// It reads the Pod before that is bound, and writes after it.
 #[test]
 fn a_deletion_of_many_judged_like_one_by_name_lets_two_run() {
-    let cluster = Cluster { collections_are_known: false, deleters: vec![Deleter::DeletesMany], ..small() };
+    let cluster = Cluster { many_is_known: false, deleters: vec![Deleter::DeletesMany], ..small() };
     is_refuted("a deletion of many, not known as one", &cluster, &[ONE_PROCESS]);
 }
 

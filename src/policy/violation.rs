@@ -150,8 +150,8 @@ pub enum Violation {
         /// The node on which it may still run.
         node: String,
     },
-    /// SG011: the Pod is deleted by a request that deletes many.
-    DeletedTogether {
+    /// SG011: the Pod is one of many that a single request deletes.
+    OneOfMany {
         /// The node on which it may still run.
         node: String,
     },
@@ -211,7 +211,7 @@ impl Violation {
             | Self::ConsentTooLong { .. } => Code::Sg006,
             Self::SelectedLabel { .. } | Self::Disowned { .. } => Code::Sg007,
             Self::NameTaken(_) => Code::Sg010,
-            Self::EndsAtOnce { .. } | Self::Forced { .. } | Self::DeletedTogether { .. } => Code::Sg011,
+            Self::EndsAtOnce { .. } | Self::Forced { .. } | Self::OneOfMany { .. } => Code::Sg011,
             Self::TemplateKey { .. } | Self::KeyIsNew | Self::NotNamed { .. } | Self::KeyChanged { .. } => Code::Sg012,
         }
     }
@@ -238,7 +238,7 @@ impl Violation {
             Self::MalformedAnnotation { annotation, .. } => format!("metadata.annotations[{}]", annotation.key()),
             Self::ConsentTooLong { .. } => format!("metadata.annotations[{DISRUPTION_ALLOWED_UNTIL}]"),
             Self::Disowned { .. } => "metadata.ownerReferences".to_owned(),
-            Self::NameTaken(_) | Self::NotNamed { .. } | Self::DeletedTogether { .. } => "metadata.name".to_owned(),
+            Self::NameTaken(_) | Self::NotNamed { .. } | Self::OneOfMany { .. } => "metadata.name".to_owned(),
             Self::EndsAtOnce { is_pod: true } => "spec.terminationGracePeriodSeconds".to_owned(),
             Self::EndsAtOnce { is_pod: false } => "spec.template.spec.terminationGracePeriodSeconds".to_owned(),
             Self::Forced { .. } => "gracePeriodSeconds".to_owned(),

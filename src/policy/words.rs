@@ -103,7 +103,7 @@ impl Violation {
                 "may still run on node {}: the Pod of a strict singleton must be given time to end, requested gracePeriodSeconds 0",
                 clip(node, NODE_MAX)
             ),
-            Self::DeletedTogether { node } => format!(
+            Self::OneOfMany { node } => format!(
                 "may still run on node {}: the Pod of a strict singleton must be deleted by its name, requested a deletion of many",
                 clip(node, NODE_MAX)
             ),
@@ -181,8 +181,8 @@ impl Violation {
             Self::Forced { .. } => {
                 "wait for its kubelet; a node that is off for sure: taint node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
             }
-            Self::DeletedTogether { .. } => {
-                "name each Pod, as kubectl delete does: one of many may be forgotten as it starts, and a second one follows"
+            Self::OneOfMany { .. } => {
+                "name each Pod, as kubectl delete does: of many at once the API server may drop one that is just being started"
             }
             Self::TemplateKey { .. } => {
                 "put that line under spec.template.metadata.labels (this restarts the Pod), and keep it while it is strict"

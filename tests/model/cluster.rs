@@ -23,7 +23,7 @@ pub struct Cluster {
     /// Whether forced deletions are refused.
     pub is_guarded: bool,
     /// Whether a deletion of many is told from one by name.
-    pub collections_are_known: bool,
+    pub many_is_known: bool,
     /// Which Pods are asked for.
     pub asks: Vec<Ask>,
     /// What our webhook knows then.
@@ -81,7 +81,7 @@ pub enum Step {
     LosesDelete(Deletion),
     /// Somebody adds the key to a Pod, or takes it off.
     Relabels(Uid),
-    /// Anything else of a Pod is updated.
+    /// Anything else of a Pod is updated, or its kubelet's deletion goes on.
     Updates(Uid),
     /// The scheduler binds a Pod.
     Binds(Uid),
@@ -93,7 +93,7 @@ pub enum Step {
     Refuses(Uid),
     /// A kubelet writes that all containers have ended.
     Reports(Uid),
-    /// A kubelet takes the Pod out of the store whose process has ended.
+    /// A kubelet deletes the Pod whose process has ended.
     Finishes(Uid),
     /// Somebody declares the node of a Pod dead. It may well run on.
     DeclaresDead(Uid),

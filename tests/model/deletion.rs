@@ -17,6 +17,9 @@ use crate::world::World;
 pub enum Deleter {
     /// A person or a controller that deletes by name, or evicts, and waits.
     Waits,
+    /// A person that deletes by name and waits, and meets a Pod at its very end, with a grace of 0 in it: nothing is
+    /// decided on, so the admission is told nothing, and whatever has the name by then is taken out.
+    ComesLate,
     /// A person that deletes by name with a grace of 0, or evicts so, and the API server knows the Pod as it is.
     Forces,
     /// A person that evicts by name with a grace of 0: judged when it is sent, by the Pod as a cache knows it.
@@ -50,6 +53,7 @@ impl Cluster {
         let at_once = ends_at_once(&seen);
         let (may, grace) = match by {
             Deleter::Waits | Deleter::DeletesMany => (!seen.is_deleting, at_once.then_some(0)),
+            Deleter::ComesLate => (seen.has_no_grace, Some(0)),
             Deleter::Forces => (true, Some(0)),
             Deleter::EvictsByCache => {
                 let way = Way { grace: Some(0), written: None, user: PERSON, is_of_many: false };
@@ -76,37 +80,42 @@ impl Cluster {
         let Some(target) = target else { return true };
         let pod = &mut world.pods[target];
         let (told, user) = match by {
-            Deleter::Waits | Deleter::Forces => (grace, PERSON),
-            // Of an eviction, nobody is asked when the Pod itself is deleted.
-            Deleter::DeletesMany | Deleter::EvictsByCache => (None, PERSON),
+            // The grace of the Pod's template, where it is no other.
+            Deleter::Waits | Deleter::Forces => (grace.or(Some(30)), PERSON),
+            Deleter::DeletesMany if !self.many_is_known => (Some(30), PERSON),
+            Deleter::DeletesMany | Deleter::ComesLate | Deleter::EvictsByCache => (None, PERSON),
             Deleter::PodGc => (grace, POD_GC),
-            Deleter::Cleaner => (grace, CLEANER),
+            Deleter::Cleaner => (grace.or(Some(30)), CLEANER),
         };
-        let is_of_many = by == Deleter::DeletesMany && self.collections_are_known;
+        let is_of_many = by == Deleter::DeletesMany && self.many_is_known;
         let is_admitted = |pod: &Pod, written| {
             let way = Way { grace: told, written, user, is_of_many };
-            !self.is_guarded || admission::admits_end(target, pod, way)
+            // Of an eviction, nobody is asked when the Pod itself is deleted.
+            let is_asked = self.is_guarded && by != Deleter::EvictsByCache;
+            !is_asked || admission::admits_end(target, pod, way)
         };
-        if !is_admitted(pod, None) {
+        let written = pod.has_no_grace.then_some(0);
+        if !is_admitted(pod, written) {
             return true;
         }
         pod.is_deleting = true;
         let at_once = grace == Some(0) || ends_at_once(pod);
         pod.has_no_grace = at_once;
-        if at_once && (by == Deleter::EvictsByCache || is_admitted(pod, Some(0))) {
+        if at_once && is_admitted(pod, Some(0)) {
             pod.was_cleaned = by == Deleter::Cleaner;
             pod.is_taken_out();
         }
         true
     }
 
-    /// A kubelet takes out a Pod that is to go and whose process has ended, by uid and with a grace of 0.
+    /// A kubelet deletes a Pod that is to go and whose process has ended, by uid and with a grace of 0: the first step of
+    /// the API server. The second is an update like any other.
     pub fn finishes(&self, pod: &mut Pod, uid: Uid) -> bool {
         let user = format!("system:node:worker-{uid}");
         let way = Way { grace: Some(0), written: None, user: &user, is_of_many: false };
         let is_admitted = !self.is_guarded || admission::admits_end(uid, pod, way);
-        let may = pod.is_stored && pod.is_deleting && pod.is_over();
-        pod.is_taken_out();
+        let may = pod.is_stored && pod.is_deleting && pod.is_over() && !pod.has_no_grace;
+        pod.has_no_grace = true;
         may && is_admitted
     }
 }

@@ -143,7 +143,7 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::EndsAtOnce { is_pod: false },
         Violation::EndsAtOnce { is_pod: true },
         Violation::Forced { node: text("worker-3") },
-        Violation::DeletedTogether { node: text("worker-3") },
+        Violation::OneOfMany { node: text("worker-3") },
         Violation::TemplateKey { wanted: text("ledger-0"), requested: None },
         Violation::KeyIsNew,
         Violation::NotNamed { key: text("ledger-0"), requested: text("ledger-1") },
@@ -162,7 +162,7 @@ fn typical_kind(violation: &Violation) -> &'static str {
         Violation::NameTaken(_)
         | Violation::EndsAtOnce { is_pod: true }
         | Violation::Forced { .. }
-        | Violation::DeletedTogether { .. }
+        | Violation::OneOfMany { .. }
         | Violation::NotNamed { .. }
         | Violation::KeyChanged { .. } => "Pod",
         Violation::SelectorReplaced { .. } => "ReplicationController",

@@ -50,7 +50,8 @@ async fn a_deletion_of_many_leaves_a_pod_alone_that_is_bound_meanwhile(lab: &Lab
     let (deleted, _) = tokio::try_join!(api::call(&client, Method::DELETE, &all, None, None), meanwhile)?;
     slow.uninstall(&place).await?;
     let words = format!("SG011 Pod {}/{POD} may still run on node {NODE_NAME}: ", place.namespace);
-    ensure!(deleted.message().starts_with(&words), "a deletion of many: {deleted:?}");
+    let message = deleted.message();
+    ensure!(message.starts_with(&words) && message.contains("a deletion of many"), "{deleted:?}");
     let running = async || Ok(place.get("Pod", POD).await?.filter(|pod| pod["status"]["phase"] == "Running"));
     let pod = eventually("its kubelet to have said that it runs", running).await?;
     ensure!(pod["metadata"]["uid"] == made["metadata"]["uid"] && !is_deleted(&pod), "it was told to end: {pod}");

@@ -6,12 +6,15 @@
 //! or the kubelet of its own node says so. A node that is gone for good is declared so, with the taint
 //! `node.kubernetes.io/out-of-service` or by deleting it: then the Pod garbage collector fails the Pod first.
 //!
-//! A deletion of a collection may come to the same whatever it asks for. It decides on the grace when it reads the Pod,
+//! A deletion of many (`deletecollection`) may come to the same whatever it asks for. It decides on the grace when it reads the Pod,
 //! which is 0 for one that is bound to no node yet, and shows only what was asked to those who judge it
 //! (`Store.DeleteCollection`). If the Pod is bound before the write, that writes 0 into a Pod that starts, and from then on
 //! any update takes it out of the store, its kubelet's own included, and no deletion is judged any more
-//! (`ShouldDeleteDuringUpdate`). So a Pod on a node is deleted by its name, except with its whole namespace, where no next
-//! one can start.
+//! (`ShouldDeleteDuringUpdate`). So a Pod on a node is deleted by its name, except with its whole namespace: there no next
+//! one can start before that is made anew.
+//!
+//! A deletion by name says which grace was decided on, with one exception: one that met a Pod at its very end, with a
+//! grace of 0 in it, has decided on nothing, and takes out whatever has the name when it is written (`Store.Delete`).
 
 use super::super::cel;
 use super::super::change::Change;
@@ -25,7 +28,7 @@ use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg011,
-    summary: "the Pod of a strict singleton must not be deleted or evicted with a grace of 0 while it may run, but by the kubelet of its node, nor deleted together with others by one request; nor may its template ask for a grace of 0",
+    summary: "the Pod of a strict singleton must not be deleted or evicted with a grace of 0 while it may run, but by the kubelet of its node, nor deleted as one of many by one request; nor may its template ask for a grace of 0",
     check,
     trigger,
     floor,
@@ -34,7 +37,8 @@ pub(super) const RULE: Rule = Rule {
 /// Who wants a Pod to end, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ending<'a> {
-    /// `deleteOptions.gracePeriodSeconds`.
+    /// `deleteOptions.gracePeriodSeconds`: what the API server has decided on, or only what was asked for if it is one
+    /// of many.
     pub grace: Option<i64>,
     /// `metadata.deletionGracePeriodSeconds`.
     pub written: Option<i64>,
@@ -57,10 +61,11 @@ pub fn judge(ending: &Ending<'_>) -> Option<Violation> {
     let is_kubelet = user.strip_prefix(NODE_USER) == Some(node);
     let may_run = !node.is_empty() && !is_terminal(phase) && !is_kubelet;
     let node = || node.to_owned();
-    if may_run && (grace == Some(0) || written == Some(0)) {
+    let at_once = grace == Some(0) || written == Some(0) || (grace.is_none() && !is_of_many);
+    if may_run && at_once {
         return Some(Violation::Forced { node: node() });
     }
-    (may_run && is_of_many && !namespace_ends).then(|| Violation::DeletedTogether { node: node() })
+    (may_run && is_of_many && !namespace_ends).then(|| Violation::OneOfMany { node: node() })
 }
 
 fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
@@ -88,10 +93,10 @@ fn floor(place: Place) -> Vec<Refusal> {
         )],
         Place::Deletion => {
             let node = || vec![("{node}", "oldObject.spec.nodeName".to_owned())];
-            let together = Violation::DeletedTogether { node: "{node}".to_owned() };
+            let of_many = Violation::OneOfMany { node: "{node}".to_owned() };
             vec![
                 refusal(forced(), format!("({AT_ONCE}) && {MAY_RUN}"), node()),
-                refusal(together, format!("{OF_MANY}\n&& {MAY_RUN}"), node()),
+                refusal(of_many, format!("{OF_MANY}\n&& {MAY_RUN}"), node()),
             ]
         }
         // The condition of the policy has seen to the grace. What else is known of the Pod is a moment old, and nothing
@@ -113,9 +118,9 @@ fn template_ends_at_once() -> String {
     )
 }
 
-/// What is asked for, and what the API server has made of it, in the second of the two steps in which it takes a Pod out
-/// of the store.
-const AT_ONCE: &str = "request.?options.?gracePeriodSeconds.orValue(30) == 0\n\
+/// What was decided on, and what is written in the second of the two steps in which the API server takes a Pod out of the
+/// store.
+const AT_ONCE: &str = "request.?options.?gracePeriodSeconds.orValue(request.?name.orValue('') == '' ? 30 : 0) == 0\n\
      || oldObject.metadata.?deletionGracePeriodSeconds.orValue(30) == 0";
 
 /// The admission of a deletion by name knows the name; that of a collection is asked about each Pod without it
