@@ -193,8 +193,13 @@ impl Loop<'_> {
             if remembered.uid != marked.workload.uid {
                 *remembered = Memory { uid: marked.workload.uid.clone(), ..Memory::default() };
             }
-            if remembered.said_at.is_some_and(|said_at| said_at.elapsed() >= SAY_AGAIN) {
-                remembered.said.clear();
+            if let Some(said_at) = remembered.said_at {
+                let rest = SAY_AGAIN.saturating_sub(said_at.elapsed());
+                if rest.is_zero() {
+                    *remembered = Memory { said: Vec::new(), said_at: None, ..remembered.clone() };
+                } else {
+                    queue.add(key.clone(), rest);
+                }
             }
             let now = SystemTime::now();
             let plan = plan(&marked.workload, &index.around(&key.namespace), &settings.companions, now);
@@ -243,8 +248,8 @@ impl Loop<'_> {
                 remembered.said_at = (!done.said.is_empty()).then(Instant::now);
                 remembered.said = done.said;
             }
-            if remembered.said_at.is_some() {
-                queue.add(key.clone(), SAY_AGAIN);
+            if let Some(said_at) = remembered.said_at {
+                queue.add(key.clone(), SAY_AGAIN.saturating_sub(said_at.elapsed()));
             }
             remembered.stamped = done.stamped.or(remembered.stamped.take());
         }

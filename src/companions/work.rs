@@ -119,7 +119,7 @@ impl Keep {
                     if let CallError::Refused(message) = &error.1 {
                         // A quota also tells how much is used, which is another number each time.
                         let message = message.split(", used: ").next().unwrap_or_default().to_owned();
-                        states.push(skipped(step.companion(), &Why::Refused { message }));
+                        states.push(refused(step, message));
                     }
                     done.error = Some(error);
                 }
@@ -217,6 +217,16 @@ fn skipped(companion: Companion, why: &Why) -> Saying {
     let is_warning = matches!(why, Why::NameTaken { .. } | Why::Refused { .. } | Why::FieldTaken { .. });
     let note = format!("no {companion} of ours: {why}");
     Saying { reason: "SingletonCompanionSkipped", note, is_warning, is_state: true }
+}
+
+/// Nothing of what is there is lost by it.
+fn refused(step: &Step, message: String) -> Saying {
+    let why = Why::Refused { message };
+    if matches!(step, Step::Apply { exists: false, .. }) {
+        return skipped(step.companion(), &why);
+    }
+    let note = format!("{} of ours stays as it is: {why}", step.companion());
+    Saying { note, ..skipped(step.companion(), &why) }
 }
 
 fn rule(group: &str, resource: &str, verbs: &str) -> String {

@@ -52,7 +52,8 @@ struct Wait {
     reminders: Reminders,
     /// When the next step may be taken.
     next: Instant,
-    told: bool,
+    /// When it was last said who has the name.
+    told: Option<Instant>,
 }
 
 impl Keeper {
@@ -119,13 +120,13 @@ impl Keeper {
                     wait.pause_from(now);
                 }
                 Outcome::Told => {
-                    wait.told = true;
+                    wait.told = Some(now);
                     wait.next = now + AGAIN;
                 }
                 Outcome::Done => wait.next = now + AGAIN,
             }
         }
-        let blocked = state.waits.values().filter(|wait| wait.told);
+        let blocked = state.waits.values().filter(|wait| wait.told.is_some());
         let longest = blocked.clone().map(|wait| now.saturating_duration_since(wait.since)).max().unwrap_or_default();
         self.metrics.blocked(blocked.count(), longest);
     }
@@ -134,7 +135,7 @@ impl Keeper {
 impl Wait {
     fn new(under: String, reminded: Option<OffsetDateTime>, now: Instant) -> Self {
         let patience = PATIENCE.mul_f64(fastrand::f64());
-        Self { under, since: now, patience, reminders: Reminders::none_since(reminded), next: now, told: false }
+        Self { under, since: now, patience, reminders: Reminders::none_since(reminded), next: now, told: None }
     }
 
     /// The controller was reminded: now it has to be seen what comes of it.
@@ -192,7 +193,9 @@ impl State {
                     _ if wait.next > now => None,
                     (Step::Delete, _) => Some(Work::Delete { pod: pod_ref, uid: under }),
                     (Step::Remind, _) => Some(Work::Remind { about, pod: pod_ref }),
-                    (Step::Tell, Some(holder)) if !wait.told => Some(Work::Tell { about, holder, pod: pod_ref }),
+                    (Step::Tell, Some(holder)) if wait.told.is_none_or(|told| now >= told + TELL_AGAIN) => {
+                        Some(Work::Tell { about, holder, pod: pod_ref })
+                    }
                     _ => None,
                 };
                 due.extend(work.map(|work| (uid.clone(), work)));
@@ -221,4 +224,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(250);
 /// When a step that was taken, or failed, is taken again if nothing has come of it.
 const AGAIN: Duration = Duration::from_secs(5);
+/// Who has a name is said again while it lasts: the API server forgets an Event after an hour (`--event-ttl`).
+const TELL_AGAIN: Duration = Duration::from_secs(25 * 60);
 const AT_ONCE: usize = 8;

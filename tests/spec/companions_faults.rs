@@ -54,6 +54,7 @@ pub async fn a_missing_right_is_said_once(lab: &Lab) -> Result<()> {
             let failures =
                 async || controller.metric("singleton_guard_companion_reconciles_total", "result=\"error\"").await;
             place.until("it has been tried again", async || Ok(failures().await? >= 2.0)).await?;
+            settle().await;
             // The pauses double from a quarter of a second on; who does not pause has tried a hundred times by now.
             ensure!(failures().await? <= 15.0, "tried {} times", failures().await?);
         }

@@ -74,7 +74,7 @@ impl<'a> Lane<'a> {
         for kills in 0..KILLS {
             let mut controller = Process::start(lab, &place.namespace, json!({}), None)?;
             let (least, more) = if kills % 2 == 0 { (20, 600) } else { (2000, 1200) };
-            let end = Instant::now() + Duration::from_millis(least) + moment(chance, more);
+            let pause = Duration::from_millis(least) + moment(chance, more);
             let name = format!("w{}", pick(chance, 8));
             match wanted.get(&name).copied() {
                 None => {
@@ -94,7 +94,11 @@ impl<'a> Lane<'a> {
                     wanted.remove(&name);
                 }
             }
-            tokio::time::sleep_until(end.into()).await;
+            if kills % 2 > 0 {
+                // From then on it sees, and two seconds later it acts.
+                controller.until_ready().await?;
+            }
+            tokio::time::sleep(pause).await;
             controller.kill().await?;
         }
         Ok(())

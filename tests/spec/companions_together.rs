@@ -172,7 +172,7 @@ const INTERLEAVINGS: usize = 100;
 /// What is promised. It is a tenth of a second, if nobody else needs the machine.
 const NOT_FOR_LONG: Duration = Duration::from_secs(2);
 /// [`NOT_FOR_LONG`], seen by a test on a busy machine.
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(5);
 /// The mark of the other guard.
 const OTHER: &str = "example.com/only-one";
 /// Long enough for a budget and a restart.
