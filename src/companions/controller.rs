@@ -89,7 +89,7 @@ pub(super) struct Memory {
     pub(super) uid: String,
     /// The states that were said.
     pub(super) said: Vec<crate::events::Saying>,
-    /// When that began to be so.
+    /// Since when these.
     said_at: Option<Instant>,
     /// The revision up to which a Deployment's ReplicaSets are stamped.
     pub(super) stamped: Option<String>,
@@ -196,7 +196,8 @@ impl Loop<'_> {
             if let Some(said_at) = remembered.said_at {
                 let rest = SAY_AGAIN.saturating_sub(said_at.elapsed());
                 if rest.is_zero() {
-                    *remembered = Memory { said: Vec::new(), said_at: None, ..remembered.clone() };
+                    remembered.said.clear();
+                    remembered.said_at = None;
                 } else {
                     queue.add(key.clone(), rest);
                 }

@@ -72,7 +72,9 @@ impl<'a> Lane<'a> {
     async fn come_and_go(&mut self, lab: &Lab) -> Result<()> {
         let Self { place, chance, wanted, .. } = self;
         for kills in 0..KILLS {
-            let mut controller = Process::start(lab, &place.namespace, json!({}), None)?;
+            // A name of its own, and so a log: the last one's says where the last one listened.
+            let name = format!("{}-{kills}", place.namespace);
+            let mut controller = Process::start(lab, &name, json!({}), None)?;
             let (least, more) = if kills % 2 == 0 { (20, 600) } else { (2000, 1200) };
             let pause = Duration::from_millis(least) + moment(chance, more);
             let name = format!("w{}", pick(chance, 8));

@@ -6,8 +6,8 @@
 //! or the kubelet of its own node says so. A node that is gone for good is declared so, with the taint
 //! `node.kubernetes.io/out-of-service` or by deleting it: then the Pod garbage collector fails the Pod first.
 //!
-//! A deletion of many (`deletecollection`) may come to the same whatever it asks for. It decides on the grace when it reads the Pod,
-//! which is 0 for one that is bound to no node yet, and shows only what was asked to those who judge it
+//! A deletion of many (`deletecollection`) may come to the same whatever it asks for. It decides on the grace when it reads
+//! the Pod, 0 for one that is bound to no node yet, and shows only what was asked to those who judge it
 //! (`Store.DeleteCollection`). If the Pod is bound before the write, that writes 0 into a Pod that starts, and from then on
 //! any update takes it out of the store, its kubelet's own included, and no deletion is judged any more
 //! (`ShouldDeleteDuringUpdate`). So a Pod on a node is deleted by its name, except with its whole namespace: there no next
