@@ -152,14 +152,15 @@ pub async fn second_apply(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// The companions and their workloads. What has a status moves with that; its generation moves with its spec.
+/// The companions and their workloads. What has a status moves with that; its spec does not. (The generation of a
+/// Deployment moves with its annotations too, which its controller writes.)
 async fn revisions(place: &Place<'_>) -> Result<Vec<Value>> {
     let mut all = Vec::new();
     for kind in ["Service", "PodDisruptionBudget"].into_iter().chain(KINDS) {
         for object in place.list(kind).await? {
             let of = |field: &str| object["metadata"][field].clone();
-            let revision = if kind == "Service" { of("resourceVersion") } else { of("generation") };
-            all.push(json!([kind, of("name"), of("uid"), revision, of("labels")]));
+            let stand = if kind == "Service" { of("resourceVersion") } else { object["spec"].clone() };
+            all.push(json!([kind, of("name"), of("uid"), stand, of("labels")]));
         }
     }
     all.sort_by_key(Value::to_string);
