@@ -17,7 +17,7 @@ use super::watch::{self, News};
 use super::work::{Done, Work};
 use crate::cluster::call::CallError;
 use crate::configuration::Current;
-use crate::events::Voice;
+use crate::events::{SAY_AGAIN, Saying, Voice};
 use crate::policy::companions::plan;
 use crate::policy::kind::{KINDS, Kind};
 use crate::settings::Settings;
@@ -88,7 +88,7 @@ pub(super) struct Memory {
     /// The uid that it is about.
     pub(super) uid: String,
     /// The states that were said.
-    pub(super) said: Vec<crate::events::Saying>,
+    pub(super) said: Vec<Saying>,
     /// Since when these.
     said_at: Option<Instant>,
     /// The revision up to which a Deployment's ReplicaSets are stamped.
@@ -248,9 +248,9 @@ impl Loop<'_> {
             if remembered.said != done.said {
                 remembered.said_at = (!done.said.is_empty()).then(Instant::now);
                 remembered.said = done.said;
-            }
-            if let Some(said_at) = remembered.said_at {
-                queue.add(key.clone(), SAY_AGAIN.saturating_sub(said_at.elapsed()));
+                if remembered.said_at.is_some() {
+                    queue.add(key.clone(), SAY_AGAIN);
+                }
             }
             remembered.stamped = done.stamped.or(remembered.stamped.take());
         }
@@ -295,7 +295,5 @@ pub(super) fn is_controlled(kind: Kind, marked: &Marked) -> bool {
 
 /// More would only take turns at the API server with requests that somebody waits for.
 const AT_ONCE: usize = 8;
-/// A state is said again while it lasts: the API server forgets an Event after an hour (`--event-ttl`).
-const SAY_AGAIN: Duration = Duration::from_secs(25 * 60);
 /// Below what a step aside may take, above what the watch takes to tell of the other replica's write.
 const JITTER: Duration = Duration::from_millis(150);

@@ -6,5 +6,10 @@ mod denials;
 pub mod fold;
 mod voice;
 
+use std::time::Duration;
+
 pub use denials::{Denials, Teller, said};
 pub use voice::{Regarding, Saying, Voice};
+
+/// When a state is said again while it lasts: the API server forgets an Event after an hour (`--event-ttl`).
+pub(crate) const SAY_AGAIN: Duration = Duration::from_secs(25 * 60);

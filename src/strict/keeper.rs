@@ -16,7 +16,7 @@ use super::watch::{self, Keyed, MAKERS, News, Wanting};
 use super::work::{Outcome, Work};
 use crate::cluster::shelf::Shelf;
 use crate::configuration::Current;
-use crate::events::{Regarding, Voice};
+use crate::events::{Regarding, SAY_AGAIN, Voice};
 use crate::policy::kind::{Kind, PODS};
 use crate::policy::liveness::{self, Reminders, Step};
 use crate::policy::lookup::PodRef;
@@ -193,7 +193,7 @@ impl State {
                     _ if wait.next > now => None,
                     (Step::Delete, _) => Some(Work::Delete { pod: pod_ref, uid: under }),
                     (Step::Remind, _) => Some(Work::Remind { about, pod: pod_ref }),
-                    (Step::Tell, Some(holder)) if wait.told.is_none_or(|told| now >= told + TELL_AGAIN) => {
+                    (Step::Tell, Some(holder)) if wait.told.is_none_or(|told| now >= told + SAY_AGAIN) => {
                         Some(Work::Tell { about, holder, pod: pod_ref })
                     }
                     _ => None,
@@ -224,6 +224,4 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(250);
 /// When a step that was taken, or failed, is taken again if nothing has come of it.
 const AGAIN: Duration = Duration::from_secs(5);
-/// Who has a name is said again while it lasts: the API server forgets an Event after an hour (`--event-ttl`).
-const TELL_AGAIN: Duration = Duration::from_secs(25 * 60);
 const AT_ONCE: usize = 8;

@@ -7,15 +7,11 @@ use anyhow::Result;
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use fastrand::Rng;
-use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::lab::Lab;
-use crate::spec::api;
 use crate::spec::https::{self, Https};
 
 /// The webhook, until it is dropped.
@@ -41,20 +37,12 @@ impl Rival {
             let answer = answering.answer(&body).to_string();
             async move { ([("content-type", "application/json")], answer) }
         };
-        let Https { address, authority, task } = https::serve(Router::new().route("/", post(answer))).await?;
-        let configuration = json!({
-            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
-            "metadata": {"name": "rival"},
-            "webhooks": [{
-                "name": "rival.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None",
-                "failurePolicy": "Fail", "timeoutSeconds": 5,
-                "clientConfig": {"url": format!("https://{address}/"), "caBundle": BASE64_STANDARD.encode(authority)},
-                "namespaceSelector": {"matchLabels": {ASKED: "true"}},
-                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
-            }],
+        let says = json!({
+            "failurePolicy": "Fail", "timeoutSeconds": 5, "namespaceSelector": {"matchLabels": {ASKED: "true"}},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
         });
-        let content = ("application/json", configuration.to_string());
-        api::call(&lab.client(), Method::POST, CONFIGURATIONS, Some(content), None).await?.success()?;
+        let router = Router::new().route("/", post(answer));
+        let Https { task, .. } = https::webhook(&lab.client(), "rival", router, says).await?;
         Ok(Self { state, task })
     }
 
@@ -90,4 +78,3 @@ impl State {
 /// The label of namespaces that it is asked about.
 pub const ASKED: &str = "rival.example.com/asked";
 const OF_TEN: u8 = 3;
-const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";

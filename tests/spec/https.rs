@@ -6,12 +6,20 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 use axum::Router;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::Method;
+use kube::Client;
+use serde_json::{Value, json};
 use singleton_guard::certs::authority::make;
 use singleton_guard::certs::provider;
 use singleton_guard::certs::serving::{Pair, Serving};
 use singleton_guard::server::{Door, Limits, Readiness, Server, tls_config};
 use singleton_guard::telemetry::metrics::Metrics;
 use tokio::task::JoinHandle;
+
+use super::api;
+use super::case::with;
 
 /// A server that runs until its task is aborted.
 pub struct Https {
@@ -36,3 +44,24 @@ pub async fn serve(router: Router) -> Result<Https> {
     let task = tokio::spawn(server.serve(std::future::pending()));
     Ok(Https { address: door.address(), authority: material.authority, task })
 }
+
+/// Serves the router, which answers at `/`, and has the API server ask it: as the one webhook of a validating configuration
+/// of this name. `says` is what its entry has beside where it is.
+pub async fn webhook(client: &Client, name: &str, router: Router, says: Value) -> Result<Https> {
+    let server = serve(router).await?;
+    let (address, authority) = (server.address, BASE64_STANDARD.encode(&server.authority));
+    let entry = json!({
+        "name": format!("{name}.example.com"), "admissionReviewVersions": ["v1"], "sideEffects": "None",
+        "clientConfig": {"url": format!("https://{address}/"), "caBundle": authority},
+    });
+    let configuration = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": name}, "webhooks": [with(&entry, says)],
+    });
+    let content = ("application/json", configuration.to_string());
+    api::call(client, Method::POST, CONFIGURATIONS, Some(content), None).await?.success()?;
+    Ok(server)
+}
+
+/// Where validating configurations are.
+pub const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";

@@ -10,6 +10,7 @@ use tokio::process::Command;
 
 use super::api;
 use super::case::{MARK, complete};
+use super::https::CONFIGURATIONS;
 use super::installed::{self, NAMESPACE, RELEASE, chart};
 use super::live::{eventually, new_namespace, unguarded};
 use crate::lab::Lab;
@@ -161,4 +162,3 @@ impl Drop for Directory {
 }
 
 const SECRET: &str = "guard-tls";
-const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";

@@ -11,7 +11,6 @@ use anyhow::{Context as _, Result, anyhow};
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http::Method;
 use serde_json::{Value, json};
 use singleton_guard::policy::request::Phase;
@@ -20,7 +19,7 @@ use singleton_guard::review;
 use singleton_guard::settings::Settings;
 
 use super::case::{MARK, complete};
-use super::https::Https;
+use super::https::{CONFIGURATIONS, Https};
 use super::live::{eventually, new_namespace, unguarded};
 use super::{api, https, shapes, snapshot};
 use crate::lab::Lab;
@@ -114,23 +113,17 @@ impl Recorder {
             kept.lock().expect("nobody panics with it").insert(key, review);
             async move { ([("content-type", "application/json")], answer.to_string()) }
         };
-        let Https { address, authority, task } = https::serve(Router::new().route("/", post(keep))).await?;
-        let bundle = BASE64_STANDARD.encode(authority);
         let rules = |group: &str, resources: &[&str]| json!({"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": resources});
-        let configuration = json!({
-            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "recorder"},
-            "webhooks": [{
-                "name": "recorder.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Ignore", "timeoutSeconds": 3,
-                "clientConfig": {"url": format!("https://{address}/"), "caBundle": bundle},
-                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-                "rules": [
-                    rules("apps", &["statefulsets", "replicasets", "deployments", "statefulsets/scale", "replicasets/scale", "deployments/scale"]),
-                    rules("", &["replicationcontrollers", "replicationcontrollers/scale"]),
-                ],
-            }],
+        let says = json!({
+            "failurePolicy": "Ignore", "timeoutSeconds": 3,
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "rules": [
+                rules("apps", &["statefulsets", "replicasets", "deployments", "statefulsets/scale", "replicasets/scale", "deployments/scale"]),
+                rules("", &["replicationcontrollers", "replicationcontrollers/scale"]),
+            ],
         });
-        let content = ("application/json", configuration.to_string());
-        api::call(&lab.client(), Method::POST, CONFIGURATIONS, Some(content), None).await?.success()?;
+        let router = Router::new().route("/", post(keep));
+        let Https { task, .. } = https::webhook(&lab.client(), "recorder", router, says).await?;
         Ok(Self { namespace, reviews, task })
     }
 
@@ -251,7 +244,6 @@ const fn type_of(value: &Value) -> &'static str {
     }
 }
 
-const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 const KINDS: [&str; 4] = ["StatefulSet", "ReplicaSet", "Deployment", "ReplicationController"];
 const SCENES: [&str; 3] = ["create", "update", "scale"];
 const BY_CHANCE: [&str; 5] = ["managedFields", "status", "annotations", "generation", "extra"];

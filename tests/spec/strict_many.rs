@@ -6,8 +6,6 @@ use anyhow::{Context as _, Result, ensure};
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use http::Method;
 use serde_json::{Value, json};
 use singleton_guard::policy::key::KEY;
@@ -15,7 +13,7 @@ use tokio::sync::watch;
 
 use super::api;
 use super::companions_place::Place;
-use super::https::{self, Https};
+use super::https::{self, CONFIGURATIONS, Https};
 use super::live::eventually;
 use super::strict_live::{body, is_deleted};
 use crate::LiveTest;
@@ -81,21 +79,14 @@ impl Slow {
             let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response});
             ([("content-type", "application/json")], review.to_string())
         };
-        let server = https::serve(Router::new().route("/", post(answer))).await?;
-        let (address, authority) = (server.address, BASE64_STANDARD.encode(&server.authority));
-        let configuration = json!({
-            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
-            "metadata": {"name": place.namespace},
-            "webhooks": [{
-                "name": "slow.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None",
-                "failurePolicy": "Ignore", "timeoutSeconds": 30,
-                "clientConfig": {"url": format!("https://{address}/"), "caBundle": authority},
-                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": place.namespace}},
-                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["pods"]}],
-            }],
-        });
         let client = place.lab.client();
-        api::call(&client, Method::POST, CONFIGURATIONS, Some(body(&configuration)), None).await?.success()?;
+        let says = json!({
+            "failurePolicy": "Ignore", "timeoutSeconds": 30,
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": place.namespace}},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["pods"]}],
+        });
+        let router = Router::new().route("/", post(answer));
+        let server = https::webhook(&client, &place.namespace, router, says).await?;
         let try_out = format!("{}?dryRun=All", place.path("Pod", Some(POD)));
         eventually("the webhook to be asked", async || {
             api::call(&client, Method::DELETE, &try_out, None, None).await?.success()?;
@@ -124,4 +115,3 @@ impl Slow {
 }
 
 const POD: &str = "ledger";
-const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";

@@ -41,13 +41,13 @@ pub(super) fn plan(
     for service in mine.filter(|service| owned || wanted.as_deref() != Some(service.name.as_str())) {
         plan.steps.extend(gone.clone().map(|why| service.removal(Companion::Service, why)));
     }
-    let Some(name) = wanted.clone().filter(|_| !owned) else { return };
+    let Some(name) = wanted.as_deref().filter(|_| !owned) else { return };
     let existing = around.services.iter().find(|service| service.name == name);
-    if let Some(existing) = existing.filter(|existing| !existing.belongs_to(workload, &name)) {
+    if let Some(existing) = existing.filter(|existing| !existing.belongs_to(workload, name)) {
         // A headless Service of theirs is what the Pod needs: nothing is missing.
         let governing = workload.service_name.is_some() && !existing.spec.is_headless;
         if governing || !existing.spec.is_headless || !service_selects(&existing.spec.selector, &workload.pod) {
-            plan.skipped.push((Companion::Service, Why::NameTaken { name: name.into_owned(), governing }));
+            plan.skipped.push((Companion::Service, Why::NameTaken { name: name.to_owned(), governing }));
         }
         return;
     }
@@ -59,7 +59,7 @@ pub(super) fn plan(
     match existing {
         // It may be on its way out; what comes after is told by its end.
         Some(existing) if existing.is_deleted || is_right(existing, workload, &selector) => {}
-        Some(existing) => plan.steps.push(apply(workload, &name, &selector, defaults, Some(existing))),
+        Some(existing) => plan.steps.push(apply(workload, name, &selector, defaults, Some(existing))),
         None => {
             // One of ours under another name goes.
             let mut others = around.services.iter().filter(|service| !own(service));
@@ -69,7 +69,7 @@ pub(super) fn plan(
             } else if now < workload.ripe() {
                 plan.again = Some(workload.ripe());
             } else {
-                plan.steps.push(apply(workload, &name, &selector, defaults, None));
+                plan.steps.push(apply(workload, name, &selector, defaults, None));
             }
         }
     }
