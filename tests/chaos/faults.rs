@@ -9,6 +9,7 @@ use http::Method;
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::form::Form;
 use super::living::Living;
 use super::steps::call;
 use super::workloads::Workload;
@@ -24,8 +25,7 @@ pub struct Faults<'a> {
     pub lab: &'a Lab,
     pub living: &'a Living,
     pub workloads: &'a [Workload],
-    /// Whether nodes are declared dead.
-    pub nodes_die: bool,
+    pub form: &'a Form,
     /// Set at the end.
     pub over: watch::Receiver<bool>,
 }
@@ -37,7 +37,7 @@ impl Faults<'_> {
     /// Components of the control plane are killed, and stopped for a while.
     pub async fn components(&self, mut chance: Rng) -> Result<Tally> {
         let mut tally = Tally::new();
-        while self.goes_on(seconds(&mut chance, 1, 6)).await {
+        while self.goes_on(seconds(&mut chance, 1, self.form.calm)).await {
             let (part, killed, stopped) = match chance.u8(..10) {
                 0 => (Part::ApiServer, "API server killed", "API server stopped"),
                 1..6 => (Part::ControllerManager, "controller-manager killed", "controller-manager stopped"),
@@ -104,7 +104,7 @@ impl Faults<'_> {
         while self.goes_on(seconds(&mut chance, 1, 4)).await {
             let node = &self.lab.others()[chance.usize(..self.lab.others().len())];
             node.silence();
-            let is_deleted = chance.u8(..6) == 0 && self.nodes_die;
+            let is_deleted = chance.u8(..6) == 0 && self.form.nodes_die;
             if is_deleted {
                 // From the request on: nobody knows when it is heard.
                 self.living.declare_dead(node);

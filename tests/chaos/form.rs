@@ -13,6 +13,9 @@ pub struct Form {
     pub namespaces: usize,
     /// One that is declared dead comes back after more than a minute.
     pub nodes_die: bool,
+    /// The longest time without a fault of a component of the control plane, in seconds. While one is away hardly a Pod is
+    /// made.
+    pub calm: u64,
     /// Whether our replicas look after companions, which take the API server time that Pods need.
     pub companions: bool,
     enough: Enough,
@@ -37,13 +40,20 @@ pub struct Sum {
 impl Form {
     /// What the environment wants: `LONG=1`, `LONG=MINUTES`, or nothing.
     pub fn wanted() -> Result<Self> {
-        let long =
-            |enough| Self { span: Duration::from_secs(300), namespaces: 6, nodes_die: true, companions: false, enough };
+        let long = |enough| Self {
+            span: Duration::from_secs(300),
+            namespaces: 6,
+            nodes_die: true,
+            calm: 12,
+            companions: false,
+            enough,
+        };
         Ok(match std::env::var("LONG").as_deref() {
             Err(_) => Self {
                 span: Duration::from_secs(45),
                 namespaces: 3,
                 nodes_die: false,
+                calm: 6,
                 companions: true,
                 enough: Enough::OneSeed,
             },

@@ -150,6 +150,8 @@ fn flags(program: &str) -> &'static [&'static str] {
             "--event-ttl=5m",
             "--enable-admission-plugins=EventRateLimit",
             ADMISSION,
+            // It refuses Events of the core group only, and those are what is written where this group is not served.
+            "--runtime-config=events.k8s.io/v1=false",
         ],
         "kube-controller-manager" => &[
             "--concurrent-deployment-syncs=20",

@@ -75,14 +75,14 @@ impl Stage<'_> {
     }
 
     async fn play_revived(&self, seed: u64, form: &Form) -> Result<Figures> {
-        let (lab, nodes_die) = (self.lab, form.nodes_die);
+        let lab = self.lab;
         let workloads = populate(lab, &format!("chaos-{seed}"), "strict", form.namespaces, OF_EACH).await?;
         self.settle(&workloads).await.context("before anything has happened")?;
         let (before, (started, _)) = (self.watching.seen(created), self.living.found());
         let refused = self.rival.refused();
         let (over, is_over) = watch::channel(false);
         let mut chance = Rng::with_seed(seed);
-        let faults = Faults { lab, living: self.living, workloads: &workloads, nodes_die, over: is_over.clone() };
+        let faults = Faults { lab, living: self.living, workloads: &workloads, form, over: is_over.clone() };
         let people = (0..PEOPLE).map(|number| self.person(chance.fork(), number, &workloads, is_over.clone()));
         let people = try_join_all(people.collect::<Vec<_>>());
         let faults = async {

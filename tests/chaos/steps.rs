@@ -49,9 +49,9 @@ impl Step {
     pub fn choose(chance: &mut Rng) -> Self {
         match chance.u8(..100) {
             0..28 => Self::Delete,
-            28..40 => Self::DeleteEach,
-            40..42 => Self::DeleteMany,
-            42..52 => Self::Force,
+            28..44 => Self::DeleteEach,
+            44..46 => Self::DeleteMany,
+            46..52 => Self::Force,
             52..62 => Self::Evict,
             62..67 => Self::RollOut,
             67..76 => Self::Bounce(chance.u64(..1500)),
