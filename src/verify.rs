@@ -29,12 +29,13 @@ pub fn verify(arguments: &Verify) -> Result<String, VerifyError> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(VerifyError::Threads)?;
     runtime.block_on(async {
         let client = connect(arguments.kubeconfig.as_deref()).await?;
-        let until = Instant::now() + Duration::from_secs(arguments.wait_seconds);
+        // None: for ever, as far as a clock can tell.
+        let until = Instant::now().checked_add(Duration::from_secs(arguments.wait_seconds));
         loop {
             match attempt(&client, &arguments.namespace, &key).await {
                 Ok(refusal) => return Ok(refusal),
                 // The last answer is the one to tell: the first ones are often of a start that was not over.
-                Err(error) if Instant::now() + PAUSE > until => return Err(error),
+                Err(error) if until.is_some_and(|until| Instant::now() + PAUSE > until) => return Err(error),
                 Err(_) => sleep(PAUSE).await,
             }
         }

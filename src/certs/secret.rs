@@ -178,7 +178,7 @@ fn material(object: &DynamicObject) -> Option<Material> {
     };
     let [authority, authority_key, leaf, leaf_key, next, next_key, previous, until] = KEYS.map(text);
     let next = next.zip(next_key).map(|(authority, authority_key)| Next { authority, authority_key });
-    let until = until.and_then(|until| Some(UNIX_EPOCH + Duration::from_secs(until.parse::<u64>().ok()?)));
+    let until = until.and_then(|until| UNIX_EPOCH.checked_add(Duration::from_secs(until.parse().ok()?)));
     let previous = previous.zip(until).map(|(authority, until)| Previous { authority, until });
     Some(Material {
         authority: authority?,

@@ -92,10 +92,12 @@ impl State {
 }
 
 /// When a Pod was asked to end: its `deletionTimestamp` is when it has to be gone, the time of asking and the grace in
-/// seconds.
+/// seconds. Whoever deletes it may give any grace, and the API server then writes a time that overflowed; where this
+/// would be before 1970 it is the `deletionTimestamp` itself.
 #[must_use]
 pub fn asked(deletion_timestamp: SystemTime, grace: u64) -> SystemTime {
-    deletion_timestamp - Duration::from_secs(grace)
+    let asked = deletion_timestamp.checked_sub(Duration::from_secs(grace));
+    asked.filter(|asked| *asked >= SystemTime::UNIX_EPOCH).unwrap_or(deletion_timestamp)
 }
 
 /// Whether a Pod of this phase has no process any more.

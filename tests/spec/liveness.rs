@@ -1,9 +1,9 @@
 //! What a strict singleton that waits for its Pod gets, and when. Tables, data in and data out.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use singleton_guard::policy::holder::{Holder, State};
-use singleton_guard::policy::liveness::{Reminders, Step, step};
+use singleton_guard::policy::holder::{Holder, State, asked};
+use singleton_guard::policy::liveness::{Reminders, Step, blocked, step};
 use time::OffsetDateTime;
 
 use self::Reminder::{Given, Seen};
@@ -56,6 +56,26 @@ pub fn reminders_count_once() -> Result<(), String> {
         }
         if reminders.pause() != Duration::from_secs(seconds) {
             return Err(format!("{what}: a pause of {:?} instead of {seconds} s", reminders.pause()));
+        }
+    }
+    Ok(())
+}
+
+/// Whoever may delete a Pod gives any grace, and what is said of it has to hold.
+pub fn any_grace_can_be_told() -> Result<(), String> {
+    // 2027-01-15T08:00:00Z
+    let gone_by = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let now = gone_by + Duration::from_secs(60);
+    for (what, grace, since) in [
+        ("the usual", 30, "2027-01-15T07:59:30Z"),
+        ("none", 0, "2027-01-15T08:00:00Z"),
+        ("longer than there are years to say it in", 1_000_000_000_000, "2027-01-15T08:00:00Z"),
+        ("the longest", u64::MAX, "2027-01-15T08:00:00Z"),
+    ] {
+        let state = State::of(Some(asked(gone_by, grace)), false, now);
+        let said = blocked(&Holder { node: "a".to_owned(), is_strict: true, state }, "cron", now);
+        if !said.contains(&format!("terminates since {since}: ")) {
+            return Err(format!("{what}: {said}"));
         }
     }
     Ok(())
