@@ -11,6 +11,8 @@ use kube::core::Status;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::words;
+
 /// An answer of 2xx.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -66,18 +68,25 @@ pub(crate) async fn call(
     };
     let request = request.map_err(|error| CallError::Refused(error.to_string()))?;
     let exchange = async {
-        let response = client.send(request).await.map_err(|error| CallError::Trouble(error.to_string()))?;
+        let response = client.send(request).await.map_err(|error| CallError::Trouble(words(&error)))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), BODY_MAX).collect().await;
         Ok((status, body.map_err(|error| CallError::Trouble(error.to_string()))?.to_bytes()))
     };
-    let (status, body) = timeout(DEADLINE, exchange)
-        .await
-        .unwrap_or_else(|_| Err(CallError::Trouble(format!("no answer within {} s", DEADLINE.as_secs()))))?;
+    let (status, body) = in_time(exchange).await??;
     if status.is_success() {
         return Ok(Answer { is_created: status == StatusCode::CREATED, body });
     }
     Err(sorted(status, &body))
+}
+
+/// Waits for an answer as long as for that of any call.
+///
+/// # Errors
+/// There was none.
+pub(crate) async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, CallError> {
+    let too_late = |_| CallError::Trouble(format!("no answer within {} s", DEADLINE.as_secs()));
+    timeout(DEADLINE, answer).await.map_err(too_late)
 }
 
 fn sorted(code: StatusCode, body: &[u8]) -> CallError {

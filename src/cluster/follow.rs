@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, pin_mut};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -184,5 +185,7 @@ impl<S, T> Resource for Seen<S, T> {
 }
 
 const WATCH_SECONDS: u32 = 30;
+/// Only a panic ends one of several watches. Then all begin again, when it has been read in the log.
+pub(crate) const AFTER_A_PANIC: Duration = Duration::from_secs(30);
 /// Enough for a page of a list; then the watch waits, not the memory.
 pub(crate) const WAITING: usize = 512;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use kube::Client;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::index::{Index, Key, concerned_by_workload};
 use super::queue::Queue;
@@ -16,6 +16,7 @@ use super::seen::Marked;
 use super::watch::{self, News};
 use super::work::{Done, Work};
 use crate::cluster::call::CallError;
+use crate::cluster::follow::AFTER_A_PANIC;
 use crate::configuration::Current;
 use crate::events::{SAY_AGAIN, Saying, Voice};
 use crate::policy::companions::plan;
@@ -63,7 +64,7 @@ impl Controller {
             running: HashMap::new(),
             rights: HashSet::new(),
         };
-        work.run(news, self.settings.clone()).await;
+        work.run(news, self.settings.clone(), &mut watches).await;
         // What was begun is finished: each call has a deadline of its own.
         while work.tasks.join_next().await.is_some() {}
         watches.shutdown().await;
@@ -106,7 +107,7 @@ struct Loop<'a> {
 }
 
 impl Loop<'_> {
-    async fn run(&mut self, mut news: Receiver<News>, mut settings: Current) {
+    async fn run(&mut self, mut news: Receiver<News>, mut settings: Current, watches: &mut JoinSet<()>) {
         loop {
             let due = self.state.queue.next_at().filter(|_| self.tasks.len() < AT_ONCE && self.state.index.is_synced());
             tokio::select! {
@@ -123,6 +124,10 @@ impl Loop<'_> {
                     if let Some(ended) = ended {
                         self.conclude(ended);
                     }
+                }
+                _ = watches.join_next() => {
+                    sleep(AFTER_A_PANIC).await;
+                    return;
                 }
                 () = settings.changed() => {
                     if !self.adopt(settings.get()) {
@@ -246,10 +251,12 @@ impl Loop<'_> {
         };
         if let Some(remembered) = memory.get_mut(&key).filter(|remembered| remembered.uid == done.uid) {
             if remembered.said != done.said {
-                remembered.said_at = (!done.said.is_empty()).then(Instant::now);
+                // What is added is said again with the rest, or one that changes would keep the others from it.
+                let said_at = remembered.said_at.unwrap_or_else(Instant::now);
+                remembered.said_at = (!done.said.is_empty()).then_some(said_at);
                 remembered.said = done.said;
                 if remembered.said_at.is_some() {
-                    queue.add(key.clone(), SAY_AGAIN);
+                    queue.add(key.clone(), SAY_AGAIN.saturating_sub(said_at.elapsed()));
                 }
             }
             remembered.stamped = done.stamped.or(remembered.stamped.take());

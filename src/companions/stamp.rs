@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use super::field_manager;
 use super::index::Key;
-use crate::cluster::call::{APPLY, CallError, call};
+use crate::cluster::call::{APPLY, CallError, call, in_time};
+use crate::cluster::words;
 use crate::policy::companions::{Owner, Workload};
 use crate::policy::mark::{MarkKey, SINGLETON};
 use crate::settings::Settings;
@@ -39,9 +40,10 @@ pub(super) async fn stamp(client: &Client, deployment: &Workload, settings: &Set
         .and_then(serde_json::from_value::<LabelSelector>)
         .map_err(|error| CallError::Trouble(error.to_string()))?;
     let selector = Selector::try_from(selector).map_err(|error| CallError::Trouble(error.to_string()))?;
-    let sets = api.list(&ListParams::default().labels_from(&selector)).await.map_err(|error| match error {
+    let selected = ListParams::default().labels_from(&selector);
+    let sets = in_time(api.list(&selected)).await?.map_err(|error| match error {
         kube::Error::Api(status) if status.is_forbidden() => CallError::Forbidden(status.message.clone()),
-        error => CallError::Trouble(error.to_string()),
+        error => CallError::Trouble(words(&error)),
     })?;
     let owned = |set: &&PartialObjectMeta<ReplicaSet>| {
         set.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.uid == deployment.uid)

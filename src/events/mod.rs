@@ -11,5 +11,6 @@ use std::time::Duration;
 pub use denials::{Denials, Teller, said};
 pub use voice::{Regarding, Saying, Voice};
 
-/// When a state is said again while it lasts: the API server forgets an Event after an hour (`--event-ttl`).
-pub(crate) const SAY_AGAIN: Duration = Duration::from_secs(25 * 60);
+/// When a state is said again while it lasts. The API server forgets an Event an hour after it was made (`--event-ttl`;
+/// etcd's leases add up to a minute), and until then saying it again changes nothing: the third time is soon after.
+pub(crate) const SAY_AGAIN: Duration = Duration::from_secs(21 * 60);

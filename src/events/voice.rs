@@ -136,7 +136,7 @@ impl Voice {
             "action": self.action,
             "reason": saying.reason,
             "type": if saying.is_warning { "Warning" } else { "Normal" },
-            "note": saying.note.chars().take(NOTE_MAX).collect::<String>(),
+            "note": cut(&saying.note),
             "series": series,
             "regarding": {
                 "apiVersion": format!("{group}v1"),
@@ -149,6 +149,13 @@ impl Voice {
     }
 }
 
+/// As many whole characters as fit.
+fn cut(note: &str) -> &str {
+    let ends = note.char_indices().map(|(at, character)| at + character.len_utf8());
+    let end = ends.take_while(|end| *end <= NOTE_MAX).last().unwrap_or_default();
+    note.get(..end).unwrap_or_default()
+}
+
 /// The object's name as far as it fits, and a hash of all that is said.
 fn event_name(about: &Regarding, saying: &Saying) -> String {
     let mut hasher = DefaultHasher::new();
@@ -158,8 +165,9 @@ fn event_name(about: &Regarding, saying: &Saying) -> String {
 }
 
 const FIELD_MANAGER: &str = "singleton-guard-events";
-/// `Event.note` of `events.k8s.io/v1`: at most 1 kB, which [`NOTE_MAX`] characters of our texts are.
-const NOTE_MAX: usize = 1000;
+/// `Event.note` of `events.k8s.io/v1`: at most 1 kB, in bytes (`NoteLengthLimit`). What others say may be long, and in any
+/// script.
+const NOTE_MAX: usize = 1024;
 /// A DNS subdomain, less a dot and 16 digits.
 const OBJECT_NAME_MAX: usize = 230;
 /// What it takes to write Events, as a rule of RBAC.

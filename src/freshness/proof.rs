@@ -12,6 +12,7 @@ use super::PROVEN;
 use super::known::{Known, Verdict};
 use super::revision::Revision;
 use super::watch::Followed;
+use crate::cluster::follow::AFTER_A_PANIC;
 use crate::configuration::Current;
 use crate::policy::lookup::{Found, Parent};
 use crate::policy::mark::MarkKey;
@@ -109,7 +110,6 @@ impl Upkeep {
         }
         loop {
             tokio::select! {
-                // Only a panic ends one; then all begin again, when it has been read in the log.
                 _ = watches.join_next() => {
                     self.forget();
                     sleep(AFTER_A_PANIC).await;
@@ -137,4 +137,3 @@ impl Upkeep {
 
 /// What a look-up takes at most where all is well; a watch is behind by less.
 const WAIT: Duration = Duration::from_millis(10);
-const AFTER_A_PANIC: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ use kube::Client;
 use kube::client::Body;
 use kube::core::Status;
 use tokio::sync::watch::Sender;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::event::{self, List, Unusable};
 use super::known::{Backwards, Known};
@@ -56,14 +56,20 @@ impl Followed {
         let (mut said, mut pause) = (None, PAUSE_MIN);
         self.metrics.synced(self.name, false);
         loop {
+            let began = Instant::now();
             let ended = self.list_and_watch(kept, &mut said, &mut pause).await;
             kept.send_modify(|kept| kept.known.forget());
-            if let Err(trouble) = ended {
-                self.metrics.synced(self.name, false);
-                self.say(&trouble, &mut said);
-                sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-                pause = (pause * 2).min(PAUSE_MAX);
+            match ended {
+                Err(trouble) => {
+                    self.metrics.synced(self.name, false);
+                    self.say(&trouble, &mut said);
+                }
+                // One that somebody always ends at once costs as much as one that fails.
+                Ok(()) if began.elapsed() < SHORT => self.metrics.synced(self.name, false),
+                Ok(()) => continue,
             }
+            sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 
@@ -170,6 +176,8 @@ const WATCH_SECONDS: u32 = 3600;
 /// Two bookmarks are missing.
 const QUIET: Duration = Duration::from_secs(150);
 const LIST: Duration = Duration::from_secs(15);
+/// No API server ends a watch so soon by itself.
+const SHORT: Duration = Duration::from_secs(10);
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Twice what the API server lets an object weigh.

@@ -13,12 +13,13 @@ use kube::Client;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::plan::{Absences, NAMES_MAX, Selection, Step, listed, step, target};
 use super::view::View;
 use super::{FIELD_MANAGER, selectors, watch};
 use crate::certs::Configuration;
+use crate::cluster::follow::AFTER_A_PANIC;
 use crate::cluster::words;
 use crate::configuration::Current;
 use crate::policy::mark::MarkKey;
@@ -65,13 +66,13 @@ impl Upkeep {
                 }
             };
             tokio::select! {
-                () = self.keep(&mark) => return,
+                () = self.keep(&mark) => sleep(AFTER_A_PANIC).await,
                 () = other_mark => {}
             }
         }
     }
 
-    /// Ends only with the watches.
+    /// Ends only with one of the watches, which only a panic ends.
     async fn keep(&mut self, mark: &MarkKey) {
         let mut watches = JoinSet::new();
         let mut news = watch::start(&self.client, mark, &mut watches);
@@ -96,6 +97,7 @@ impl Upkeep {
                         continue;
                     }
                 }
+                _ = watches.join_next() => return,
                 () = sleep_until(due) => {}
             }
             // Before the first list is whole nothing is known to be absent.

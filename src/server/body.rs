@@ -107,6 +107,9 @@ async fn collect(mut body: Body, limit: usize, budget: &Budget, deadline: Instan
         if share.is_none() && so_far.saturating_add(data.len()) > SMALL {
             // Meanwhile nothing more is read: it waits in the buffers of the kernel.
             share = Some(budget.share(announced, deadline).await.ok_or(Refused::NoRoom)?);
+            if !all.is_empty() {
+                all.reserve_exact(announced.saturating_sub(all.len()));
+            }
         }
         if so_far == 0 {
             first = data;

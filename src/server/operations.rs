@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use super::accept::accept;
 use super::readiness::Readiness;
@@ -32,10 +33,12 @@ pub async fn serve(listener: TcpListener, router: Router) {
     let each = |stream| {
         let service = TowerToHyperService::new(router.clone());
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(IDLE);
+        http.timer(TokioTimer::new()).keep_alive(false);
         async move {
-            if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
-                tracing::debug!(cause = %error, "connection to the operations port ended");
+            match timeout(ONE_REQUEST, http.serve_connection(TokioIo::new(stream), service)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(cause = %error, "connection to the operations port ended"),
+                Err(_) => tracing::debug!("a connection to the operations port took too long"),
             }
         }
     };
@@ -62,5 +65,6 @@ fn metrics_text(metrics: &Metrics, ready: bool) -> Response {
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 const CONNECTIONS: usize = 512;
-/// The kubelet opens a connection for each probe, and Prometheus repeats a GET that met a closed one.
-const IDLE: Duration = Duration::from_secs(10);
+/// From the connection to the end of the answer, of which there is one: the kubelet opens a connection for each probe, and
+/// Prometheus one for each scrape if it must.
+const ONE_REQUEST: Duration = Duration::from_secs(10);

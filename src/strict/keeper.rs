@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::watch::{self, Keyed, MAKERS, News, Wanting};
 use super::work::{Outcome, Work};
+use crate::cluster::follow::AFTER_A_PANIC;
 use crate::cluster::shelf::Shelf;
 use crate::configuration::Current;
 use crate::events::{Regarding, SAY_AGAIN, Voice};
@@ -92,6 +93,10 @@ impl Keeper {
                     if now.mark != settings.mark || !now.strict {
                         break;
                     }
+                }
+                _ = watches.join_next() => {
+                    sleep(AFTER_A_PANIC).await;
+                    break;
                 }
                 () = sleep(TICK), if !state.waits.is_empty() => {}
             }

@@ -15,7 +15,6 @@ pub mod wish;
 
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::kind::Kind;
@@ -283,11 +282,6 @@ fn metadata<S>(workload: &Workload, name: &str, defaults: &Defaults, existing: O
         metadata.extend(existing.map(|existing| ("uid".to_owned(), json!(existing.uid))));
     }
     metadata
-}
-
-/// Go writes an empty list or map as `null` where the field has no `omitempty`: the same as absent.
-fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl Default for Defaults {

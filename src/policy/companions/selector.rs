@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::policy::json::nullable;
+
 /// Labels by key.
 pub type Labels = BTreeMap<String, String>;
 
@@ -12,10 +14,10 @@ pub type Labels = BTreeMap<String, String>;
 #[serde(rename_all = "camelCase", default)]
 pub struct Selector {
     /// Labels that must have exactly these values.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "super::nullable")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "nullable")]
     pub match_labels: Labels,
     /// Further conditions, all of which must hold.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "super::nullable")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub match_expressions: Vec<Requirement>,
 }
 
@@ -27,7 +29,7 @@ pub struct Requirement {
     /// What it demands.
     pub operator: Operator,
     /// The values of `In` and `NotIn`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::nullable")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub values: Vec<String>,
 }
 
