@@ -8,7 +8,7 @@ use super::companions::wish::Consent;
 use super::decision::Mode;
 use super::kind::{Kind, Resource};
 use super::mark::{Mark, MarkKey};
-use super::object::{Object, same_json};
+use super::object::{Object, OwnerReference, Status, same_json};
 use super::replicas::Replicas;
 use super::request::Subresource;
 use crate::settings::Release;
@@ -89,10 +89,12 @@ impl Change<'_> {
         self.strict && self.mark_before() == Mark::Strict
     }
 
-    /// Whether something that has an owner becomes strict: a ReplicaSet, by the mark of its Deployment.
+    /// Whether it is a new ReplicaSet of a Deployment, with the labels and the template that it was given there: the
+    /// Deployment was judged.
     #[must_use]
-    pub fn is_stamped(&self) -> bool {
-        self.from.is_some() && !self.was_strict() && self.to.metadata.controller().is_some()
+    pub fn is_of_deployment(&self) -> bool {
+        let is_behind = || self.to.metadata.controller().is_some_and(OwnerReference::is_deployment);
+        self.from.is_none() && self.is(Kind::ReplicaSet) && is_behind()
     }
 
     /// Whether the Pod template comes to count, or is another one: the requests after which a Pod may be made of it that
@@ -100,7 +102,7 @@ impl Change<'_> {
     #[must_use]
     pub fn brings_template(&self) -> bool {
         let same = |from: &Object<'_>| same_json(from.spec.template, self.to.spec.template);
-        !self.is_stamped() && self.from.as_ref().is_none_or(|from| !self.was_strict() || !same(from))
+        !self.is_of_deployment() && self.from.as_ref().is_none_or(|from| !self.was_strict() || !same(from))
     }
 
     /// Desired replicas before the change; `None` when the object is created.
@@ -121,11 +123,12 @@ impl Change<'_> {
         self.replicas_before().is_none_or(|before| self.replicas_after().increases_from(before))
     }
 
-    /// Whether there may be a Pod: one is desired, or the controller still counts one.
+    /// Whether there may be a Pod: one is desired, or the controller still counts one, or knows one that ends.
     #[must_use]
     pub fn may_have_pod(&self) -> bool {
+        let counted = |status: &Status<'_>| status.replicas.exceeds(0) || status.terminating_replicas.exceeds(0);
         self.replicas_before().is_some_and(|replicas| replicas.exceeds(0))
-            || self.from.as_ref().is_some_and(|object| object.status.replicas.exceeds(0))
+            || self.from.as_ref().is_some_and(|object| counted(&object.status))
     }
 
     /// The API server fills in 1 for a workload; a Scale leaves 0 out (`omitempty` in `autoscaling/v1`).

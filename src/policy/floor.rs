@@ -312,7 +312,6 @@ pub fn places() -> Vec<Place> {
 pub const STRICT_PLACES: [Place; 5] =
     [Place::Strict, Place::StrictBehind, Place::Pods, Place::Deletion, Place::Eviction];
 
-/// Where the labels of a Pod can be written. A Binding's labels become the Pod's, where that has none of the key
-/// (KEP-4742).
+/// Where the labels of a Pod can be written. A Binding's labels become the Pod's (KEP-4742).
 const POD_WRITES: [&str; 6] =
     [PODS, "pods/status", "pods/ephemeralcontainers", "pods/resize", "pods/binding", "bindings"];

@@ -23,6 +23,7 @@ pub mod object;
 pub mod pod;
 pub mod replicas;
 pub mod request;
+pub mod rollout;
 pub mod rules;
 pub mod standing;
 pub mod template;

@@ -91,6 +91,12 @@ pub struct Spec<'a> {
     /// Deployment: how a rollout replaces Pods.
     #[serde(borrow, deserialize_with = "some_object")]
     pub strategy: Option<Strategy<'a>>,
+    /// Deployment: whether its controller leaves it alone. Read only where it becomes strict.
+    #[serde(borrow)]
+    pub paused: Option<&'a RawValue>,
+    /// StatefulSet: how a rollout replaces Pods. As above.
+    #[serde(borrow)]
+    pub update_strategy: Option<&'a RawValue>,
     /// StatefulSet: the governing Service.
     #[serde(borrow)]
     pub service_name: Option<Cow<'a, str>>,
@@ -143,11 +149,15 @@ pub struct Ordinals<'a> {
 
 /// The observed state.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Status<'a> {
-    /// Pods that exist, as the controller last counted them.
+    /// Pods that exist, as the controller last counted them. A ReplicaSet's and a ReplicationController's leave out those
+    /// that end.
     #[serde(borrow)]
     pub replicas: Replicas<'a>,
+    /// ReplicaSet: those that end (KEP-3973, from Kubernetes 1.35 on).
+    #[serde(borrow)]
+    pub terminating_replicas: Replicas<'a>,
 }
 
 /// Labels, in the order they came. A key that comes twice is an error.
@@ -172,6 +182,14 @@ impl Object<'_> {
     }
 }
 
+impl OwnerReference<'_> {
+    /// Whether it is a Deployment, in any version.
+    #[must_use]
+    pub fn is_deployment(&self) -> bool {
+        self.kind == "Deployment" && self.api_version.starts_with("apps/")
+    }
+}
+
 impl<'a> Metadata<'a> {
     /// The managing controller.
     #[must_use]
@@ -182,8 +200,7 @@ impl<'a> Metadata<'a> {
     /// The Deployment that controls this object, in the object's own namespace: an owner always lives there.
     #[must_use]
     pub fn deployment(&self, namespace: &Cow<'a, str>) -> Option<ObjectRef<'a>> {
-        let owner =
-            self.controller().filter(|owner| owner.kind == "Deployment" && owner.api_version.starts_with("apps/"))?;
+        let owner = self.controller().filter(|owner| owner.is_deployment())?;
         Some(ObjectRef {
             kind: Kind::Deployment,
             namespace: namespace.clone(),

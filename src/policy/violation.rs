@@ -162,8 +162,15 @@ pub enum Violation {
         /// The one that is asked for; `None` where there is none.
         requested: Option<String>,
     },
-    /// SG012: a workload that has a Pod without the key becomes strict.
+    /// SG012: a workload that may have a Pod without the key becomes strict, and would not replace it.
     KeyIsNew,
+    /// SG012: a workload becomes strict while something keeps its Pod from being replaced.
+    HeldBack {
+        /// The path of the field that does.
+        field: &'static str,
+        /// What it says.
+        requested: String,
+    },
     /// SG012: a Pod with a key has another name.
     NotNamed {
         /// The key.
@@ -212,7 +219,11 @@ impl Violation {
             Self::SelectedLabel { .. } | Self::Disowned { .. } => Code::Sg007,
             Self::NameTaken(_) => Code::Sg010,
             Self::EndsAtOnce { .. } | Self::Forced { .. } | Self::OneOfMany { .. } => Code::Sg011,
-            Self::TemplateKey { .. } | Self::KeyIsNew | Self::NotNamed { .. } | Self::KeyChanged { .. } => Code::Sg012,
+            Self::TemplateKey { .. }
+            | Self::KeyIsNew
+            | Self::HeldBack { .. }
+            | Self::NotNamed { .. }
+            | Self::KeyChanged { .. } => Code::Sg012,
         }
     }
 
@@ -224,6 +235,7 @@ impl Violation {
                 "spec.replicas".to_owned()
             }
             Self::MarkedWhileRunning { .. } | Self::KeyIsNew => "status.replicas".to_owned(),
+            Self::HeldBack { field, .. } => (*field).to_owned(),
             Self::Surges { .. } | Self::RollsStrict { .. } => "spec.strategy".to_owned(),
             Self::OrdinalsMoved { .. } | Self::OrdinalsFixed { .. } => "spec.ordinals.start".to_owned(),
             Self::SelectorReplaced { .. } => "spec.selector".to_owned(),

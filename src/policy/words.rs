@@ -113,8 +113,12 @@ impl Violation {
                 or_none(requested.as_deref())
             ),
             Self::KeyIsNew => {
-                format!("cannot become strict yet: its Pod may lack label {KEY}, which the template gets only now")
+                format!("cannot become strict yet: it may have a Pod, which might stay without label {KEY}")
             }
+            Self::HeldBack { field, requested } => format!(
+                "cannot become strict while {field} is {}: its Pod might stay without label {KEY}",
+                clip(requested, VALUE_MAX)
+            ),
             Self::NotNamed { key, requested } => format!(
                 "is of a strict singleton: its name must be {}, as its label {KEY} says, requested {}",
                 clip(key, KEY_MAX),
@@ -187,7 +191,10 @@ impl Violation {
             Self::TemplateKey { .. } => {
                 "put that line under spec.template.metadata.labels (this restarts the Pod), and keep it while it is strict"
             }
-            Self::KeyIsNew => "scale to 0, wait until status.replicas is 0, make it strict, then scale to 1",
+            Self::KeyIsNew => "scale to 0, wait until its Pod is gone, make it strict, then scale to 1",
+            Self::HeldBack { .. } => {
+                "change that in the same request; once its Pod carries the label it may be as it was"
+            }
             Self::NotNamed { .. } => {
                 "leave the name out, or take the label off: one name is what keeps a second Pod away"
             }

@@ -98,8 +98,9 @@ async fn delete(client: &Client, pod: &PodRef<'_>, uid: &str) -> Result<(), Call
     }
 }
 
-/// An annotation on a ReplicaSet, which makes its controller look at it again. The others' controllers try again within
-/// seconds by themselves, or are told of the end of a Pod that had been theirs.
+/// An annotation on a ReplicaSet, which makes its controller look at it again. The others' controllers are told of
+/// the end of a Pod that had been theirs, and else try again by themselves, after 1 000 s at most; to remind them would
+/// take the right to change any StatefulSet.
 async fn remind(client: &Client, about: &Regarding) -> Result<OffsetDateTime, CallError> {
     let now = OffsetDateTime::now_utc().truncate_to_second();
     if about.kind != "ReplicaSet" {

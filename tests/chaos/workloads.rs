@@ -64,7 +64,12 @@ impl Workload {
         let marked = json!({"metadata": {"labels": {MARK: self.mark}}, "spec": {"replicas": 1}});
         // With a mark that has to change, a request of its own: a release does not scale.
         let mark = json!({"metadata": {"labels": {MARK: self.mark}}});
-        patch(client, &path, &mark).await?;
+        let keeps_its_pod = matches!(self.kind, "ReplicaSet" | "ReplicationController");
+        if patch(client, &path, &mark).await?.code == 403 && keeps_its_pod {
+            // It would not replace its Pod, and has to be without one first.
+            patch(client, &path, &json!({"spec": {"replicas": 0}})).await?;
+            return Ok(None);
+        }
         let answer = patch(client, &path, &marked).await?;
         if answer.code == 404 {
             self.make(client).await?;

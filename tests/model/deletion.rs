@@ -5,7 +5,8 @@
 //! very revision that is written (`Store.updateForGracefulDeletionAndFinalizers`). With a grace of 0 the Pod is then taken
 //! out, and the admission asked once more, with what was written (`Store.Delete`). Where it says no, the next update takes
 //! the Pod out, whoever's it is, and no deletion's admission is asked (`Store.Update`, `ShouldDeleteDuringUpdate`). An
-//! eviction of a Pod that is on no node yet carries the revision that was read instead, which comes to the same.
+//! eviction of a Pod that is on no node yet carries the revision that was read instead, which comes to the same. Not in the
+//! model, and a limit: one that has read a Pod that runs carries none, so what is new under the name may be taken out.
 
 use crate::admission::{self, Way};
 use crate::cluster::Cluster;

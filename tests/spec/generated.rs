@@ -146,6 +146,7 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::OneOfMany { node: text("worker-3") },
         Violation::TemplateKey { wanted: text("ledger-0"), requested: None },
         Violation::KeyIsNew,
+        Violation::HeldBack { field: "spec.updateStrategy.type", requested: text("OnDelete") },
         Violation::NotNamed { key: text("ledger-0"), requested: text("ledger-1") },
         Violation::KeyChanged { requested: None },
     ]

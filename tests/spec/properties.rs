@@ -351,7 +351,7 @@ fn last(path: &str) -> &str {
 const KINDS: [&str; 4] = ["StatefulSet", "ReplicaSet", "Deployment", "ReplicationController"];
 
 /// Every field that a decision reads.
-const READ_PATHS: [&str; 17] = [
+const READ_PATHS: [&str; 20] = [
     "metadata",
     "metadata/name",
     "metadata/uid",
@@ -368,5 +368,8 @@ const READ_PATHS: [&str; 17] = [
     "spec/ordinals/start",
     "spec/selector",
     "spec/template",
+    "spec/paused",
+    "spec/updateStrategy",
     "status/replicas",
+    "status/terminatingReplicas",
 ];

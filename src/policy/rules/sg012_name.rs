@@ -2,12 +2,13 @@
 //!
 //! A Pod gets the key with the labels of its template, and may have no other name than the key: so the API server stores
 //! one such Pod at a time, whoever creates them. The key must be in the template when the workload becomes strict and
-//! stay there; on a Pod that exists it neither comes nor goes nor changes. A ReplicaSet of a Deployment takes its
-//! template from there, so its mark alone may come later.
+//! stay there; on a Pod that exists it neither comes nor goes nor changes. A new ReplicaSet of a Deployment takes its labels
+//! and its template from there, where they were judged.
 //!
-//! A workload that has a Pod must not become strict in the request that gives its template the key: that Pod has another
-//! name. A Deployment may, because `Recreate` waits for the end of every Pod of the old template, and so may a
-//! StatefulSet, whose Pod has always had the name.
+//! A ReplicaSet or ReplicationController that has a Pod must not become strict, whenever its template got the key: it does
+//! not replace that Pod, which has another name. A Deployment may, because `Recreate` waits for the end of every Pod of the
+//! old template, and so may a StatefulSet, whose Pod has always had the name; but not while it is held back: then the
+//! Pods without the key stay, and come again.
 
 use std::borrow::Cow;
 
@@ -17,6 +18,7 @@ use super::super::floor::{Place, Refusal};
 use super::super::key::{self, KEY};
 use super::super::kind::{KINDS, Kind, Resource};
 use super::super::object::Object;
+use super::super::rollout::{self, held_back};
 use super::super::standing::Standing;
 use super::super::template::Template;
 use super::super::violation::{Code, Violation};
@@ -59,7 +61,7 @@ fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
     let (old, new) = (change.from.as_deref().map(Template::of), Template::of(&change.to));
     let (before, after) = (old.as_ref().and_then(Template::key), new.key());
     let kept = change.was_strict() && before == after;
-    if kept || change.is_stamped() {
+    if kept || change.is_of_deployment() {
         return Vec::new();
     }
     let stored = change.from.as_ref().filter(|from| change.was_strict() && is_right(kind, from, before.as_ref()));
@@ -68,11 +70,14 @@ fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
         let wanted = wanted.unwrap_or_else(|| GENERATED.to_owned());
         return vec![Violation::TemplateKey { wanted, requested: key::owned(after.as_ref()) }];
     }
-    let has_other_pod = change.from.is_some() && before != after && change.may_have_pod();
-    (has_other_pod && matches!(kind, Kind::ReplicaSet | Kind::ReplicationController))
-        .then_some(Violation::KeyIsNew)
-        .into_iter()
-        .collect()
+    if change.from.is_none() {
+        return Vec::new();
+    }
+    // From here on it becomes strict, or its key is put right.
+    let replaces = !matches!(kind, Kind::ReplicaSet | Kind::ReplicationController);
+    let other_pod = (!replaces && change.may_have_pod()).then_some(Violation::KeyIsNew);
+    let held_back = held_back(kind, &change.to).filter(|_| !change.was_strict());
+    other_pod.or(held_back.map(|(field, requested)| Violation::HeldBack { field, requested })).into_iter().collect()
 }
 
 fn is_right(kind: Kind, workload: &Object<'_>, key: Option<&Cow<'_, str>>) -> bool {
@@ -86,9 +91,10 @@ fn trigger(row: Row) -> Option<String> {
     // A mark that is not strict any more is told what its template still carries.
     (row == Row::Workload).then(|| {
         format!(
-            "{}\n|| {}\n|| {} && {} && {} != {}",
+            "{}\n|| {}\n|| {}\n|| {} && {} && {} != {}",
             template_key(),
             key_is_new(),
+            is_held_back(),
             cel::UPDATE,
             cel::WAS_STRICT,
             cel::MARK,
@@ -99,6 +105,7 @@ fn trigger(row: Row) -> Option<String> {
 
 fn floor(place: Place) -> Vec<Refusal> {
     let refusal = |violation, when, values| Refusal { violation, when, values };
+    let held = |field, requested: &str| Violation::HeldBack { field, requested: requested.to_owned() };
     let requested = |key: String| ("\"{requested}\"", cel::or_none(&key));
     let key_changed = || {
         refusal(
@@ -128,6 +135,13 @@ fn floor(place: Place) -> Vec<Refusal> {
                 ],
             ),
             refusal(Violation::KeyIsNew, key_is_new(), Vec::new()),
+            refusal(held(rollout::PAUSED, "true"), becomes_strict(IS_PAUSED), Vec::new()),
+            refusal(held(rollout::UPDATE_STRATEGY, rollout::ON_DELETE), becomes_strict(IS_ON_DELETE), Vec::new()),
+            refusal(
+                held(rollout::PARTITION, "{partition}"),
+                becomes_strict(IS_PARTITIONED),
+                vec![("{partition}", format!("string({PARTITION_OF})"))],
+            ),
         ],
         Place::StrictBehind => vec![
             refusal(
@@ -163,13 +177,13 @@ fn floor(place: Place) -> Vec<Refusal> {
 /// The template lacks the key that it must have.
 fn template_key() -> String {
     format!(
-        "{is_strict} && ({create} || !{was_strict} && !{controlled} || {was_strict} && {after} != {before})\n\
+        "{is_strict} && ({create} ? !{of_deployment} : !{was_strict} || {after} != {before})\n\
          && (!{right} || {update} && {was_strict} && {was_right})",
         is_strict = cel::IS_STRICT,
         was_strict = cel::WAS_STRICT,
         create = cel::CREATE,
         update = cel::UPDATE,
-        controlled = cel::CONTROLLED,
+        of_deployment = cel::OF_DEPLOYMENT,
         after = template_label("object"),
         before = template_label("oldObject"),
         right = right("object"),
@@ -181,17 +195,26 @@ fn template_key() -> String {
 fn key_is_new() -> String {
     format!(
         "request.resource.resource in ['replicasets', 'replicationcontrollers'] && {update} && {is_strict}\n\
-         && (!{was_strict} && !{controlled} || {was_strict}) && {after} != {before}\n\
-         && ({replicas} > 0 || {running} > 0)",
+         && (!{was_strict} || {after} != {before})\n\
+         && ({replicas} > 0 || {running} > 0 || {ending} > 0)",
         update = cel::UPDATE,
         is_strict = cel::IS_STRICT,
         was_strict = cel::WAS_STRICT,
-        controlled = cel::CONTROLLED,
         after = template_label("object"),
         before = template_label("oldObject"),
         replicas = cel::OLD_REPLICAS,
         running = cel::OLD_RUNNING,
+        ending = "oldObject.?status.?terminatingReplicas.orValue(0)",
     )
+}
+
+/// No rollout gives its Pod the key.
+fn is_held_back() -> String {
+    becomes_strict(&format!("({IS_PAUSED} || {IS_ON_DELETE} || {IS_PARTITIONED})"))
+}
+
+fn becomes_strict(and: &str) -> String {
+    format!("{} && {} && !{} && {and}", cel::UPDATE, cel::IS_STRICT, cel::WAS_STRICT)
 }
 
 fn right(workload: &str) -> String {
@@ -226,5 +249,11 @@ fn label(pod: &str) -> String {
     format!("{pod}.metadata.?labels[?'{KEY}']")
 }
 
+const IS_PAUSED: &str = "request.resource.resource == 'deployments' && object.spec.?paused.orValue(false)";
+const IS_ON_DELETE: &str =
+    "request.resource.resource == 'statefulsets' && object.spec.?updateStrategy.?type.orValue('') == 'OnDelete'";
+const IS_PARTITIONED: &str = "request.resource.resource == 'statefulsets'\n\
+     && object.spec.?updateStrategy.?rollingUpdate.?partition.orValue(0) > 0";
+const PARTITION_OF: &str = "object.spec.?updateStrategy.?rollingUpdate.?partition.orValue(0)";
 /// For a workload whose name is still to be generated.
 const GENERATED: &str = "a-name-of-yours";
