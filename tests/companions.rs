@@ -1,8 +1,8 @@
 //! The companions' controller alone in a cluster: where something is wrong, killed at random points, and measured. No
 //! webhook is installed here, so that no other replica helps or hinders; the controllers are processes of the test.
 //!
-//! `FIGURES=1` kills it 200 times instead of 30, and measures a thousand singletons and a large cluster; `BINARY=FILE`
-//! tries that program, as the static one of a release.
+//! `FIGURES=1` also measures a thousand singletons and a large cluster; `BINARY=FILE` tries that program, as the static one
+//! of a release.
 
 #![allow(
     unreachable_pub,

@@ -292,10 +292,11 @@ const PROPERTIES: [(&str, Property); 22] = [
 ];
 
 /// Controllers and tools at work around singletons; side by side with the cases.
-const STORIES: [(&str, LiveTest); 17] = [
+const STORIES: [(&str, LiveTest); 18] = [
     ("operations::verify tells what it sees", |lab| Box::pin(operations::verify_tells_what_it_sees(lab))),
     ("story::the release is the one asked for", |lab| Box::pin(stories::the_release_is_the_one_asked_for(lab))),
     ("story::the quickstart ends in a refusal", |lab| Box::pin(stories::the_quickstart_ends_in_a_refusal(lab))),
+    ("story::who is on call breaks the glass", |lab| Box::pin(stories::who_is_on_call_breaks_the_glass(lab))),
     ("chart::file and webhooks agree", |lab| Box::pin(chart::file_and_webhooks_agree(lab))),
     ("recorded::the stored reviews are what the API server sends", |lab| {
         Box::pin(recorded::are_what_the_api_server_sends(lab))

@@ -16,14 +16,16 @@ use super::live::{self, eventually};
 use crate::lab::Lab;
 use crate::lab::node::Process;
 
-/// Runs a case that asks for a configuration, with that in force.
+/// Runs a case that asks for a configuration, with that in force; afterwards it is as it was.
 pub async fn run(lab: &Lab, case: &Case) -> Result<()> {
-    original(lab).await?;
+    let original = original(lab).await?;
     bring(lab, &case.file()).await?;
     if let Some(namespace) = &case.namespace {
         let _there_already = lab.kubectl(&["create", "namespace", namespace]).await?;
     }
-    live::run(lab, live::Guard::Webhook, case).await
+    let outcome = live::run(lab, live::Guard::Webhook, case).await;
+    bring(lab, &original).await?;
+    outcome
 }
 
 /// A changed file comes into force everywhere without a restart; a wrong one changes nothing, is counted, and is told of.

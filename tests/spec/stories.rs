@@ -1,6 +1,6 @@
 //! What needs more than requests and answers: controllers at work around a singleton, and the words of real tools.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
@@ -151,6 +151,36 @@ pub async fn the_quickstart_ends_in_a_refusal(lab: &Lab) -> Result<()> {
     let done = lab.kubectl(&["-n", &namespace, "scale", "deployment", "only-one", "--replicas=2"]).await?;
     ensure!(done.code == 1 && done.stderr.contains("SG001 Deployment"), "{done:?}");
     Ok(())
+}
+
+/// Who has the role that the README gives, and no other right, scales a singleton by the command beside it.
+pub async fn who_is_on_call_breaks_the_glass(lab: &Lab) -> Result<()> {
+    let readme = std::fs::read_to_string("README.md")?;
+    let mut manifests = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let role = manifests.find(|manifest| manifest.contains("impersonate")).context("no role in the README")?;
+    let command = readme.lines().find_map(|line| line.strip_prefix("kubectl --as=")).context("no command there")?;
+    let namespace = new_namespace(lab).await?;
+    create(&lab.client(), &namespace, "StatefulSet", true).await?;
+
+    lab.kubectl(&["-n", &namespace, "create", "serviceaccount", "on-call"]).await?.success()?;
+    let token = lab.kubectl(&["-n", &namespace, "create", "token", "on-call"]).await?.success()?;
+    let mut access: Value = serde_json::from_slice(&std::fs::read(lab.kubeconfig())?)?;
+    access["users"][0]["user"] = json!({"token": token.trim()});
+    let file = lab.logs().join(format!("{namespace}.kubeconfig"));
+    std::fs::write(&file, access.to_string())?;
+    let (file, command) = (file.display().to_string(), format!("--as={command}"));
+    let arguments: Vec<_> = ["--kubeconfig", &file, "-n", &namespace].into_iter().chain(command.split(' ')).collect();
+
+    let done = lab.kubectl(&arguments).await?;
+    ensure!(done.stderr.contains("cannot impersonate"), "without the role: {done:?}");
+    lab.kubectl_with_input(&["apply", "-f", "-"], role).await?.success()?;
+    let (binding, subject) = (format!("{namespace}-on-call"), format!("--serviceaccount={namespace}:on-call"));
+    lab.kubectl(&["create", "clusterrolebinding", &binding, "--clusterrole=break-glass", &subject]).await?.success()?;
+    // The authorizer hears of it a moment later.
+    eventually("the glass to be broken", || async {
+        Ok((lab.kubectl(&arguments).await?.stdout == "statefulset.apps/ledger scaled\n").then_some(()))
+    })
+    .await
 }
 
 /// Creates `ledger` with one replica, and waits for its Pod to run.

@@ -113,9 +113,29 @@ that does not work, and what would.
 {{- if and .Values.tls.certManager.issuerRef (not .Values.tls.certManager.issuerRef.name) -}}
   {{- fail "tls.certManager.issuerRef has no name: cert-manager would not know who signs. Name an Issuer or ClusterIssuer, or leave issuerRef out for an authority of this release alone." -}}
 {{- end -}}
+{{- if eq $mode "self-managed" -}}
+  {{- include "singleton-guard.validate.selfManaged" .Values.tls.selfManaged -}}
+{{- end -}}
 {{- if eq $mode "provided" -}}
   {{- include "singleton-guard.validate.provided" . -}}
 {{- end -}}
+{{- end -}}
+
+{{- /* The bounds of src/certs/lifetimes.rs, outside of which no process starts. */ -}}
+{{- define "singleton-guard.validate.selfManaged" -}}
+{{- $certificate := include "singleton-guard.seconds" .certificateLife | int64 -}}
+{{- $authority := include "singleton-guard.seconds" .authorityLife | int64 -}}
+{{- if or (lt $certificate 6) (gt $certificate 315360000) -}}
+  {{- fail (printf "tls.selfManaged.certificateLife is %q: at least 6s, at most 3650d (ten years)." .certificateLife) -}}
+{{- end -}}
+{{- if or (lt $authority (mul 4 $certificate)) (gt $authority 3153600000) -}}
+  {{- fail (printf "tls.selfManaged.authorityLife is %q: at least four times tls.selfManaged.certificateLife, which is %q, for the last third of it has to hold a whole rotation; at most 36500d (a hundred years)." .authorityLife .certificateLife) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Of a whole number with s, m, h or d. */ -}}
+{{- define "singleton-guard.seconds" -}}
+{{- mul (regexFind "^[0-9]+" . | int64) (get (dict "s" 1 "m" 60 "h" 3600 "d" 86400) (regexFind "[smhd]$" .)) -}}
 {{- end -}}
 
 {{- define "singleton-guard.validate.provided" -}}
