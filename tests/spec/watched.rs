@@ -56,11 +56,15 @@ async fn missing(lab: &Lab, expressions: &[String]) -> Result<Vec<Selected>> {
                 && selected.matchers.iter().all(|(label, operator, value)| {
                     match (labels.get(label), operator.as_str()) {
                         (Some(found), "=") => found == value,
-                        // The two patterns that are used.
+                        // The patterns that are used.
                         (Some(found), "=~") => {
                             value == ".+[.]singleton-guard[.]io" && found.ends_with(".singleton-guard.io")
                         }
-                        (Some(found), "!~") => value == ".+-elsewhere[.].+" && !found.contains("-elsewhere."),
+                        (Some(found), "!~") => {
+                            value == "(pods|.+-elsewhere)[.].+"
+                                && !found.starts_with("pods.")
+                                && !found.contains("-elsewhere.")
+                        }
                         (found, "by") => found.is_some(),
                         _ => false,
                     }
