@@ -12,8 +12,8 @@
 //! ```
 //!
 //! A switch waits until whoever makes it has seen the trust in B published everywhere, and nothing changed there, for a
-//! settling time by a clock that only goes forward. So no wrong wall clock can make it come too early. The previous authority stays trusted for
-//! a leaf's life: a replica that has not looked since still serves a leaf of it.
+//! settling time by a clock that only goes forward. So no wrong wall clock can make it come too early. The previous
+//! authority stays trusted for a leaf's life: a replica that has not looked since still serves a leaf of it.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -116,13 +116,12 @@ pub(crate) async fn follow<S, T, V, N>(
                 continue;
             }
         };
-        // While nothing changes a watch says nothing; after trouble the next list or object shows that it follows again.
-        if matches!(heard, Heard::End | Heard::Set(..)) {
+        // While nothing changes a watch says nothing; after trouble the next list or change shows that it follows again.
+        if matches!(heard, Heard::End | Heard::Set(..) | Heard::Unset(..)) {
             followed.synced(true);
-        }
-        if trouble.is_some() && matches!(heard, Heard::End | Heard::Set(..)) {
-            tracing::info!(group = resource.group, resource = resource.plural, "watching again");
-            trouble = None;
+            if trouble.take().is_some() {
+                tracing::info!(group = resource.group, resource = resource.plural, "watching again");
+            }
         }
         if news.send(about(heard)).await.is_err() {
             return;

@@ -51,7 +51,7 @@ impl Work {
     /// For a marked workload; nothing if there is nothing to write and nothing new to say.
     pub(super) fn keep(marked: &Marked, plan: Plan, memory: &Memory) -> Option<Self> {
         let Marked { workload, replicas, revision, .. } = marked;
-        let about = regarding(workload.kind, &workload.namespace, &workload.name, &workload.uid);
+        let about = Regarding::workload(workload.kind, &workload.namespace, &workload.name, &workload.uid);
         let mut states: Vec<_> = plan.skipped.iter().map(|(companion, why)| skipped(*companion, why)).collect();
         states.extend(plan.window.and_then(|until| OffsetDateTime::from(until).format(&Rfc3339).ok()).map(|until| {
             Saying {
@@ -159,7 +159,7 @@ async fn release(
         Standing::Released(owner) => owner,
         Standing::Other => return Ok(()),
     };
-    let about = regarding(key.kind(), &key.namespace, &key.name, &owner.uid);
+    let about = Regarding::workload(key.kind(), &key.namespace, &key.name, &owner.uid);
     for step in &released(&owner, &budgets.iter().collect::<Vec<_>>()).steps {
         carry_out(client, voice, metrics, settings, &about, step).await?;
     }
@@ -205,12 +205,6 @@ async fn say(voice: &Voice, about: &Regarding, saying: &Saying) {
     let Regarding { namespace, name, .. } = about;
     tracing::info!(namespace, name, reason = saying.reason, note = saying.note, "companions");
     voice.say(about, saying).await;
-}
-
-fn regarding(kind: Kind, namespace: &str, name: &str, uid: &str) -> Regarding {
-    let info = kind.info();
-    let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
-    Regarding { group: info.group, kind: info.name, namespace, name, uid }
 }
 
 fn skipped(companion: Companion, why: &Why) -> Saying {

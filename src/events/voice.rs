@@ -12,6 +12,7 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use crate::cluster::call::{CallError, call};
+use crate::policy::kind::Kind;
 
 /// The object that an Event is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,6 +27,16 @@ pub struct Regarding {
     pub name: String,
     /// Uid: `kubectl describe` finds the Event by it.
     pub uid: String,
+}
+
+impl Regarding {
+    /// A workload.
+    #[must_use]
+    pub fn workload(kind: Kind, namespace: &str, name: &str, uid: &str) -> Self {
+        let info = kind.info();
+        let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
+        Self { group: info.group, kind: info.name, namespace, name, uid }
+    }
 }
 
 /// What an Event says.

@@ -2,8 +2,9 @@
 //! default; applying it twice changes nothing more. The validating side judges the result.
 //!
 //! Never on an object with a controller owner: a label or a strategy added there makes the owner start over. Never in
-//! the Pod template of an existing workload: that would restart the singleton; only what a strict one had is put back. Every patch is an `add` of a member to
-//! an object that is there, because a patch that does not apply is an error for the user whatever the failure policy.
+//! the Pod template of an existing workload: that would restart the singleton; only what a strict one had is put back.
+//! Every patch is an `add` of a member to an object that is there, because a patch that does not apply is an error for the
+//! user whatever the failure policy.
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation};

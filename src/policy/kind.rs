@@ -30,7 +30,8 @@ pub struct KindInfo {
     /// Plural resource name, as in `statefulsets`.
     pub resource: &'static str,
     /// Whether a write to `/status` can change labels. The strategies of StatefulSet, ReplicaSet and
-    /// ReplicationController restore `spec` only; the one of Deployment restores the labels too (seen live).
+    /// ReplicationController restore `spec` only; the one of Deployment restores the labels too
+    /// (`deploymentStatusStrategy.PrepareForUpdate`).
     pub status_writes_labels: bool,
 }
 

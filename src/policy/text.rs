@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-/// The text with control characters, and those that reorder what is around them, made visible, and its middle left out where it is longer than `max` characters.
+/// The text with control characters, and those that reorder what is around them, made visible, and its middle left out
+/// where it is longer than `max` characters.
 pub(crate) fn clip(text: &str, max: usize) -> String {
     let mut printable = String::with_capacity(text.len().min(max * 4));
     for c in text.chars() {

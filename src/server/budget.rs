@@ -30,5 +30,6 @@ impl Budget {
     }
 }
 
-/// Up to this a body needs no share. A review of a Scale has 2 KiB, one of an ordinary workload 4 to 15 KiB: it carries the object twice.
+/// Up to this a body needs no share. A review of a Scale has 2 KiB, one of an ordinary workload 4 to 15 KiB: it carries the
+/// object twice.
 pub(super) const SMALL: usize = 16 << 10;

@@ -2,7 +2,7 @@
 //! somebody can be served.
 //!
 //! Until then they wait in the kernel's queue, for as long as they like. An API server calls once: a connection that is
-//! refused, or a handshake that fails for want of a certificate, is a call that has failed (seen live), while a process
+//! refused, or a handshake that fails for want of a certificate, is a call that has failed, while a process
 //! that starts has its certificate within the time that a call may take.
 
 use std::io;

@@ -1,5 +1,5 @@
-//! Answers one review: read, evaluate, ask if need be and if nothing is proven, decide, write. A decision always exists: an unreadable body
-//! and a panic are answered with the uid as well.
+//! Answers one review: read, evaluate, ask if need be and if nothing is proven, decide, write. A decision always exists: an
+//! unreadable body and a panic are answered with the uid as well.
 
 use std::any::Any;
 use std::time::{Duration, SystemTime};

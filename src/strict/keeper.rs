@@ -18,7 +18,7 @@ use crate::cluster::follow::AFTER_A_PANIC;
 use crate::cluster::shelf::Shelf;
 use crate::configuration::Current;
 use crate::events::{Regarding, SAY_AGAIN, Voice};
-use crate::policy::kind::{Kind, PODS};
+use crate::policy::kind::PODS;
 use crate::policy::liveness::{self, Reminders, Step};
 use crate::policy::lookup::PodRef;
 use crate::settings::Settings;
@@ -192,7 +192,7 @@ impl State {
                 let holder = pod.map(|pod| pod.holder(clock));
                 let waited = now.saturating_duration_since(wait.since).saturating_sub(wait.patience);
                 let step = liveness::step(holder.as_ref(), waited);
-                let about = regarding(kind, namespace, name, uid);
+                let about = Regarding::workload(kind, namespace, name, uid);
                 let pod_ref = PodRef { namespace: namespace.clone().into(), name: key.clone().into() };
                 let work = match (step, holder) {
                     _ if wait.next > now => None,
@@ -209,17 +209,6 @@ impl State {
         }
         self.waits = waits;
         due
-    }
-}
-
-fn regarding(kind: Kind, namespace: &str, name: &str, uid: &str) -> Regarding {
-    let info = kind.info();
-    Regarding {
-        group: info.group,
-        kind: info.name,
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-        uid: uid.to_owned(),
     }
 }
 

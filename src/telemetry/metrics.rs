@@ -27,8 +27,8 @@ pub struct Metrics {
     validated: Histogram,
     mutated: Histogram,
     in_flight: Gauge,
-    lookups: Family<LookupLabels, Counter>,
-    proofs: Family<LookupLabels, Counter>,
+    lookups: Family<ResultLabel, Counter>,
+    proofs: Family<ResultLabel, Counter>,
     panics: Counter,
     connections: Gauge,
     ready: Gauge,
@@ -41,10 +41,10 @@ pub struct Metrics {
     companion_writes: Family<WriteLabels, Counter>,
     reconciles: Family<ReconcileLabels, Counter>,
     stamps: Counter,
-    reloads: Family<LookupLabels, Counter>,
+    reloads: Family<ResultLabel, Counter>,
     reload_is_good: Gauge,
     synced: Family<ResourceLabel, Gauge>,
-    events: Family<LookupLabels, Counter>,
+    events: Family<ResultLabel, Counter>,
 }
 
 /// Something counted as under way until it is dropped.
@@ -164,12 +164,12 @@ impl Metrics {
             Err(Unknown::Unreadable(_)) => "unreadable",
             Err(Unknown::Busy) => "busy",
         };
-        self.lookups.get_or_create(&LookupLabels { result }).inc();
+        self.lookups.get_or_create(&ResultLabel { result }).inc();
     }
 
     /// Counts an attempt to do without a question.
     pub fn proved(&self, result: &'static str) {
-        self.proofs.get_or_create(&LookupLabels { result }).inc();
+        self.proofs.get_or_create(&ResultLabel { result }).inc();
     }
 
     /// Counts a panic.
@@ -224,13 +224,13 @@ impl Metrics {
 
     /// A denial was told of in an Event, or was not.
     pub fn event(&self, result: &'static str) {
-        self.events.get_or_create(&LookupLabels { result }).inc();
+        self.events.get_or_create(&ResultLabel { result }).inc();
     }
 
     /// The configuration file was read again, or was wrong.
     pub fn reloaded(&self, is_good: bool) {
         let result = if is_good { "success" } else { "failure" };
-        self.reloads.get_or_create(&LookupLabels { result }).inc();
+        self.reloads.get_or_create(&ResultLabel { result }).inc();
         self.reload_is_good(is_good);
     }
 
@@ -322,7 +322,7 @@ struct PhaseLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LookupLabels {
+struct ResultLabel {
     result: &'static str,
 }
 

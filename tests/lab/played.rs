@@ -1,8 +1,8 @@
 //! Everybody else's Pods: there is no image and no process, but the API server sees a Pod that runs.
 //!
 //! At once Running and Ready with an address of its own; when deleted, Terminating until the end of its grace period,
-//! like a program that uses all the time it is given, unless [`ENDS_AFTER`] says otherwise. One whose Pod is gone by force ends as a real one does: when the
-//! kubelet hears of it, and within its grace period.
+//! like a program that uses all the time it is given, unless [`ENDS_AFTER`] says otherwise. One whose Pod is gone by force
+//! ends as a real one does: when the kubelet hears of it, and within its grace period.
 
 use std::sync::Arc;
 

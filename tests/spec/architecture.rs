@@ -18,8 +18,8 @@ pub fn pure_rooms_stay_pure(root: &Path) -> Result<(), String> {
     report(&faults)
 }
 
-/// Only the certificates, the companions, the Events, the list of namespaces and what keeps strict singletons alive write to the API server, and a check of
-/// the installation as a dry run: a review has no side effects.
+/// Only the certificates, the companions, the Events, the list of namespaces and what keeps strict singletons alive write to
+/// the API server, and a check of the installation as a dry run: a review has no side effects.
 pub fn reviews_have_no_side_effects(root: &Path) -> Result<(), String> {
     let mut faults = Vec::new();
     for file in rust_files(&root.join("src")) {

@@ -14,7 +14,8 @@
 //! ```
 //!
 //! `$NS` is the namespace, `$MARK` the label key, `rs-of:web` the name of the ReplicaSet behind Deployment web and
-//! `uid-of:web` that Deployment's uid. Parts of an object that do not matter (selector, template, apiVersion) are filled in by [`complete`].
+//! `uid-of:web` that Deployment's uid. Parts of an object that do not matter (selector, template, apiVersion) are filled
+//! in by [`complete`].
 
 use std::path::{Path, PathBuf};
 

@@ -28,7 +28,8 @@ pub async fn it_decides_what_it_can(lab: &Lab) -> Result<()> {
 
 async fn while_it_goes_bad(lab: &Lab, route: &Route) -> Result<()> {
     let client = lab.client();
-    // ReplicaSets: of the other kinds most is proven without a question. An unmarked one in a namespace without singletons: there the API server would let an error pass.
+    // ReplicaSets: of the other kinds most is proven without a question. An unmarked one in a namespace without singletons:
+    // there the API server would let an error pass.
     let (marked, unmarked) = (new_namespace(lab).await?, new_namespace(lab).await?);
     create(&client, &marked, "ReplicaSet", "ledger", true, 1).await?;
     create(&client, &unmarked, "ReplicaSet", "plain", false, 1).await?;

@@ -1,5 +1,6 @@
 //! The registry of rules. A rule is one file: its prose, its check and, beside the check, the CEL condition without
-//! which it can never deny or warn, and what the API server can refuse without us. A new rule is a file, a line here, an arm in `Violation`, and two cases.
+//! which it can never deny or warn, and what the API server can refuse without us. A new rule is a file, a line here, an
+//! arm in `Violation`, and two cases.
 
 mod sg001_replicas;
 mod sg002_surge;
