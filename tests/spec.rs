@@ -73,6 +73,7 @@ mod spec {
     pub mod shapes;
     pub mod snapshot;
     pub mod stories;
+    pub mod strict_becoming;
     pub mod strict_figures;
     pub mod strict_live;
     pub mod strict_many;
@@ -100,8 +101,8 @@ use spec::{
     architecture, bad_values, chart, checkov, companions_plan, companions_stories, configuration, configuration_live,
     cut_off, denials_live, differential, events, floor, floor_cost, floor_live, freshness_live, generated, late,
     left_out, live, liveness, metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings,
-    recorded, router, rules, scale_cost, stories, strict_figures, strict_live, strict_many, strict_nodes, texts,
-    threats, values, watched, workloads,
+    recorded, router, rules, scale_cost, stories, strict_becoming, strict_figures, strict_live, strict_many,
+    strict_nodes, texts, threats, values, watched, workloads,
 };
 
 type Check = fn(&Path) -> Result<(), String>;
@@ -157,8 +158,9 @@ fn main() -> ExitCode {
                 .into_iter()
                 .map(|(name, test)| story(&installed, &format!("companions/{name}"), test)),
         );
-        let stories =
-            strict_nodes::STORIES.into_iter().chain(strict_many::STORIES).chain(strict_live::STORIES).chain(STORIES);
+        let strict =
+            [&strict_nodes::STORIES[..], &strict_many::STORIES, &strict_becoming::STORIES, &strict_live::STORIES];
+        let stories = strict.concat().into_iter().chain(STORIES);
         trials.extend(stories.map(|(name, test)| story(&installed, name, test)));
         if std::env::var("FIGURES").is_ok_and(|value| value == "1") {
             alone.push(alone_trial(&installed, "strict::figures", |lab| Box::pin(strict_figures::measure(lab))));

@@ -163,7 +163,7 @@ pub enum Violation {
         requested: Option<String>,
     },
     /// SG012: a workload that may have a Pod without the key becomes strict, and would not replace it.
-    KeyIsNew,
+    KeepsPod,
     /// SG012: a workload becomes strict while something keeps its Pod from being replaced.
     HeldBack {
         /// The path of the field that does.
@@ -220,7 +220,7 @@ impl Violation {
             Self::NameTaken(_) => Code::Sg010,
             Self::EndsAtOnce { .. } | Self::Forced { .. } | Self::OneOfMany { .. } => Code::Sg011,
             Self::TemplateKey { .. }
-            | Self::KeyIsNew
+            | Self::KeepsPod
             | Self::HeldBack { .. }
             | Self::NotNamed { .. }
             | Self::KeyChanged { .. } => Code::Sg012,
@@ -234,7 +234,7 @@ impl Violation {
             Self::TooMany { .. } | Self::TooManyBehind { .. } | Self::MarkedAboveOne { .. } => {
                 "spec.replicas".to_owned()
             }
-            Self::MarkedWhileRunning { .. } | Self::KeyIsNew => "status.replicas".to_owned(),
+            Self::MarkedWhileRunning { .. } | Self::KeepsPod => "status.replicas".to_owned(),
             Self::HeldBack { field, .. } => (*field).to_owned(),
             Self::Surges { .. } | Self::RollsStrict { .. } => "spec.strategy".to_owned(),
             Self::OrdinalsMoved { .. } | Self::OrdinalsFixed { .. } => "spec.ordinals.start".to_owned(),

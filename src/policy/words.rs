@@ -112,7 +112,7 @@ impl Violation {
                 clip(wanted, KEY_MAX),
                 or_none(requested.as_deref())
             ),
-            Self::KeyIsNew => {
+            Self::KeepsPod => {
                 format!("cannot become strict yet: it may have a Pod, which might stay without label {KEY}")
             }
             Self::HeldBack { field, requested } => format!(
@@ -191,7 +191,7 @@ impl Violation {
             Self::TemplateKey { .. } => {
                 "put that line under spec.template.metadata.labels (this restarts the Pod), and keep it while it is strict"
             }
-            Self::KeyIsNew => "scale to 0, wait until its Pod is gone, make it strict, then scale to 1",
+            Self::KeepsPod => "scale to 0, wait until its Pod is gone, make it strict, then scale to 1",
             Self::HeldBack { .. } => {
                 "change that in the same request; once its Pod carries the label it may be as it was"
             }

@@ -145,7 +145,7 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::Forced { node: text("worker-3") },
         Violation::OneOfMany { node: text("worker-3") },
         Violation::TemplateKey { wanted: text("ledger-0"), requested: None },
-        Violation::KeyIsNew,
+        Violation::KeepsPod,
         Violation::HeldBack { field: "spec.updateStrategy.type", requested: text("OnDelete") },
         Violation::NotNamed { key: text("ledger-0"), requested: text("ledger-1") },
         Violation::KeyChanged { requested: None },
@@ -168,7 +168,7 @@ fn typical_kind(violation: &Violation) -> &'static str {
         | Violation::KeyChanged { .. } => "Pod",
         Violation::SelectorReplaced { .. } => "ReplicationController",
         Violation::UnmarkableKind { .. } => "DaemonSet",
-        Violation::KeyIsNew
+        Violation::KeepsPod
         | Violation::TooManyBehind { .. }
         | Violation::UnmarkedBehindOwner
         | Violation::SelectedLabel { .. }

@@ -75,7 +75,7 @@ fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
     }
     // From here on it becomes strict, or its key is put right.
     let replaces = !matches!(kind, Kind::ReplicaSet | Kind::ReplicationController);
-    let other_pod = (!replaces && change.may_have_pod()).then_some(Violation::KeyIsNew);
+    let other_pod = (!replaces && change.may_have_pod()).then_some(Violation::KeepsPod);
     let held_back = held_back(kind, &change.to).filter(|_| !change.was_strict());
     other_pod.or(held_back.map(|(field, requested)| Violation::HeldBack { field, requested })).into_iter().collect()
 }
@@ -93,7 +93,7 @@ fn trigger(row: Row) -> Option<String> {
         format!(
             "{}\n|| {}\n|| {}\n|| {} && {} && {} != {}",
             template_key(),
-            key_is_new(),
+            keeps_pod(),
             is_held_back(),
             cel::UPDATE,
             cel::WAS_STRICT,
@@ -134,7 +134,7 @@ fn floor(place: Place) -> Vec<Refusal> {
                     requested(template_label("object")),
                 ],
             ),
-            refusal(Violation::KeyIsNew, key_is_new(), Vec::new()),
+            refusal(Violation::KeepsPod, keeps_pod(), Vec::new()),
             refusal(held(rollout::PAUSED, "true"), becomes_strict(IS_PAUSED), Vec::new()),
             refusal(held(rollout::UPDATE_STRATEGY, rollout::ON_DELETE), becomes_strict(IS_ON_DELETE), Vec::new()),
             refusal(
@@ -192,7 +192,7 @@ fn template_key() -> String {
 }
 
 /// There may be a Pod without it.
-fn key_is_new() -> String {
+fn keeps_pod() -> String {
     format!(
         "request.resource.resource in ['replicasets', 'replicationcontrollers'] && {update} && {is_strict}\n\
          && (!{was_strict} || {after} != {before})\n\
