@@ -45,18 +45,21 @@ pub(crate) const WAS_BEHIND: &str = "oldObject.metadata.?ownerReferences.orValue
 /// Whether a controller manages the object after the request.
 pub(crate) const CONTROLLED: &str =
     "object.metadata.?ownerReferences.orValue([]).exists(r, r.?controller.orValue(false))";
-/// Whether it is a ReplicaSet that a Deployment controls: a new one has the labels and the template of that.
-pub(crate) const OF_DEPLOYMENT: &str = "(request.resource.resource == 'replicasets' && object.metadata.?ownerReferences.orValue([])\n\
-     .exists(r, r.?controller.orValue(false) && r.kind == 'Deployment' && r.apiVersion.startsWith('apps/')))";
 /// Whether the managing controller changes.
 pub(crate) const CONTROLLER_DIFFERS: &str = "object.metadata.?ownerReferences.orValue([]).filter(r, r.?controller.orValue(false))\n\
      != oldObject.metadata.?ownerReferences.orValue([]).filter(r, r.?controller.orValue(false))";
 
+/// Whether it is a ReplicaSet that a Deployment controls: a new one has the labels and the template of that.
+pub(crate) fn of_deployment() -> String {
+    format!("(request.resource.resource == 'replicasets' && {IS_BEHIND})")
+}
+
 /// Whether the Pod template of a strict workload comes to count, or is another one.
 pub(crate) fn brings_template() -> String {
     format!(
-        "({CREATE} ? !{OF_DEPLOYMENT}\n\
-         : !{WAS_STRICT} || object.spec.?template != oldObject.spec.?template)"
+        "({CREATE} ? !{of_deployment}\n\
+         : !{WAS_STRICT} || object.spec.?template != oldObject.spec.?template)",
+        of_deployment = of_deployment(),
     )
 }
 

@@ -139,7 +139,7 @@ fn floor(place: Place) -> Vec<Refusal> {
             refusal(held(rollout::UPDATE_STRATEGY, rollout::ON_DELETE), becomes_strict(IS_ON_DELETE), Vec::new()),
             refusal(
                 held(rollout::PARTITION, "{partition}"),
-                becomes_strict(IS_PARTITIONED),
+                becomes_strict(&is_partitioned()),
                 vec![("{partition}", format!("string({PARTITION_OF})"))],
             ),
         ],
@@ -183,7 +183,7 @@ fn template_key() -> String {
         was_strict = cel::WAS_STRICT,
         create = cel::CREATE,
         update = cel::UPDATE,
-        of_deployment = cel::OF_DEPLOYMENT,
+        of_deployment = cel::of_deployment(),
         after = template_label("object"),
         before = template_label("oldObject"),
         right = right("object"),
@@ -210,7 +210,11 @@ fn keeps_pod() -> String {
 
 /// No rollout gives its Pod the key.
 fn is_held_back() -> String {
-    becomes_strict(&format!("({IS_PAUSED} || {IS_ON_DELETE} || {IS_PARTITIONED})"))
+    becomes_strict(&format!("({IS_PAUSED} || {IS_ON_DELETE} || {})", is_partitioned()))
+}
+
+fn is_partitioned() -> String {
+    format!("request.resource.resource == 'statefulsets'\n&& {PARTITION_OF} > 0")
 }
 
 fn becomes_strict(and: &str) -> String {
@@ -252,8 +256,6 @@ fn label(pod: &str) -> String {
 const IS_PAUSED: &str = "request.resource.resource == 'deployments' && object.spec.?paused.orValue(false)";
 const IS_ON_DELETE: &str =
     "request.resource.resource == 'statefulsets' && object.spec.?updateStrategy.?type.orValue('') == 'OnDelete'";
-const IS_PARTITIONED: &str = "request.resource.resource == 'statefulsets'\n\
-     && object.spec.?updateStrategy.?rollingUpdate.?partition.orValue(0) > 0";
 const PARTITION_OF: &str = "object.spec.?updateStrategy.?rollingUpdate.?partition.orValue(0)";
 /// For a workload whose name is still to be generated.
 const GENERATED: &str = "a-name-of-yours";
