@@ -268,7 +268,7 @@ fn wants_live(arguments: &Arguments) -> bool {
 }
 
 /// What holds for every request.
-const PROPERTIES: [(&str, Property); 22] = [
+const PROPERTIES: [(&str, Property); 23] = [
     ("maxSurge is rounded up", readings::max_surge_is_rounded_up),
     ("the numbering moves only without a Pod", readings::the_numbering_moves_only_without_a_pod),
     ("reviews are read strictly", readings::reviews_are_read_strictly),
@@ -279,6 +279,7 @@ const PROPERTIES: [(&str, Property); 22] = [
     ("each holder of a name has its step", liveness::each_holder_has_its_step),
     ("reminders count once, whoever gives them", liveness::reminders_count_once),
     ("any grace can be told", liveness::any_grace_can_be_told),
+    ("each Pod that holds a name is in one state", liveness::each_pod_is_in_one_state),
     ("a wrong configuration names the line, the field and what would be right", configuration::names_what_is_wrong),
     ("a denial is one Event, however often it happens", events::are_folded),
     ("what waits to be told is bounded, and what is written", events::are_bounded),

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde::de::IgnoredAny;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -31,6 +32,19 @@ pub enum State {
     Ends(Duration),
     /// All its containers have ended for good (phase `Succeeded` or `Failed`), and nobody has deleted it yet.
     Ended,
+    /// The same, but it was asked to end before, so long ago: its kubelet has yet to take it away.
+    Lingers(Duration),
+    /// It was asked to end, so long ago, and deleted but for its finalizers.
+    Finalizes(Duration),
+}
+
+/// That a Pod was asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    at: SystemTime,
+    /// Its kubelet has said that it has ended, or somebody who may force that: its grace is 0.
+    is_over: bool,
+    has_finalizers: bool,
 }
 
 impl Holder {
@@ -40,9 +54,9 @@ impl Holder {
     /// The body is not a Pod.
     pub fn read(body: &[u8], now: SystemTime) -> Result<Self, serde_json::Error> {
         let pod: Pod<'_> = serde_json::from_slice(body)?;
-        let Metadata { labels, deletion_timestamp, deletion_grace_period_seconds } = pod.metadata;
+        let Metadata { labels, deletion_timestamp, deletion_grace_period_seconds: grace, finalizers } = pod.metadata;
         let gone_by = deletion_timestamp.and_then(|at| OffsetDateTime::parse(&at, &Rfc3339).ok()).map(SystemTime::from);
-        let asked = gone_by.map(|at| asked(at, deletion_grace_period_seconds.unwrap_or_default()));
+        let asked = gone_by.map(|gone_by| Asked::read(gone_by, grace, !finalizers.is_empty()));
         let state = State::of(asked, is_terminal(&pod.status.phase), now);
         Ok(Self { node: pod.spec.node_name, is_strict: labels.get(KEY).is_some(), state })
     }
@@ -52,17 +66,17 @@ impl Holder {
             "" => "without a node yet".to_owned(),
             node => format!("on node {}", clip(node, NODE_MAX)),
         };
-        match self.state {
-            _ if !self.is_strict => {
-                format!("exists already {node}, and is none of a strict singleton: it lacks label {KEY}")
-            }
-            State::Stays => format!("exists already {node}; the next one starts when it is gone"),
-            State::Ends(since) => {
-                let seconds = since.as_secs();
-                format!("exists already {node}, terminating for {seconds} s; the next one starts when it is gone")
-            }
-            State::Ended => format!("exists already {node} and has ended; the next one starts when it is deleted"),
+        if !self.is_strict {
+            return format!("exists already {node}, and is none of a strict singleton: it lacks label {KEY}");
         }
+        let does = match self.state {
+            State::Stays => String::new(),
+            State::Ends(since) => format!(", terminating for {} s", since.as_secs()),
+            State::Ended => " and has ended".to_owned(),
+            State::Lingers(since) => format!(" and has ended, terminating for {} s", since.as_secs()),
+            State::Finalizes(since) => format!(", terminating for {} s and kept by its finalizers", since.as_secs()),
+        };
+        format!("exists already {node}{does}; the next one starts when it is gone")
     }
 
     pub(super) const fn remedy(&self) -> &'static str {
@@ -75,29 +89,37 @@ impl Holder {
             }
             State::Ends(_) => "wait until its kubelet says that it has ended; a forced deletion would let two run",
             State::Ended => "it is deleted in a moment; if it stays, delete it",
+            State::Lingers(_) => "its kubelet takes it away in a moment; if it does not, it is deleted after a minute",
+            State::Finalizes(_) => "whoever put metadata.finalizers on it has to take them off; nothing else keeps it",
         }
     }
 }
 
 impl State {
-    /// Of a Pod that was asked to end then, if it was.
+    /// Of a Pod, whether it was asked to end, and whether it has.
     #[must_use]
-    pub fn of(asked: Option<SystemTime>, is_terminal: bool, now: SystemTime) -> Self {
+    pub fn of(asked: Option<Asked>, is_terminal: bool, now: SystemTime) -> Self {
+        let since = |at| now.duration_since(at).unwrap_or_default();
         match asked {
-            Some(asked) => Self::Ends(now.duration_since(asked).unwrap_or_default()),
+            Some(Asked { at, is_over: true, has_finalizers: true }) => Self::Finalizes(since(at)),
+            Some(Asked { at, is_over: false, .. }) if is_terminal => Self::Lingers(since(at)),
+            Some(Asked { at, .. }) => Self::Ends(since(at)),
             None if is_terminal => Self::Ended,
             None => Self::Stays,
         }
     }
 }
 
-/// When a Pod was asked to end: its `deletionTimestamp` is when it has to be gone, the time of asking and the grace in
-/// seconds. Whoever deletes it may give any grace, and the API server then writes a time that overflowed; where this
-/// would be before 1970 it is the `deletionTimestamp` itself.
-#[must_use]
-pub fn asked(deletion_timestamp: SystemTime, grace: u64) -> SystemTime {
-    let asked = deletion_timestamp.checked_sub(Duration::from_secs(grace));
-    asked.filter(|asked| *asked >= SystemTime::UNIX_EPOCH).unwrap_or(deletion_timestamp)
+impl Asked {
+    /// Reads a Pod's `deletionTimestamp`, which is when it has to be gone: the time of asking and the grace, its
+    /// `deletionGracePeriodSeconds`. Whoever deletes it may give any grace, and the API server then writes a time that
+    /// overflowed; where the time of asking would be before 1970 it is the `deletionTimestamp` itself.
+    #[must_use]
+    pub fn read(deletion_timestamp: SystemTime, grace: Option<u64>, has_finalizers: bool) -> Self {
+        let at = deletion_timestamp.checked_sub(Duration::from_secs(grace.unwrap_or_default()));
+        let at = at.filter(|at| *at >= SystemTime::UNIX_EPOCH).unwrap_or(deletion_timestamp);
+        Self { at, is_over: grace == Some(0), has_finalizers }
+    }
 }
 
 /// Whether a Pod of this phase has no process any more.
@@ -124,6 +146,8 @@ struct Metadata<'a> {
     labels: Labels<'a>,
     deletion_timestamp: Option<String>,
     deletion_grace_period_seconds: Option<u64>,
+    #[serde(deserialize_with = "nullable")]
+    finalizers: Vec<IgnoredAny>,
 }
 
 #[derive(Default, serde::Deserialize)]

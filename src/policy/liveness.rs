@@ -13,7 +13,7 @@ use super::holder::{Holder, State};
 pub enum Step {
     /// Nothing yet.
     Wait,
-    /// Delete the Pod that holds the name: it has ended.
+    /// Delete the Pod that holds the name: it has ended, and its kubelet has had time to take it away.
     Delete,
     /// Remind the workload's controller that the name is free: after many refusals it tries again only every few minutes.
     Remind,
@@ -31,6 +31,7 @@ pub fn step(holder: Option<&Holder>, waited: Duration) -> Step {
         Some(Holder { is_strict: false, .. }) => Step::Tell,
         Some(Holder { state: State::Ended, .. }) => Step::Delete,
         Some(_) if waited < LONG => Step::Wait,
+        Some(Holder { state: State::Lingers(_), .. }) => Step::Delete,
         Some(_) => Step::Tell,
     }
 }
@@ -79,15 +80,16 @@ impl Reminders {
 /// but the one at which the Pod was asked to end.
 #[must_use]
 pub fn blocked(holder: &Holder, name: &str, now: SystemTime) -> String {
+    let time =
+        |ago| now.checked_sub(ago).and_then(|at| OffsetDateTime::from(at).format(&Rfc3339).ok()).unwrap_or_default();
     let node = if holder.node.is_empty() { "without a node".to_owned() } else { format!("on node {}", holder.node) };
     let does = match holder.state {
         _ if !holder.is_strict => "is none of a strict singleton".to_owned(),
         State::Stays => "is there".to_owned(),
         State::Ended => "has ended".to_owned(),
-        State::Ends(since) => {
-            let asked = now.checked_sub(since).and_then(|asked| OffsetDateTime::from(asked).format(&Rfc3339).ok());
-            format!("terminates since {}", asked.unwrap_or_default())
-        }
+        State::Ends(asked) => format!("terminates since {}", time(asked)),
+        State::Lingers(asked) => format!("has ended and terminates since {}", time(asked)),
+        State::Finalizes(asked) => format!("terminates since {} and is kept by its finalizers", time(asked)),
     };
     format!("waits for the name of Pod {name} {node}, which {does}: {}", holder.remedy())
 }

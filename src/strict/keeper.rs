@@ -40,11 +40,13 @@ struct State {
     waits: HashMap<String, Wait>,
 }
 
+/// The Pod that holds the name: its uid, and whether it has ended; empty for none.
+type Under = (String, bool);
+
 /// One workload that waits, by its uid.
 #[derive(Debug, Clone)]
 struct Wait {
-    /// The uid of the Pod that holds the name; empty for none.
-    under: String,
+    under: Under,
     /// Since when.
     since: Instant,
     /// By how much longer this replica waits than it must. It differs from one to the other, so that one of them acts
@@ -138,7 +140,7 @@ impl Keeper {
 }
 
 impl Wait {
-    fn new(under: String, reminded: Option<OffsetDateTime>, now: Instant) -> Self {
+    fn new(under: Under, reminded: Option<OffsetDateTime>, now: Instant) -> Self {
         let patience = PATIENCE.mul_f64(fastrand::f64());
         Self { under, since: now, patience, reminders: Reminders::none_since(reminded), next: now, told: None }
     }
@@ -182,11 +184,11 @@ impl State {
                     continue;
                 }
                 let pod = self.pods.get(namespace, key);
-                let under = pod.map(|pod| pod.uid.clone()).unwrap_or_default();
+                let under = pod.map(|pod| (pod.uid.clone(), pod.is_terminal)).unwrap_or_default();
                 let known = self.waits.remove(uid).filter(|wait| wait.under == under);
                 let mut wait = known.unwrap_or_else(|| Wait::new(under.clone(), *reminded, now));
                 // Under a holder nobody is reminded, and nothing that has to be done may wait for it.
-                if under.is_empty() && wait.reminders.see(*reminded) {
+                if pod.is_none() && wait.reminders.see(*reminded) {
                     wait.pause_from(now);
                 }
                 let holder = pod.map(|pod| pod.holder(clock));
@@ -196,7 +198,7 @@ impl State {
                 let pod_ref = PodRef { namespace: namespace.clone().into(), name: key.clone().into() };
                 let work = match (step, holder) {
                     _ if wait.next > now => None,
-                    (Step::Delete, _) => Some(Work::Delete { pod: pod_ref, uid: under }),
+                    (Step::Delete, _) => Some(Work::Delete { pod: pod_ref, uid: under.0 }),
                     (Step::Remind, _) => Some(Work::Remind { about, pod: pod_ref }),
                     (Step::Tell, Some(holder)) if wait.told.is_none_or(|told| now >= told + SAY_AGAIN) => {
                         Some(Work::Tell { about, holder, pod: pod_ref })

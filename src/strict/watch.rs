@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::cluster::follow::{Followed, Heard, Seen, WAITING, config, follow};
-use crate::policy::holder::{Holder, State, asked, is_terminal};
+use crate::policy::holder::{Asked, Holder, State, is_terminal};
 use crate::policy::key::KEY;
 use crate::policy::kind::{Kind, PODS};
 use crate::policy::mark::{MarkKey, STRICT};
@@ -31,9 +31,8 @@ pub(super) enum News {
 pub(super) struct Keyed {
     pub(super) uid: String,
     node: String,
-    is_terminal: bool,
-    /// When it was asked to end.
-    asked: Option<SystemTime>,
+    pub(super) is_terminal: bool,
+    asked: Option<Asked>,
 }
 
 /// A strict workload, as far as it wants a Pod.
@@ -101,9 +100,10 @@ pub(super) fn start(
 }
 
 fn keyed(seen: Seen<PodSpec, PodStatus>) -> Keyed {
-    let ObjectMeta { uid, deletion_timestamp, deletion_grace_period_seconds, .. } = seen.metadata;
-    let grace = deletion_grace_period_seconds.and_then(|grace| u64::try_from(grace).ok()).unwrap_or_default();
-    let asked = deletion_timestamp.map(|at| asked(at.0.into(), grace));
+    let ObjectMeta { uid, deletion_timestamp, deletion_grace_period_seconds, finalizers, .. } = seen.metadata;
+    let grace = deletion_grace_period_seconds.and_then(|grace| u64::try_from(grace).ok());
+    let has_finalizers = finalizers.is_some_and(|finalizers| !finalizers.is_empty());
+    let asked = deletion_timestamp.map(|gone_by| Asked::read(gone_by.0.into(), grace, has_finalizers));
     Keyed {
         uid: uid.unwrap_or_default(),
         node: seen.spec.node_name,

@@ -91,7 +91,8 @@ fn decisions(phase: Phase, body: &[u8]) -> Vec<(String, Decision)> {
                 Found::Parent { marked: false, owner: Some(Owner::Marked) },
                 owners(Owner::Gone),
             ];
-            let states = [State::Stays, State::Ends(Duration::MAX), State::Ended];
+            let long = Duration::MAX;
+            let states = [State::Stays, State::Ends(long), State::Ended, State::Lingers(long), State::Finalizes(long)];
             let holders = states.into_iter().flat_map(holder).chain([Found::Holder(None)]);
             let at = if matches!(lookup, Lookup::Holder(_)) { 0 } else { found.len() };
             found.splice(at..at, holders);

@@ -1,8 +1,8 @@
 //! What the API server asks before it writes: the functions of the rules themselves, nothing like them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use singleton_guard::policy::holder::{Holder, State, is_terminal};
+use singleton_guard::policy::holder::{Asked, Holder, State, is_terminal};
 use singleton_guard::policy::liveness::{self, Step};
 use singleton_guard::policy::rules::{sg010_taken, sg011_ending, sg012_name};
 
@@ -55,10 +55,8 @@ pub fn is_cleaned(uid: Uid, pod: &Pod) -> bool {
 }
 
 fn as_holder(uid: Uid, pod: &Pod) -> Holder {
-    let state = match pod {
-        _ if pod.is_deleting => State::Ends(Duration::ZERO),
-        _ if is_terminal(pod.phase()) => State::Ended,
-        _ => State::Stays,
-    };
+    let grace = if pod.has_no_grace { 0 } else { 30 };
+    let asked = pod.is_deleting.then(|| Asked::read(SystemTime::UNIX_EPOCH, Some(grace), false));
+    let state = State::of(asked, is_terminal(pod.phase()), SystemTime::UNIX_EPOCH);
     Holder { node: pod.node(uid), is_strict: pod.has_key, state }
 }

@@ -31,7 +31,7 @@ pub enum Deleter {
     /// The Pod garbage collector: Pods that have ended, or whose node is gone; by name, with a grace of 0. It writes
     /// `Failed` first, to that very Pod (`markFailedAndDeletePodWithCondition`).
     PodGc,
-    /// Our controller: Pods that have ended, by uid.
+    /// Our controller: Pods that have ended, by uid and with a grace of 0.
     Cleaner,
 }
 
@@ -61,7 +61,7 @@ impl Cluster {
                 (!self.is_guarded || admission::admits_end(uid, &seen, way), Some(0))
             }
             Deleter::PodGc => (seen.has_failed || seen.node_is_dead, Some(0)),
-            Deleter::Cleaner => (admission::is_cleaned(uid, &seen), at_once.then_some(0)),
+            Deleter::Cleaner => (admission::is_cleaned(uid, &seen), Some(0)),
         };
         if may && by == Deleter::PodGc {
             world.pods[uid].has_failed = true;
@@ -86,7 +86,7 @@ impl Cluster {
             Deleter::DeletesMany if !self.many_is_known => (Some(30), PERSON),
             Deleter::DeletesMany | Deleter::ComesLate | Deleter::EvictsByCache => (None, PERSON),
             Deleter::PodGc => (grace, POD_GC),
-            Deleter::Cleaner => (grace.or(Some(30)), CLEANER),
+            Deleter::Cleaner => (grace, CLEANER),
         };
         let is_of_many = by == Deleter::DeletesMany && self.many_is_known;
         let is_admitted = |pod: &Pod, written| {

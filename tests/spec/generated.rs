@@ -138,6 +138,8 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::NameTaken(holder(State::Stays)),
         Violation::NameTaken(holder(State::Ends(Duration::from_secs(12)))),
         Violation::NameTaken(holder(State::Ended)),
+        Violation::NameTaken(holder(State::Lingers(Duration::from_secs(12)))),
+        Violation::NameTaken(holder(State::Finalizes(Duration::from_secs(12)))),
         Violation::NameTaken(Holder { is_strict: false, ..holder(State::Stays) }),
         Violation::NameTaken(Holder { node: String::new(), ..holder(State::Stays) }),
         Violation::EndsAtOnce { is_pod: false },

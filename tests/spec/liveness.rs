@@ -2,16 +2,19 @@
 
 use std::time::{Duration, SystemTime};
 
-use singleton_guard::policy::holder::{Holder, State, asked};
+use serde_json::json;
+use singleton_guard::policy::holder::{Asked, Holder, State};
 use singleton_guard::policy::liveness::{Reminders, Step, blocked, step};
 use time::OffsetDateTime;
 
 use self::Reminder::{Given, Seen};
+use super::case;
 
 /// What has ended goes at once; who has reason to wait is waited for; the rest is said.
 pub fn each_holder_has_its_step() -> Result<(), String> {
     let strict = |state| Some(Holder { node: "a".to_owned(), is_strict: true, state });
-    let ends = State::Ends(Duration::from_secs(9));
+    let (ends, lingers) = (State::Ends(Duration::from_secs(9)), State::Lingers(Duration::from_secs(9)));
+    let finalizes = State::Finalizes(Duration::from_secs(9));
     let foreign = Some(Holder { node: "a".to_owned(), is_strict: false, state: State::Ended });
     for (what, holder, milliseconds, expected) in [
         ("the name has just become free", None, 999, Step::Wait),
@@ -19,6 +22,9 @@ pub fn each_holder_has_its_step() -> Result<(), String> {
         ("the Pod has ended", strict(State::Ended), 0, Step::Delete),
         ("the Pod ends", strict(ends), 59_999, Step::Wait),
         ("the Pod does not end", strict(ends), 60_000, Step::Tell),
+        ("the Pod has ended, and its kubelet is about to say so", strict(lingers), 59_999, Step::Wait),
+        ("the Pod has ended, and its kubelet is gone", strict(lingers), 60_000, Step::Delete),
+        ("the Pod has finalizers, and nobody who takes them off", strict(finalizes), 60_000, Step::Tell),
         ("the Pod is there", strict(State::Stays), 59_999, Step::Wait),
         ("the Pod stays", strict(State::Stays), 60_000, Step::Tell),
         ("the Pod is not ours to delete", foreign, 0, Step::Tell),
@@ -72,10 +78,36 @@ pub fn any_grace_can_be_told() -> Result<(), String> {
         ("longer than there are years to say it in", 1_000_000_000_000, "2027-01-15T08:00:00Z"),
         ("the longest", u64::MAX, "2027-01-15T08:00:00Z"),
     ] {
-        let state = State::of(Some(asked(gone_by, grace)), false, now);
+        let state = State::of(Some(Asked::read(gone_by, Some(grace), false)), false, now);
         let said = blocked(&Holder { node: "a".to_owned(), is_strict: true, state }, "cron", now);
         if !said.contains(&format!("terminates since {since}: ")) {
             return Err(format!("{what}: {said}"));
+        }
+    }
+    Ok(())
+}
+
+/// What the metadata and the phase of a Pod say of it.
+pub fn each_pod_is_in_one_state() -> Result<(), String> {
+    let asked = json!({"deletionTimestamp": "1970-01-01T00:01:00Z", "deletionGracePeriodSeconds": 30});
+    let over = json!({"deletionTimestamp": "1970-01-01T00:00:30Z", "deletionGracePeriodSeconds": 0});
+    let kept = case::with(&over, json!({"finalizers": ["example.com/archive"]}));
+    let since = Duration::from_secs(12);
+    for (what, metadata, phase, expected) in [
+        ("it runs", &json!({"finalizers": null}), "Running", State::Stays),
+        ("it has ended", &json!({}), "Succeeded", State::Ended),
+        ("it ends", &asked, "Running", State::Ends(since)),
+        ("it ends and has a finalizer", &case::with(&kept, asked.clone()), "Running", State::Ends(since)),
+        ("it has ended since", &asked, "Failed", State::Lingers(since)),
+        ("it is about to go", &over, "Failed", State::Ends(since)),
+        ("its finalizers are all that is left", &kept, "Failed", State::Finalizes(since)),
+        ("it was forced, and has finalizers", &kept, "Running", State::Finalizes(since)),
+    ] {
+        let pod = json!({"metadata": metadata, "status": {"phase": phase}}).to_string();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(42);
+        let found = Holder::read(pod.as_bytes(), now).map_err(|error| format!("{what}: {error}"))?.state;
+        if found != expected {
+            return Err(format!("{what}: {found:?} instead of {expected:?}"));
         }
     }
     Ok(())

@@ -16,12 +16,15 @@ use crate::LiveTest;
 use crate::lab::Lab;
 
 /// Those that others may run beside.
-pub const STORIES: [(&str, LiveTest); 3] = [
+pub const STORIES: [(&str, LiveTest); 4] = [
     ("strict::a node that is gone gives the name free when it is deleted", |lab| {
         Box::pin(gives_the_name_free_when_it_is_deleted(lab))
     }),
     ("strict::a node that is emptied gives the name free when it is declared out of service", |lab| {
         Box::pin(gives_the_name_free_when_it_is_declared_out_of_service(lab))
+    }),
+    ("strict::a Pod that has ended under a node that is silent gives its name free", |lab| {
+        Box::pin(a_pod_that_has_ended_gives_its_name_free(lab))
     }),
     ("strict::who is preempted goes before the next one comes", |lab| {
         Box::pin(who_is_preempted_goes_before_the_next_one_comes(lab))
@@ -31,20 +34,20 @@ pub const STORIES: [(&str, LiveTest); 3] = [
 /// The garbage collector fails the Pod of a Node that does not exist, and takes it away.
 async fn gives_the_name_free_when_it_is_deleted(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
-    let (mut pods, node) = bound(&place).await?;
+    let (mut pods, node, uid) = bound(&place).await?;
     // Or it would be made again, for a node that is not there.
     place.patch("ReplicaSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
     pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
     let forced = force(&place, None).await?;
     ensure!(forced.message().starts_with("SG011"), "a forced deletion: {forced:?}");
     node.delete().await?;
-    until_it_is_gone(&place).await
+    until_it_is_gone(&place, &uid).await
 }
 
 /// A taint evicts the Pod, and another one says that its machine is off.
 async fn gives_the_name_free_when_it_is_declared_out_of_service(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
-    let (mut pods, node) = bound(&place).await?;
+    let (mut pods, node, uid) = bound(&place).await?;
     node.taint(json!({"key": "maintenance", "effect": "NoExecute"})).await?;
     pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
     // The next one is wanted, and waits.
@@ -57,8 +60,24 @@ async fn gives_the_name_free_when_it_is_declared_out_of_service(lab: &Lab) -> Re
     place.patch("ReplicaSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
     let out = json!({"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"});
     node.taint(out).await?;
-    until_it_is_gone(&place).await?;
+    until_it_is_gone(&place, &uid).await?;
     ensure!(pods.most == 1, "{} Pods at one revision", pods.most);
+    node.delete().await
+}
+
+/// Its kubelet has said that it has ended, and nothing more: nobody else would ever take it away.
+async fn a_pod_that_has_ended_gives_its_name_free(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let (mut pods, node, uid) = bound(&place).await?;
+    place.delete("Pod", POD).await?;
+    pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
+    let path = format!("{}/status", place.path("Pod", Some(POD)));
+    let ended = json!({"status": {"phase": "Succeeded"}}).to_string();
+    api::call(&lab.client(), Method::PATCH, &path, Some((MERGE, ended)), None).await?.success()?;
+    until_it_is_gone(&place, &uid).await?;
+    pods.until("the next one", |pods| pods.values().any(|pod| !is_deleted(pod))).await?;
+    ensure!(pods.most == 1, "{} Pods at one revision", pods.most);
+    place.patch("ReplicaSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
     node.delete().await
 }
 
@@ -103,13 +122,13 @@ async fn who_is_preempted_goes_before_the_next_one_comes(lab: &Lab) -> Result<()
 }
 
 /// A strict ReplicaSet whose Pod is bound to a Node of its own.
-async fn bound(place: &Place<'_>) -> Result<(Revisions, Node)> {
+async fn bound(place: &Place<'_>) -> Result<(Revisions, Node, Value)> {
     let mut pods = Revisions::of(place).await?;
     let node = Node::make(place, "gone", &json!({})).await?;
     let there = json!({"spec": {"template": {"spec": {"nodeName": node.name}}}});
     place.create("ReplicaSet", "ledger", with(&strict("strict"), there)).await?;
-    pods.until("the Pod", |pods| pods.len() == 1).await?;
-    Ok((pods, node))
+    let pod = pods.until("the Pod", |pods| pods.len() == 1).await?.swap_remove(0);
+    Ok((pods, node, pod["metadata"]["uid"].clone()))
 }
 
 /// Deletes the Pod with a grace of 0.
@@ -118,10 +137,12 @@ async fn force(place: &Place<'_>, user: Option<&User>) -> Result<Answer> {
     api::call(&place.lab.client(), Method::DELETE, &place.path("Pod", Some(POD)), Some(body(&now)), user).await
 }
 
-/// The garbage collector looks each 20 s, and waits for 40 s before it believes that a Node is gone.
-async fn until_it_is_gone(place: &Place<'_>) -> Result<()> {
+/// The garbage collector looks each 20 s, and waits for 40 s before it believes that a Node is gone; our controller gives
+/// a kubelet a minute.
+async fn until_it_is_gone(place: &Place<'_>, uid: &Value) -> Result<()> {
+    let is_gone = async || Ok(place.get("Pod", POD).await?.is_none_or(|pod| pod["metadata"]["uid"] != *uid));
     for _ in 0..3 {
-        if place.until("the Pod to be gone", async || Ok(place.get("Pod", POD).await?.is_none())).await.is_ok() {
+        if place.until("the Pod to be gone", is_gone).await.is_ok() {
             return Ok(());
         }
     }
