@@ -107,6 +107,6 @@ impl fmt::Display for Violation {
 }
 
 /// How much is told of what came before.
-const BEFORE: usize = 12;
+const BEFORE: usize = 24;
 /// And of what came after.
 const AFTER: usize = 6;

@@ -32,6 +32,7 @@ pub struct Metadata {
     resource_version: String,
     labels: BTreeMap<String, String>,
     deletion_timestamp: Option<String>,
+    deletion_grace_period_seconds: Option<i64>,
     pub owner_references: Vec<serde_json::Value>,
 }
 
@@ -162,8 +163,12 @@ enum Form {
 impl Pod {
     /// Whether it serves, and is not asked to end.
     pub fn is_ready(&self) -> bool {
-        let ready = |it: &Condition| it.type_ == "Ready" && it.status == "True";
-        self.metadata.deletion_timestamp.is_none() && self.status.conditions.iter().any(ready)
+        self.metadata.deletion_timestamp.is_none() && self.has("Ready")
+    }
+
+    /// Whether a condition of this type holds.
+    fn has(&self, condition: &str) -> bool {
+        self.status.conditions.iter().any(|it| it.type_ == condition && it.status == "True")
     }
 
     /// Whether a node has it.
@@ -173,10 +178,15 @@ impl Pod {
 
     /// What there is to say of it, or of its end.
     pub fn news(&self, end: Option<&str>) -> String {
-        let asked = if self.metadata.deletion_timestamp.is_some() { ", asked to end" } else { "" };
+        let Metadata { deletion_timestamp, deletion_grace_period_seconds: grace, .. } = &self.metadata;
+        let asked = match grace {
+            Some(grace) if deletion_timestamp.is_some() => format!(", asked to end within {grace} s"),
+            _ => String::new(),
+        };
         let ready = if self.is_ready() { ", ready" } else { "" };
+        let evicted = if self.has("DisruptionTarget") { ", evicted" } else { "" };
         format!(
-            "{}{} on {:?}{ready}{asked}",
+            "{}{} on {:?}{ready}{evicted}{asked}",
             end.map(|it| format!("{it}, was ")).unwrap_or_default(),
             self.status.phase,
             self.spec.node_name

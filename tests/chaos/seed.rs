@@ -99,7 +99,10 @@ impl Stage<'_> {
             over.send_replace(true);
             Ok(())
         };
-        let played = tokio::try_join!(people, faults, end);
+        let played = tokio::select! {
+            played = Box::pin(async { tokio::try_join!(people, faults, end) }) => played,
+            found = self.found() => Err(found),
+        };
         self.rival.set(false);
         let (steps, (components, replicas, quotas, nodes), ()) = played?;
         let mut figures = Figures { steps: steps.iter().sum(), ..Figures::default() };
@@ -120,6 +123,16 @@ impl Stage<'_> {
             call(&lab.client(), Method::DELETE, &namespace, &json!({})).await?.success()?;
         }
         Ok(figures)
+    }
+
+    /// What the checkers find, as soon as they do: then what happened around it is still known.
+    async fn found(&self) -> anyhow::Error {
+        loop {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            if let Err(found) = self.judge() {
+                return found;
+            }
+        }
     }
 
     /// # Errors
