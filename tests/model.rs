@@ -52,6 +52,7 @@ fn shipped() -> Cluster {
         lock: Lock::Name,
         is_guarded: true,
         many_is_known: true,
+        evictions_say_which: true,
         asks: vec![Ask::OfTemplate, Ask::Named, Ask::Uncompleted, Ask::Misnamed, Ask::Squatter, Ask::Stranger],
         webhook: vec![Webhook::Sees, Webhook::IsBlind],
         deleters: vec![
@@ -59,6 +60,7 @@ fn shipped() -> Cluster {
             Deleter::ComesLate,
             Deleter::Forces,
             Deleter::DeletesMany,
+            Deleter::Evicts,
             Deleter::PodGc,
             Deleter::Cleaner,
         ],
@@ -123,6 +125,14 @@ fn without_the_guard_a_forced_deletion_lets_two_run() {
 fn a_deletion_of_many_judged_like_one_by_name_lets_two_run() {
     let cluster = Cluster { many_is_known: false, deleters: vec![Deleter::DeletesMany], ..small() };
     is_refuted("a deletion of many, not known as one", &cluster, &[ONE_PROCESS]);
+}
+
+/// A limit before Kubernetes 1.36. It was sent for the Pod before, is held up, and takes out the next one as that starts.
+#[test]
+fn an_eviction_that_does_not_say_which_pod_lets_two_run() {
+    let cluster = Cluster { evictions_say_which: false, deleters: vec![Deleter::Evicts], ..small() };
+    is_refuted("an eviction by name", &cluster, &[ONE_PROCESS]);
+    holds("an eviction by uid", Cluster { deleters: vec![Deleter::Evicts], ..small() }, &[TAKEOVER]);
 }
 
 /// A limit. The policy on evictions reads the Pod from a cache of the API server; the deletion itself asks nobody.

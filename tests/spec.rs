@@ -71,6 +71,7 @@ mod spec {
     pub mod rules;
     pub mod scale_cost;
     pub mod shapes;
+    pub mod slow;
     pub mod snapshot;
     pub mod stories;
     pub mod strict_becoming;

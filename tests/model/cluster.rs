@@ -12,6 +12,7 @@ use crate::pod::{Claim, KEY, Name, Pod, Uid, Write};
 use crate::world::{CLEANED, DECLARED_DEAD, ONE_POD, ONE_PROCESS, TAKEOVER, World};
 
 /// What is checked.
+#[expect(clippy::struct_excessive_bools, reason = "each is something that protects, or a fault, and may be left out")]
 #[derive(Debug, Clone)]
 pub struct Cluster {
     /// How many Pods there may be in all.
@@ -24,6 +25,8 @@ pub struct Cluster {
     pub is_guarded: bool,
     /// Whether a deletion of many is told from one by name.
     pub many_is_known: bool,
+    /// Whether the uid of its Pod is written into an eviction.
+    pub evictions_say_which: bool,
     /// Which Pods are asked for.
     pub asks: Vec<Ask>,
     /// What our webhook knows then.
@@ -75,6 +78,8 @@ pub enum Step {
     LosesCreate(Write),
     /// Somebody decides to delete a Pod.
     Decides(Deleter, Uid),
+    /// An eviction comes to its deletion.
+    ReadsAgain(Deletion),
     /// A deletion arrives.
     Deletes(Deletion),
     /// It never does: its sender crashed, or the API server did.
@@ -126,7 +131,8 @@ impl Model for Cluster {
             steps.extend([arrives(*write), Step::LosesCreate(*write)]);
         }
         for deletion in &world.deletions {
-            steps.extend([Step::Deletes(*deletion), Step::LosesDelete(*deletion)]);
+            let arrives = if deletion.by == Deleter::Evicts { Step::ReadsAgain } else { Step::Deletes };
+            steps.extend([arrives(*deletion), Step::LosesDelete(*deletion)]);
         }
         for (uid, pod) in world.pods.iter().enumerate() {
             if pod.is_bound {
@@ -152,6 +158,7 @@ impl Model for Cluster {
             Step::Creates(write) => next.creates(write),
             Step::LosesCreate(write) => next.has_lost(write),
             Step::Decides(deleter, uid) => self.decides(&mut next, deleter, uid),
+            Step::ReadsAgain(eviction) => next.reads_again(eviction),
             Step::Deletes(deletion) => self.deletes(&mut next, deletion),
             Step::LosesDelete(deletion) => next.has_answered(deletion),
             Step::Relabels(uid) => self.relabels(&mut next.pods[uid]),

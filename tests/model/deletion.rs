@@ -4,9 +4,11 @@
 //! has ended (`podStrategy.CheckGracefulDelete`). The admission of a deletion is told that grace, and sees the Pod in the
 //! very revision that is written (`Store.updateForGracefulDeletionAndFinalizers`). With a grace of 0 the Pod is then taken
 //! out, and the admission asked once more, with what was written (`Store.Delete`). Where it says no, the next update takes
-//! the Pod out, whoever's it is, and no deletion's admission is asked (`Store.Update`, `ShouldDeleteDuringUpdate`). An
-//! eviction of a Pod that is on no node yet carries the revision that was read instead, which comes to the same. Not in the
-//! model, and a limit: one that has read a Pod that runs carries none, so what is new under the name may be taken out.
+//! the Pod out, whoever's it is, and no deletion's admission is asked (`Store.Update`, `ShouldDeleteDuringUpdate`).
+//!
+//! An eviction reads the Pod before the deletion does, and asks no admission when it comes to that. If the Pod is on no node
+//! yet it carries the revision that was read, which comes to the same as being asked. If not, it carries the uid where that
+//! was written into it as it was sent, and otherwise nothing (`EvictionREST.Create`).
 
 use crate::admission::{self, Way};
 use crate::cluster::Cluster;
@@ -23,6 +25,11 @@ pub enum Deleter {
     ComesLate,
     /// A person that deletes by name with a grace of 0, or evicts so, and the API server knows the Pod as it is.
     Forces,
+    /// A person or a controller that evicts a Pod which is on a node, has ended or is to end, and waits: it has read the
+    /// Pod once.
+    Evicts,
+    /// The deletion at the end of that.
+    EvictsAtLast,
     /// A person that evicts by name with a grace of 0: judged when it is sent, by the Pod as a cache knows it.
     EvictsByCache,
     /// A deletion of many: the admission is told the grace that was requested, not the one that was decided on
@@ -55,6 +62,8 @@ impl Cluster {
         let (may, grace) = match by {
             Deleter::Waits | Deleter::DeletesMany => (!seen.is_deleting, at_once.then_some(0)),
             Deleter::ComesLate => (seen.has_no_grace, Some(0)),
+            Deleter::Evicts => (!at_once || seen.has_failed || seen.is_deleting, None),
+            Deleter::EvictsAtLast => (false, None),
             Deleter::Forces => (true, Some(0)),
             Deleter::EvictsByCache => {
                 let way = Way { grace: Some(0), written: None, user: PERSON, is_of_many: false };
@@ -66,7 +75,8 @@ impl Cluster {
         if may && by == Deleter::PodGc {
             world.pods[uid].has_failed = true;
         }
-        let meets_one = by == Deleter::Cleaner || seen.name == Name::Generated;
+        let says_which = by == Deleter::Cleaner || by == Deleter::Evicts && self.evictions_say_which;
+        let meets_one = says_which || seen.name == Name::Generated;
         world.deletions.push(Deletion { by, uid: meets_one.then_some(uid), grace });
         world.deletions.sort_unstable();
         world.deletions.dedup();
@@ -84,7 +94,11 @@ impl Cluster {
             // The grace of the Pod's template, where it is no other.
             Deleter::Waits | Deleter::Forces => (grace.or(Some(30)), PERSON),
             Deleter::DeletesMany if !self.many_is_known => (Some(30), PERSON),
-            Deleter::DeletesMany | Deleter::ComesLate | Deleter::EvictsByCache => (None, PERSON),
+            Deleter::DeletesMany
+            | Deleter::ComesLate
+            | Deleter::Evicts
+            | Deleter::EvictsAtLast
+            | Deleter::EvictsByCache => (None, PERSON),
             Deleter::PodGc => (grace, POD_GC),
             Deleter::Cleaner => (grace, CLEANER),
         };
@@ -92,7 +106,7 @@ impl Cluster {
         let is_admitted = |pod: &Pod, written| {
             let way = Way { grace: told, written, user, is_of_many };
             // Of an eviction, nobody is asked when the Pod itself is deleted.
-            let is_asked = self.is_guarded && by != Deleter::EvictsByCache;
+            let is_asked = self.is_guarded && !matches!(by, Deleter::EvictsAtLast | Deleter::EvictsByCache);
             !is_asked || admission::admits_end(target, pod, way)
         };
         let written = pod.has_no_grace.then_some(0);
@@ -122,6 +136,20 @@ impl Cluster {
 }
 
 impl World {
+    /// An eviction comes to its deletion, which reads the Pod again and decides on the grace: on nothing for one at its
+    /// very end, and takes out whatever it meets then.
+    pub fn reads_again(&mut self, eviction: Deletion) -> bool {
+        self.has_answered(eviction);
+        let target = eviction.uid.or_else(|| self.named(Name::Key)).map(|uid| &self.pods[uid]);
+        if let Some(pod) = target.filter(|pod| pod.is_stored) {
+            let grace = (pod.has_no_grace || ends_at_once(pod)).then_some(0);
+            self.deletions.push(Deletion { by: Deleter::EvictsAtLast, grace, ..eviction });
+            self.deletions.sort_unstable();
+            self.deletions.dedup();
+        }
+        true
+    }
+
     /// A deletion is not under way any more.
     pub fn has_answered(&mut self, deletion: Deletion) -> bool {
         self.deletions.retain(|other| *other != deletion);

@@ -321,7 +321,8 @@ pub(super) fn strict(mark: &str) -> Value {
     })
 }
 
-async fn evict(place: &Place<'_>, pod: &str, options: &Value, user: Option<&User>) -> Result<Answer> {
+/// Asks for the eviction of a Pod.
+pub(super) async fn evict(place: &Place<'_>, pod: &str, options: &Value, user: Option<&User>) -> Result<Answer> {
     let path = format!("{}/eviction", place.path("Pod", Some(pod)));
     let metadata = json!({"name": pod, "namespace": place.namespace});
     let eviction =

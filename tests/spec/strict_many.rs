@@ -1,30 +1,29 @@
-//! A strict singleton among the many Pods that one request deletes.
+//! Requests that are held up while one Pod of a strict singleton goes and another one comes.
 
-use std::sync::Arc;
-
-use anyhow::{Context as _, Result, ensure};
-use axum::Router;
-use axum::body::Bytes;
-use axum::routing::post;
+use anyhow::{Result, ensure};
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use singleton_guard::policy::key::KEY;
-use tokio::sync::watch;
 
 use super::api;
 use super::companions_place::Place;
-use super::https::{self, CONFIGURATIONS, Https};
 use super::live::eventually;
-use super::strict_live::{body, is_deleted};
+use super::slow::Slow;
+use super::strict_live::{body, evict, is_deleted};
 use crate::LiveTest;
 use crate::lab::Lab;
+use crate::lab::binaries::is_oldest;
 use crate::lab::node::NODE_NAME;
 
 /// Those that others may run beside.
-pub const STORIES: [(&str, LiveTest); 1] =
-    [("strict::a deletion of many leaves a Pod alone that is bound meanwhile", |lab| {
+pub const STORIES: [(&str, LiveTest); 2] = [
+    ("strict::a deletion of many leaves a Pod alone that is bound meanwhile", |lab| {
         Box::pin(a_deletion_of_many_leaves_a_pod_alone_that_is_bound_meanwhile(lab))
-    })];
+    }),
+    ("strict::an eviction leaves a Pod alone that has come meanwhile", |lab| {
+        Box::pin(an_eviction_leaves_a_pod_alone_that_has_come_meanwhile(lab))
+    }),
+];
 
 /// Such a deletion decides on the grace when it reads a Pod, and writes later; a slow webhook makes it much later. A Pod
 /// that is on no node when it is read, and starts before the write, is neither told to end at once nor taken away by
@@ -35,7 +34,12 @@ async fn a_deletion_of_many_leaves_a_pod_alone_that_is_bound_meanwhile(lab: &Lab
         "kind": "Pod", "metadata": {"name": POD, "labels": {KEY: POD}}, "spec": {"schedulerName": "nobody"},
     });
     let made = place.make(super::case::complete(&pod, &place.namespace)).await?;
-    let slow = Slow::install(&place).await?;
+    let try_out = format!("{}?dryRun=All", place.path("Pod", Some(POD)));
+    let slow = Slow::install(&place, "DELETE", "pods", async || {
+        api::call(&client, Method::DELETE, &try_out, None, None).await?.success().map(drop)
+    })
+    .await?;
+    slow.wait();
     let (all, path) = (place.path("Pod", None), place.path("Pod", Some(POD)));
     let meanwhile = async {
         slow.until_it_is_asked().await?;
@@ -59,59 +63,48 @@ async fn a_deletion_of_many_leaves_a_pod_alone_that_is_bound_meanwhile(lab: &Lab
     place.until("the Pod to be gone", async || Ok(place.get("Pod", POD).await?.is_none())).await
 }
 
-/// A webhook that is asked about every deletion of a Pod, allows it, and takes its time.
-struct Slow {
-    server: Https,
-    asked: Arc<watch::Sender<usize>>,
-    waits: Arc<watch::Sender<bool>>,
-}
-
-impl Slow {
-    /// From when this has returned it is asked, and does not answer.
-    async fn install(place: &Place<'_>) -> Result<Self> {
-        let (asked, waits) = (Arc::new(watch::Sender::new(0)), Arc::new(watch::Sender::new(false)));
-        let (asking, waiting) = (Arc::clone(&asked), Arc::clone(&waits));
-        let answer = async move |body: Bytes| {
-            asking.send_modify(|asked| *asked += 1);
-            let _ = waiting.subscribe().wait_for(|waits| !waits).await;
-            let review: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let response = json!({"uid": review["request"]["uid"], "allowed": true});
-            let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response});
-            ([("content-type", "application/json")], review.to_string())
+/// An eviction knows its Pod by the name, reads it more than once, and asks nobody when it deletes it at last. Which Pod is
+/// meant is written into it, where the API server can be told to: before Kubernetes 1.36 there is nothing to be seen.
+async fn an_eviction_leaves_a_pod_alone_that_has_come_meanwhile(lab: &Lab) -> Result<()> {
+    if is_oldest() {
+        return Ok(());
+    }
+    let (place, client) = (Place::new(lab).await?, lab.client());
+    let make = async || {
+        let pod = json!({"kind": "Pod", "metadata": {"name": POD, "labels": {KEY: POD}}});
+        let made = place.make(super::case::complete(&pod, &place.namespace)).await?;
+        let runs = async || Ok(place.get("Pod", POD).await?.filter(|pod| pod["status"]["phase"] == "Running"));
+        eventually("its kubelet to have said that it runs", runs).await?;
+        anyhow::Ok(made["metadata"]["uid"].clone())
+    };
+    let slow = Slow::install(&place, "CREATE", "pods/eviction", async || {
+        // There is no such Pod yet.
+        evict(&place, POD, &json!({"dryRun": ["All"]}), None).await.map(drop)
+    })
+    .await?;
+    make().await?;
+    let path = place.path("Pod", Some(POD));
+    for options in [json!(null), json!({"gracePeriodSeconds": 1}), json!({"preconditions": {"resourceVersion": "1"}})] {
+        slow.wait();
+        let meanwhile = async {
+            slow.until_it_is_asked().await?;
+            let next = async {
+                let soon = json!({"gracePeriodSeconds": 1});
+                api::call(&client, Method::DELETE, &path, Some(body(&soon)), None).await?.success()?;
+                place.until("the Pod to be gone", async || Ok(place.get("Pod", POD).await?.is_none())).await?;
+                make().await
+            };
+            let next = next.await;
+            slow.answer();
+            next
         };
-        let client = place.lab.client();
-        let says = json!({
-            "failurePolicy": "Ignore", "timeoutSeconds": 30,
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": place.namespace}},
-            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["pods"]}],
-        });
-        let router = Router::new().route("/", post(answer));
-        let server = https::webhook(&client, &place.namespace, router, says).await?;
-        let try_out = format!("{}?dryRun=All", place.path("Pod", Some(POD)));
-        eventually("the webhook to be asked", async || {
-            api::call(&client, Method::DELETE, &try_out, None, None).await?.success()?;
-            Ok((*asked.borrow() > 0).then_some(()))
-        })
-        .await?;
-        asked.send_replace(0);
-        waits.send_replace(true);
-        Ok(Self { server, asked, waits })
+        let (evicted, next) = tokio::try_join!(evict(&place, POD, &options, None), meanwhile)?;
+        ensure!(evicted.code == 409 && evicted.message().contains("UID in the precondition"), "{options}: {evicted:?}");
+        let pod = place.get("Pod", POD).await?.unwrap_or_default();
+        ensure!(pod["metadata"]["uid"] == next && !is_deleted(&pod), "{options}: it was evicted: {pod}");
     }
-
-    async fn until_it_is_asked(&self) -> Result<()> {
-        self.asked.subscribe().wait_for(|asked| *asked > 0).await.map(drop).context("it was never asked")
-    }
-
-    fn answer(&self) {
-        self.waits.send_replace(false);
-    }
-
-    async fn uninstall(self, place: &Place<'_>) -> Result<()> {
-        let path = format!("{CONFIGURATIONS}/{}", place.namespace);
-        api::call(&place.lab.client(), Method::DELETE, &path, None, None).await?.success()?;
-        self.server.task.abort();
-        Ok(())
-    }
+    slow.uninstall(&place).await?;
+    evict(&place, POD, &json!({}), None).await?.success().map(drop)
 }
 
 const POD: &str = "ledger";
