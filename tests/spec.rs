@@ -76,8 +76,8 @@ mod spec {
     pub mod stories;
     pub mod strict_becoming;
     pub mod strict_figures;
+    pub mod strict_held_up;
     pub mod strict_live;
-    pub mod strict_many;
     pub mod strict_nodes;
     pub mod texts;
     pub mod threats;
@@ -102,7 +102,7 @@ use spec::{
     architecture, bad_values, chart, checkov, companions_plan, companions_stories, configuration, configuration_live,
     cut_off, denials_live, differential, events, floor, floor_cost, floor_live, freshness_live, generated, late,
     left_out, live, liveness, metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings,
-    recorded, router, rules, scale_cost, stories, strict_becoming, strict_figures, strict_live, strict_many,
+    recorded, router, rules, scale_cost, stories, strict_becoming, strict_figures, strict_held_up, strict_live,
     strict_nodes, texts, threats, values, watched, workloads,
 };
 
@@ -160,7 +160,7 @@ fn main() -> ExitCode {
                 .map(|(name, test)| story(&installed, &format!("companions/{name}"), test)),
         );
         let strict =
-            [&strict_nodes::STORIES[..], &strict_many::STORIES, &strict_becoming::STORIES, &strict_live::STORIES];
+            [&strict_nodes::STORIES[..], &strict_held_up::STORIES, &strict_becoming::STORIES, &strict_live::STORIES];
         let stories = strict.concat().into_iter().chain(STORIES);
         trials.extend(stories.map(|(name, test)| story(&installed, name, test)));
         if std::env::var("FIGURES").is_ok_and(|value| value == "1") {

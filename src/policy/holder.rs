@@ -34,7 +34,7 @@ pub enum State {
     Ended,
     /// The same, but it was asked to end before, so long ago: its kubelet has yet to take it away.
     Lingers(Duration),
-    /// It was asked to end, so long ago, and deleted but for its finalizers.
+    /// It runs nowhere, was asked to end, so long ago, and is deleted but for its finalizers.
     Finalizes(Duration),
 }
 
@@ -42,8 +42,7 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked {
     at: SystemTime,
-    /// Its kubelet has said that it has ended, or somebody who may force that: its grace is 0.
-    is_over: bool,
+    has_no_grace: bool,
     has_finalizers: bool,
 }
 
@@ -57,8 +56,15 @@ impl Holder {
         let Metadata { labels, deletion_timestamp, deletion_grace_period_seconds: grace, finalizers } = pod.metadata;
         let gone_by = deletion_timestamp.and_then(|at| OffsetDateTime::parse(&at, &Rfc3339).ok()).map(SystemTime::from);
         let asked = gone_by.map(|gone_by| Asked::read(gone_by, grace, !finalizers.is_empty()));
-        let state = State::of(asked, is_terminal(&pod.status.phase), now);
-        Ok(Self { node: pod.spec.node_name, is_strict: labels.get(KEY).is_some(), state })
+        let Spec { node_name: node } = pod.spec;
+        let state = State::of(asked, &node, is_terminal(&pod.status.phase), now);
+        Ok(Self { node, is_strict: labels.get(KEY).is_some(), state })
+    }
+
+    /// Whether it was asked to end.
+    #[must_use]
+    pub const fn was_asked(&self) -> bool {
+        matches!(self.state, State::Ends(_) | State::Lingers(_) | State::Finalizes(_))
     }
 
     pub(super) fn sentence(&self) -> String {
@@ -89,20 +95,22 @@ impl Holder {
             }
             State::Ends(_) => "wait until its kubelet says that it has ended; a forced deletion would let two run",
             State::Ended => "it is deleted in a moment; if it stays, delete it",
-            State::Lingers(_) => "its kubelet takes it away in a moment; if it does not, it is deleted after a minute",
+            State::Lingers(_) => "its kubelet takes it away, or it is deleted after a minute; if it stays, delete it",
             State::Finalizes(_) => "whoever put metadata.finalizers on it has to take them off; nothing else keeps it",
         }
     }
 }
 
 impl State {
-    /// Of a Pod, whether it was asked to end, and whether it has.
+    /// Of a Pod: whether it was asked to end, the node that it is bound to, if it is to one, and whether it has ended.
     #[must_use]
-    pub fn of(asked: Option<Asked>, is_terminal: bool, now: SystemTime) -> Self {
+    pub fn of(asked: Option<Asked>, node: &str, is_terminal: bool, now: SystemTime) -> Self {
         let since = |at| now.duration_since(at).unwrap_or_default();
+        let may_run = !node.is_empty() && !is_terminal;
         match asked {
-            Some(Asked { at, is_over: true, has_finalizers: true }) => Self::Finalizes(since(at)),
-            Some(Asked { at, is_over: false, .. }) if is_terminal => Self::Lingers(since(at)),
+            Some(Asked { at, .. }) if may_run => Self::Ends(since(at)),
+            Some(Asked { at, has_no_grace: true, has_finalizers: true }) => Self::Finalizes(since(at)),
+            Some(Asked { at, .. }) if is_terminal => Self::Lingers(since(at)),
             Some(Asked { at, .. }) => Self::Ends(since(at)),
             None if is_terminal => Self::Ended,
             None => Self::Stays,
@@ -118,11 +126,12 @@ impl Asked {
     pub fn read(deletion_timestamp: SystemTime, grace: Option<u64>, has_finalizers: bool) -> Self {
         let at = deletion_timestamp.checked_sub(Duration::from_secs(grace.unwrap_or_default()));
         let at = at.filter(|at| *at >= SystemTime::UNIX_EPOCH).unwrap_or(deletion_timestamp);
-        Self { at, is_over: grace == Some(0), has_finalizers }
+        Self { at, has_no_grace: grace == Some(0), has_finalizers }
     }
 }
 
-/// Whether a Pod of this phase has no process any more.
+/// Whether a Pod of this phase has no process any more: its kubelet writes that only then, but for a moment after it has
+/// started itself ([`super::liveness`]), and the Pod garbage collector writes it for a node that is gone.
 #[must_use]
 pub fn is_terminal(phase: &str) -> bool {
     matches!(phase, "Succeeded" | "Failed")

@@ -29,10 +29,18 @@ pub fn step(holder: Option<&Holder>, waited: Duration) -> Step {
         None if waited < A_MOMENT => Step::Wait,
         None => Step::Remind,
         Some(Holder { is_strict: false, .. }) => Step::Tell,
-        Some(Holder { state: State::Ended, .. }) => Step::Delete,
-        Some(_) if waited < LONG => Step::Wait,
-        Some(Holder { state: State::Lingers(_), .. }) => Step::Delete,
+        Some(holder) if waited < granted(holder) => Step::Wait,
+        Some(Holder { state: State::Ended | State::Lingers(_), .. }) => Step::Delete,
         Some(_) => Step::Tell,
+    }
+}
+
+/// For how long a Pod of a strict singleton is its kubelet's alone.
+const fn granted(holder: &Holder) -> Duration {
+    match holder.state {
+        State::Ended if holder.node.is_empty() => Duration::ZERO,
+        State::Ended => A_WHILE,
+        State::Stays | State::Ends(_) | State::Lingers(_) | State::Finalizes(_) => LONG,
     }
 }
 
@@ -96,5 +104,9 @@ pub fn blocked(holder: &Holder, name: &str, now: SystemTime) -> String {
 
 /// A controller that was told of the end of a Pod has made the next one by then.
 const A_MOMENT: Duration = Duration::from_secs(1);
+/// A kubelet that has just started and does not take a Pod back, because its node's labels have changed, say, writes `Failed`
+/// first and kills the containers a moment later: within 2 s, the period of its housekeeping, and with a grace of 1 s
+/// (`HandlePodAdditions`, `HandlePodCleanups`).
+const A_WHILE: Duration = Duration::from_secs(10);
 /// Twice the grace period that Pods have by default.
 const LONG: Duration = Duration::from_secs(60);

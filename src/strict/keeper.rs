@@ -40,8 +40,8 @@ struct State {
     waits: HashMap<String, Wait>,
 }
 
-/// The Pod that holds the name: its uid, and whether it has ended; empty for none.
-type Under = (String, bool);
+/// The Pod that holds the name, if one does: its uid, and whether it has ended.
+type Under = Option<(String, bool)>;
 
 /// One workload that waits, by its uid.
 #[derive(Debug, Clone)]
@@ -179,16 +179,17 @@ impl State {
         let (mut waits, mut due) = (HashMap::new(), Vec::new());
         for ((_, kind), shelf) in MAKERS.into_iter().zip(&self.workloads) {
             for ((namespace, name), workload) in shelf.entries() {
-                let Wanting { uid, key, wants, reminded } = workload;
-                if !wants || key.is_empty() || settings.exempts(namespace) || waits.contains_key(uid) {
+                let Wanting { uid, key, wants, has, reminded } = workload;
+                let pod = self.pods.get(namespace, key);
+                let waits_for_it = *wants && (!has || pod.is_some_and(Keyed::goes));
+                if !waits_for_it || key.is_empty() || settings.exempts(namespace) || waits.contains_key(uid) {
                     continue;
                 }
-                let pod = self.pods.get(namespace, key);
-                let under = pod.map(|pod| (pod.uid.clone(), pod.is_terminal)).unwrap_or_default();
+                let under = pod.map(|pod| (pod.uid.clone(), pod.is_terminal));
                 let known = self.waits.remove(uid).filter(|wait| wait.under == under);
                 let mut wait = known.unwrap_or_else(|| Wait::new(under.clone(), *reminded, now));
                 // Under a holder nobody is reminded, and nothing that has to be done may wait for it.
-                if pod.is_none() && wait.reminders.see(*reminded) {
+                if wait.under.is_none() && wait.reminders.see(*reminded) {
                     wait.pause_from(now);
                 }
                 let holder = pod.map(|pod| pod.holder(clock));
@@ -198,7 +199,10 @@ impl State {
                 let pod_ref = PodRef { namespace: namespace.clone().into(), name: key.clone().into() };
                 let work = match (step, holder) {
                     _ if wait.next > now => None,
-                    (Step::Delete, _) => Some(Work::Delete { pod: pod_ref, uid: under.0 }),
+                    (Step::Delete, Some(holder)) => {
+                        let uid = pod.map(|pod| pod.uid.clone()).unwrap_or_default();
+                        Some(Work::Delete { pod: pod_ref, uid, was_asked: holder.was_asked() })
+                    }
                     (Step::Remind, _) => Some(Work::Remind { about, pod: pod_ref }),
                     (Step::Tell, Some(holder)) if wait.told.is_none_or(|told| now >= told + SAY_AGAIN) => {
                         Some(Work::Tell { about, holder, pod: pod_ref })

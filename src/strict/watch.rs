@@ -41,8 +41,10 @@ pub(super) struct Wanting {
     pub(super) uid: String,
     /// The name of its Pod.
     pub(super) key: String,
-    /// Whether it wants one and has none that counts.
+    /// Whether it wants one.
     pub(super) wants: bool,
+    /// Whether its controller counts one. That of a StatefulSet counts those too that end or have ended.
+    pub(super) has: bool,
     /// When its controller was last reminded, by any replica.
     pub(super) reminded: Option<OffsetDateTime>,
 }
@@ -118,17 +120,21 @@ fn wanting(mut seen: Seen<WorkloadSpec, WorkloadStatus>) -> Wanting {
     Wanting {
         uid: seen.metadata.uid.unwrap_or_default(),
         key: labels.and_then(|labels| labels.remove(KEY)).unwrap_or_default(),
-        wants: seen.metadata.deletion_timestamp.is_none()
-            && seen.spec.replicas.unwrap_or(1) > 0
-            && seen.status.replicas == 0,
+        wants: seen.metadata.deletion_timestamp.is_none() && seen.spec.replicas.unwrap_or(1) > 0,
+        has: seen.status.replicas > 0,
         reminded: said.and_then(|said| OffsetDateTime::parse(said, &Rfc3339).ok()),
     }
 }
 
 impl Keyed {
+    /// Whether another one is to follow it.
+    pub(super) const fn goes(&self) -> bool {
+        self.is_terminal || self.asked.is_some()
+    }
+
     /// The Pod as the holder of its name.
     pub(super) fn holder(&self, now: SystemTime) -> Holder {
-        let state = State::of(self.asked, self.is_terminal, now);
+        let state = State::of(self.asked, &self.node, self.is_terminal, now);
         Holder { node: self.node.clone(), is_strict: true, state }
     }
 }

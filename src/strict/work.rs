@@ -19,8 +19,8 @@ use crate::policy::lookup::PodRef;
 /// One step for one workload.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// The Pod of this uid has ended.
-    Delete { pod: PodRef<'static>, uid: String },
+    /// The Pod of this uid has ended; it may have been asked to before.
+    Delete { pod: PodRef<'static>, uid: String, was_asked: bool },
     /// The name seems to be free.
     Remind { about: Regarding, pod: PodRef<'static> },
     /// Somebody else has it.
@@ -41,8 +41,8 @@ pub(super) enum Outcome {
 impl Work {
     pub(super) async fn run(self, client: &Client, voice: &Voice) -> Outcome {
         match self {
-            Self::Delete { pod, uid } => {
-                match delete(client, &pod, &uid).await {
+            Self::Delete { pod, uid, was_asked } => {
+                match delete(client, &pod, &uid, was_asked).await {
                     Ok(()) => {
                         tracing::info!(namespace = %pod.namespace, pod = %pod.name, "deleted a Pod that has ended");
                     }
@@ -88,12 +88,13 @@ async fn holder(client: &Client, pod: &PodRef<'_>) -> Result<Option<Holder>, Cal
     }
 }
 
-/// Of this uid or not at all. Without the grace one that was asked to end before would be left as it is; SG011 lets it
-/// through because the Pod has ended.
-async fn delete(client: &Client, pod: &PodRef<'_>, uid: &str) -> Result<(), CallError> {
-    let preconditions = json!({"uid": uid});
-    let options =
-        json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0, "preconditions": preconditions});
+/// Of this uid or not at all. The API server deletes a Pod that has ended at once; only one that was asked to end before
+/// needs to be told, and SG011 lets that through because it has ended.
+async fn delete(client: &Client, pod: &PodRef<'_>, uid: &str, was_asked: bool) -> Result<(), CallError> {
+    let (grace, preconditions) = (was_asked.then_some(0), json!({"uid": uid}));
+    let options = json!({
+        "apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": grace, "preconditions": preconditions,
+    });
     match call(client, Method::DELETE, &path(pod), Some(("application/json", &options))).await {
         // Another replica was faster.
         Ok(_) | Err(CallError::NotFound | CallError::Changed(_)) => Ok(()),

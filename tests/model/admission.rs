@@ -57,6 +57,7 @@ pub fn is_cleaned(uid: Uid, pod: &Pod) -> bool {
 fn as_holder(uid: Uid, pod: &Pod) -> Holder {
     let grace = if pod.has_no_grace { 0 } else { 30 };
     let asked = pod.is_deleting.then(|| Asked::read(SystemTime::UNIX_EPOCH, Some(grace), false));
-    let state = State::of(asked, is_terminal(pod.phase()), SystemTime::UNIX_EPOCH);
-    Holder { node: pod.node(uid), is_strict: pod.has_key, state }
+    let node = pod.node(uid);
+    let state = State::of(asked, &node, is_terminal(pod.phase()), SystemTime::UNIX_EPOCH);
+    Holder { node, is_strict: pod.has_key, state }
 }

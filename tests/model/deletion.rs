@@ -8,7 +8,8 @@
 //!
 //! An eviction reads the Pod before the deletion does, and asks no admission when it comes to that. If the Pod is on no node
 //! yet it carries the revision that was read, which comes to the same as being asked. If not, it carries the uid where that
-//! was written into it as it was sent, and otherwise nothing (`EvictionREST.Create`).
+//! was written into it as it was sent, and otherwise nothing (`EvictionREST.Create`). Not in the model, and a limit: an update
+//! that meets a Pod at its very end takes out whatever has the name a moment later, and an eviction makes one.
 
 use crate::admission::{self, Way};
 use crate::cluster::Cluster;
@@ -18,7 +19,7 @@ use crate::world::World;
 /// Somebody who deletes Pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Deleter {
-    /// A person or a controller that deletes by name, or evicts, and waits.
+    /// A person or a controller that deletes by name, or evicts what is on no node yet, and waits.
     Waits,
     /// A person that deletes by name and waits, and meets a Pod at its very end, with a grace of 0 in it: nothing is
     /// decided on, so the admission is told nothing, and whatever has the name by then is taken out.

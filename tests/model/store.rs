@@ -92,7 +92,8 @@ impl Pod {
         }
     }
 
-    /// The kubelet never writes a final phase while containers may run (`mergePodStatus` of its status manager).
+    /// The kubelet never writes a final phase while containers may run (`mergePodStatus` of its status manager). Not in the
+    /// model: one that has just started and does not take a Pod back, for which [`admission::is_cleaned`] waits.
     pub fn reports(&mut self) -> bool {
         let may = self.is_stored && self.is_over() && !self.has_failed;
         self.has_failed = true;

@@ -15,11 +15,14 @@ pub fn each_holder_has_its_step() -> Result<(), String> {
     let strict = |state| Some(Holder { node: "a".to_owned(), is_strict: true, state });
     let (ends, lingers) = (State::Ends(Duration::from_secs(9)), State::Lingers(Duration::from_secs(9)));
     let finalizes = State::Finalizes(Duration::from_secs(9));
+    let nowhere = Some(Holder { node: String::new(), is_strict: true, state: State::Ended });
     let foreign = Some(Holder { node: "a".to_owned(), is_strict: false, state: State::Ended });
     for (what, holder, milliseconds, expected) in [
         ("the name has just become free", None, 999, Step::Wait),
         ("its controller had its moment", None, 1_000, Step::Remind),
-        ("the Pod has ended", strict(State::Ended), 0, Step::Delete),
+        ("the Pod has ended, and its kubelet may still clean up", strict(State::Ended), 9_999, Step::Wait),
+        ("the Pod has ended", strict(State::Ended), 10_000, Step::Delete),
+        ("the Pod has ended on no node", nowhere, 0, Step::Delete),
         ("the Pod ends", strict(ends), 59_999, Step::Wait),
         ("the Pod does not end", strict(ends), 60_000, Step::Tell),
         ("the Pod has ended, and its kubelet is about to say so", strict(lingers), 59_999, Step::Wait),
@@ -78,7 +81,7 @@ pub fn any_grace_can_be_told() -> Result<(), String> {
         ("longer than there are years to say it in", 1_000_000_000_000, "2027-01-15T08:00:00Z"),
         ("the longest", u64::MAX, "2027-01-15T08:00:00Z"),
     ] {
-        let state = State::of(Some(Asked::read(gone_by, Some(grace), false)), false, now);
+        let state = State::of(Some(Asked::read(gone_by, Some(grace), false)), "a", false, now);
         let said = blocked(&Holder { node: "a".to_owned(), is_strict: true, state }, "cron", now);
         if !said.contains(&format!("terminates since {since}: ")) {
             return Err(format!("{what}: {said}"));
@@ -93,17 +96,20 @@ pub fn each_pod_is_in_one_state() -> Result<(), String> {
     let over = json!({"deletionTimestamp": "1970-01-01T00:00:30Z", "deletionGracePeriodSeconds": 0});
     let kept = case::with(&over, json!({"finalizers": ["example.com/archive"]}));
     let since = Duration::from_secs(12);
-    for (what, metadata, phase, expected) in [
-        ("it runs", &json!({"finalizers": null}), "Running", State::Stays),
-        ("it has ended", &json!({}), "Succeeded", State::Ended),
-        ("it ends", &asked, "Running", State::Ends(since)),
-        ("it ends and has a finalizer", &case::with(&kept, asked.clone()), "Running", State::Ends(since)),
-        ("it has ended since", &asked, "Failed", State::Lingers(since)),
-        ("it is about to go", &over, "Failed", State::Ends(since)),
-        ("its finalizers are all that is left", &kept, "Failed", State::Finalizes(since)),
-        ("it was forced, and has finalizers", &kept, "Running", State::Finalizes(since)),
+    let kept_on = case::with(&kept, asked.clone());
+    for (what, metadata, node, phase, expected) in [
+        ("it runs", &json!({"finalizers": null}), "a", "Running", State::Stays),
+        ("it has ended", &json!({}), "a", "Succeeded", State::Ended),
+        ("it ends", &asked, "a", "Running", State::Ends(since)),
+        ("it ends and has a finalizer", &kept_on, "a", "Running", State::Ends(since)),
+        ("it has ended since", &asked, "a", "Failed", State::Lingers(since)),
+        ("it has ended since and has a finalizer", &kept_on, "a", "Failed", State::Lingers(since)),
+        ("its deletion was cut short", &over, "a", "Failed", State::Lingers(since)),
+        ("its finalizers are all that is left", &kept, "a", "Failed", State::Finalizes(since)),
+        ("it never ran, and has a finalizer", &kept, "", "Pending", State::Finalizes(since)),
+        ("it was forced, may run, and has a finalizer", &kept, "a", "Running", State::Ends(since)),
     ] {
-        let pod = json!({"metadata": metadata, "status": {"phase": phase}}).to_string();
+        let pod = json!({"metadata": metadata, "spec": {"nodeName": node}, "status": {"phase": phase}}).to_string();
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(42);
         let found = Holder::read(pod.as_bytes(), now).map_err(|error| format!("{what}: {error}"))?.state;
         if found != expected {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use futures_util::future::try_join_all;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::Method;
 use serde_json::{Value, json};
@@ -143,7 +144,7 @@ pub async fn a_forced_deletion_is_refused(lab: &Lab) -> Result<()> {
 
 /// A Pod that has ended for good does not hold the name: it is deleted, and the next one starts.
 pub async fn a_pod_that_has_ended_gives_its_name_free(lab: &Lab) -> Result<()> {
-    for kind in ["ReplicaSet", "Deployment", "ReplicationController"] {
+    let of_kind = async |kind| {
         let place = Place::new(lab).await?;
         let mut pods = Revisions::of(&place).await?;
         place.create(kind, "ledger", strict("strict")).await?;
@@ -154,8 +155,9 @@ pub async fn a_pod_that_has_ended_gives_its_name_free(lab: &Lab) -> Result<()> {
         let uid = text(&pod["metadata"]["uid"]);
         pods.until_another_runs(&uid).await.with_context(|| kind.to_owned())?;
         ensure!(pods.most == 1, "{kind}: {} Pods at one revision", pods.most);
-    }
-    Ok(())
+        Ok(())
+    };
+    try_join_all(["ReplicaSet", "Deployment", "ReplicationController"].map(of_kind)).await.map(drop)
 }
 
 /// Two ReplicaSets with one key are one singleton: the second takes over when the first lets go, and is reminded to.

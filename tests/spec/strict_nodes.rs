@@ -34,20 +34,20 @@ pub const STORIES: [(&str, LiveTest); 4] = [
 /// The garbage collector fails the Pod of a Node that does not exist, and takes it away.
 async fn gives_the_name_free_when_it_is_deleted(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
-    let (mut pods, node, uid) = bound(&place).await?;
+    let (mut pods, node, uid) = bound(&place, "ReplicaSet").await?;
     // Or it would be made again, for a node that is not there.
     place.patch("ReplicaSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
     pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
     let forced = force(&place, None).await?;
     ensure!(forced.message().starts_with("SG011"), "a forced deletion: {forced:?}");
     node.delete().await?;
-    until_it_is_gone(&place, &uid).await
+    until_it_is_gone(&place, POD, &uid).await
 }
 
 /// A taint evicts the Pod, and another one says that its machine is off.
 async fn gives_the_name_free_when_it_is_declared_out_of_service(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
-    let (mut pods, node, uid) = bound(&place).await?;
+    let (mut pods, node, uid) = bound(&place, "ReplicaSet").await?;
     node.taint(json!({"key": "maintenance", "effect": "NoExecute"})).await?;
     pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
     // The next one is wanted, and waits.
@@ -60,25 +60,28 @@ async fn gives_the_name_free_when_it_is_declared_out_of_service(lab: &Lab) -> Re
     place.patch("ReplicaSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
     let out = json!({"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"});
     node.taint(out).await?;
-    until_it_is_gone(&place, &uid).await?;
+    until_it_is_gone(&place, POD, &uid).await?;
     ensure!(pods.most == 1, "{} Pods at one revision", pods.most);
     node.delete().await
 }
 
 /// Its kubelet has said that it has ended, and nothing more: nobody else would ever take it away.
 async fn a_pod_that_has_ended_gives_its_name_free(lab: &Lab) -> Result<()> {
-    let place = Place::new(lab).await?;
-    let (mut pods, node, uid) = bound(&place).await?;
-    place.delete("Pod", POD).await?;
-    pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
-    let path = format!("{}/status", place.path("Pod", Some(POD)));
-    let ended = json!({"status": {"phase": "Succeeded"}}).to_string();
-    api::call(&lab.client(), Method::PATCH, &path, Some((MERGE, ended)), None).await?.success()?;
-    until_it_is_gone(&place, &uid).await?;
-    pods.until("the next one", |pods| pods.values().any(|pod| !is_deleted(pod))).await?;
-    ensure!(pods.most == 1, "{} Pods at one revision", pods.most);
-    place.patch("ReplicaSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
-    node.delete().await
+    let of_kind = async |kind, pod| {
+        let place = Place::new(lab).await?;
+        let (mut pods, node, uid) = bound(&place, kind).await?;
+        place.delete("Pod", pod).await?;
+        pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
+        let path = format!("{}/status", place.path("Pod", Some(pod)));
+        let ended = json!({"status": {"phase": "Succeeded"}}).to_string();
+        api::call(&lab.client(), Method::PATCH, &path, Some((MERGE, ended)), None).await?.success()?;
+        until_it_is_gone(&place, pod, &uid).await?;
+        pods.until("the next one", |pods| pods.values().any(|pod| !is_deleted(pod))).await?;
+        ensure!(pods.most == 1, "{kind}: {} Pods at one revision", pods.most);
+        place.patch(kind, "ledger", json!({"spec": {"replicas": 0}})).await?;
+        node.delete().await
+    };
+    tokio::try_join!(of_kind("ReplicaSet", POD), of_kind("StatefulSet", "ledger-0")).map(drop)
 }
 
 /// The scheduler takes the Pod away for one of a higher priority; it runs on until its kubelet says otherwise.
@@ -121,12 +124,12 @@ async fn who_is_preempted_goes_before_the_next_one_comes(lab: &Lab) -> Result<()
     api::call(&client, Method::DELETE, &format!("{classes}/{class}"), None, None).await?.success().map(drop)
 }
 
-/// A strict ReplicaSet whose Pod is bound to a Node of its own.
-async fn bound(place: &Place<'_>) -> Result<(Revisions, Node, Value)> {
+/// A strict workload whose Pod is bound to a Node of its own.
+async fn bound(place: &Place<'_>, kind: &str) -> Result<(Revisions, Node, Value)> {
     let mut pods = Revisions::of(place).await?;
     let node = Node::make(place, "gone", &json!({})).await?;
     let there = json!({"spec": {"template": {"spec": {"nodeName": node.name}}}});
-    place.create("ReplicaSet", "ledger", with(&strict("strict"), there)).await?;
+    place.create(kind, "ledger", with(&strict("strict"), there)).await?;
     let pod = pods.until("the Pod", |pods| pods.len() == 1).await?.swap_remove(0);
     Ok((pods, node, pod["metadata"]["uid"].clone()))
 }
@@ -139,8 +142,8 @@ async fn force(place: &Place<'_>, user: Option<&User>) -> Result<Answer> {
 
 /// The garbage collector looks each 20 s, and waits for 40 s before it believes that a Node is gone; our controller gives
 /// a kubelet a minute.
-async fn until_it_is_gone(place: &Place<'_>, uid: &Value) -> Result<()> {
-    let is_gone = async || Ok(place.get("Pod", POD).await?.is_none_or(|pod| pod["metadata"]["uid"] != *uid));
+async fn until_it_is_gone(place: &Place<'_>, pod: &str, uid: &Value) -> Result<()> {
+    let is_gone = async || Ok(place.get("Pod", pod).await?.is_none_or(|pod| pod["metadata"]["uid"] != *uid));
     for _ in 0..3 {
         if place.until("the Pod to be gone", is_gone).await.is_ok() {
             return Ok(());
