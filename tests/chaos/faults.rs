@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::form::Form;
 use super::living::Living;
 use super::steps::call;
+use super::watching::Watching;
 use super::workloads::Workload;
 use crate::lab::Lab;
 use crate::lab::component::Signal;
@@ -24,6 +25,7 @@ use crate::spec::workloads::guards;
 pub struct Faults<'a> {
     pub lab: &'a Lab,
     pub living: &'a Living,
+    pub watching: &'a Watching,
     pub workloads: &'a [Workload],
     pub form: &'a Form,
     /// Set at the end.
@@ -116,6 +118,8 @@ impl Faults<'_> {
                     tokio::time::sleep(AGAIN).await;
                 }
                 self.living.disregard(self.bound_to(node).await);
+                // Its kubelet may have heard of others, before it fell silent, that the collector has taken out since.
+                self.living.disregard(self.watching.seen(|seen| seen.given_to(node.name())));
             }
             node.wake();
             count(&mut tally, if is_deleted { "nodes declared dead" } else { "nodes silent" });

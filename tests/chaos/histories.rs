@@ -13,12 +13,13 @@ use super::revisions::{Pods, Revisions};
 pub type History = fn() -> Result<()>;
 
 /// Each with what it is to show.
-pub const HISTORIES: [(&str, History); 6] = [
+pub const HISTORIES: [(&str, History); 7] = [
     ("history: one after the other is one", one_after_the_other_is_one),
     ("history: an overlap of one revision is found", an_overlap_of_one_revision_is_found),
     ("history: a gap is found", a_gap_is_found),
     ("history: a cut watch that went on is no gap", a_cut_watch_that_went_on_is_no_gap),
     ("history: what the watch left out shows in the list", what_the_watch_left_out_shows_in_the_list),
+    ("history: a node has been given what is gone too", a_node_has_been_given_what_is_gone_too),
     ("history: two processes are found, but for a node that was declared dead", two_processes_are_found),
 ];
 
@@ -99,6 +100,14 @@ fn what_the_watch_left_out_shows_in_the_list() -> Result<()> {
     {
         ensure!(seen.differs_from(&list(&listed)?)?.is_some(), "{what} is not noticed");
     }
+    Ok(())
+}
+
+/// Its kubelet may have heard of one that is gone, and starts it when the node comes back.
+fn a_node_has_been_given_what_is_gone_too() -> Result<()> {
+    let seen = replay(life("ledger", "a", 11))?;
+    ensure!(seen.pods().count() == 0 && seen.given_to("one") == ["a"], "{:?}", seen.given_to("one"));
+    ensure!(seen.given_to("two").is_empty(), "{:?}", seen.given_to("two"));
     Ok(())
 }
 

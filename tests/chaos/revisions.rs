@@ -77,6 +77,8 @@ pub struct Revisions {
     prefix: String,
     revision: u64,
     pods: HashMap<String, (u64, Identity, Pod)>,
+    /// The uid of every Pod that was ever bound, by its node.
+    bound: HashMap<String, Vec<String>>,
     pub count: Count,
     /// Why nothing more can be said.
     pub broken: Option<String>,
@@ -85,8 +87,8 @@ pub struct Revisions {
 impl Revisions {
     /// Of the namespaces whose names begin with `prefix`, in which there is no Pod at this revision.
     pub fn after(revision: u64, prefix: &str) -> Self {
-        let (prefix, pods) = (prefix.to_owned(), HashMap::new());
-        Self { prefix, revision, pods, count: Count::default(), broken: None }
+        let (pods, bound) = (HashMap::new(), HashMap::new());
+        Self { prefix: prefix.to_owned(), revision, pods, bound, count: Count::default(), broken: None }
     }
 
     /// Where a watch goes on.
@@ -109,6 +111,10 @@ impl Revisions {
         self.revision = revision;
         if !namespace.starts_with(&self.prefix) {
             return Ok(());
+        }
+        let was_bound = self.pods.get(uid).is_some_and(|(.., before)| before.is_bound());
+        if pod.is_bound() && !was_bound {
+            self.bound.entry(pod.spec.node_name.clone()).or_default().push(uid.clone());
         }
         let at = format!("revision {revision}");
         let before = self.pods.get(uid).map(|(_, identity, before)| (identity.clone(), before.news(None)));
@@ -147,6 +153,11 @@ impl Revisions {
         Ok((listed != seen).then(|| format!("listed {listed:?}, seen {seen:?}")))
     }
 
+    /// The Pods that were ever bound to a node, by uid.
+    pub fn given_to(&self, node: &str) -> Vec<String> {
+        self.bound.get(node).cloned().unwrap_or_default()
+    }
+
     /// The Pods that are there.
     pub fn pods(&self) -> impl Iterator<Item = (&Identity, &Pod)> {
         self.pods.values().map(|(_, identity, pod)| (identity, pod))
@@ -179,14 +190,12 @@ impl Pod {
     /// What there is to say of it, or of its end.
     pub fn news(&self, end: Option<&str>) -> String {
         let Metadata { deletion_timestamp, deletion_grace_period_seconds: grace, .. } = &self.metadata;
-        let asked = match grace {
-            Some(grace) if deletion_timestamp.is_some() => format!(", asked to end within {grace} s"),
-            _ => String::new(),
-        };
+        let within = grace.map(|grace| format!(" within {grace} s")).unwrap_or_default();
+        let asked = deletion_timestamp.as_ref().map(|_| format!(", asked to end{within}")).unwrap_or_default();
         let ready = if self.is_ready() { ", ready" } else { "" };
-        let evicted = if self.has("DisruptionTarget") { ", evicted" } else { "" };
+        let disrupted = if self.has("DisruptionTarget") { ", disrupted" } else { "" };
         format!(
-            "{}{} on {:?}{ready}{evicted}{asked}",
+            "{}{} on {:?}{ready}{disrupted}{asked}",
             end.map(|it| format!("{it}, was ")).unwrap_or_default(),
             self.status.phase,
             self.spec.node_name

@@ -82,7 +82,8 @@ impl Stage<'_> {
         let refused = self.rival.refused();
         let (over, is_over) = watch::channel(false);
         let mut chance = Rng::with_seed(seed);
-        let faults = Faults { lab, living: self.living, workloads: &workloads, form, over: is_over.clone() };
+        let Self { living, watching, .. } = *self;
+        let faults = Faults { lab, living, watching, workloads: &workloads, form, over: is_over.clone() };
         let people = (0..PEOPLE).map(|number| self.person(chance.fork(), number, &workloads, is_over.clone()));
         let people = try_join_all(people.collect::<Vec<_>>());
         let faults = async {
