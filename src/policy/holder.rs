@@ -108,8 +108,7 @@ impl State {
         let since = |at| now.duration_since(at).unwrap_or_default();
         let may_run = !node.is_empty() && !is_terminal;
         match asked {
-            Some(Asked { at, .. }) if may_run => Self::Ends(since(at)),
-            Some(Asked { at, has_no_grace: true, has_finalizers: true }) => Self::Finalizes(since(at)),
+            Some(Asked { at, has_no_grace: true, has_finalizers: true }) if !may_run => Self::Finalizes(since(at)),
             Some(Asked { at, .. }) if is_terminal => Self::Lingers(since(at)),
             Some(Asked { at, .. }) => Self::Ends(since(at)),
             None if is_terminal => Self::Ended,

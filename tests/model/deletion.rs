@@ -78,9 +78,7 @@ impl Cluster {
         }
         let says_which = by == Deleter::Cleaner || by == Deleter::Evicts && self.evictions_say_which;
         let meets_one = says_which || seen.name == Name::Generated;
-        world.deletions.push(Deletion { by, uid: meets_one.then_some(uid), grace });
-        world.deletions.sort_unstable();
-        world.deletions.dedup();
+        world.is_sent(Deletion { by, uid: meets_one.then_some(uid), grace });
         may
     }
 
@@ -144,11 +142,16 @@ impl World {
         let target = eviction.uid.or_else(|| self.named(Name::Key)).map(|uid| &self.pods[uid]);
         if let Some(pod) = target.filter(|pod| pod.is_stored) {
             let grace = (pod.has_no_grace || ends_at_once(pod)).then_some(0);
-            self.deletions.push(Deletion { by: Deleter::EvictsAtLast, grace, ..eviction });
-            self.deletions.sort_unstable();
-            self.deletions.dedup();
+            self.is_sent(Deletion { by: Deleter::EvictsAtLast, grace, ..eviction });
         }
         true
+    }
+
+    /// A deletion is under way; which of them came first makes no difference.
+    fn is_sent(&mut self, deletion: Deletion) {
+        self.deletions.push(deletion);
+        self.deletions.sort_unstable();
+        self.deletions.dedup();
     }
 
     /// A deletion is not under way any more.
