@@ -134,7 +134,9 @@ impl Row {
             Self::Workload => {
                 "judges the marked workloads themselves, and refuses the mark on kinds that cannot be singletons"
             }
-            Self::First => "judges new singletons in namespaces that hold none yet, so that none is born unseen",
+            Self::First => {
+                "judges what becomes a singleton in namespaces that hold none yet, so that none is born unseen"
+            }
             Self::Scale => "judges scaling above one; a Scale carries no labels, so its parent is looked up",
             Self::Owned => "judges what people do to the ReplicaSet behind a Deployment; the Deployment is looked up",
             Self::Status => "keeps the mark from being written through /status",
@@ -192,8 +194,8 @@ impl Row {
     #[must_use]
     pub const fn operations(self) -> &'static [&'static str] {
         match self {
-            Self::Workload | Self::Owned | Self::Defaults => &["CREATE", "UPDATE"],
-            Self::First | Self::Pods | Self::PodNames => &["CREATE"],
+            Self::Workload | Self::First | Self::Owned | Self::Defaults => &["CREATE", "UPDATE"],
+            Self::Pods | Self::PodNames => &["CREATE"],
             Self::Scale | Self::Status | Self::Released => &["UPDATE"],
         }
     }
@@ -248,10 +250,11 @@ impl Row {
                 },
                 Condition { name: "could-break-a-rule", expression: self.triggers() },
             ],
-            // A rollout must finish without us; the ReplicaSet is judged by its Deployment.
-            Self::First => {
-                vec![Condition { name: "not-behind-a-deployment", expression: format!("!{}", cel::BEHIND_DEPLOYMENT) }]
-            }
+            Self::First => vec![
+                // A rollout must finish without us; the ReplicaSet is judged by its Deployment.
+                Condition { name: "not-behind-a-deployment", expression: format!("!{}", cel::BEHIND_DEPLOYMENT) },
+                Condition { name: "becomes-marked", expression: format!("{} || !{}", cel::CREATE, cel::WAS_MARKED) },
+            ],
             Self::Scale => vec![Condition { name: "scales-above-one", expression: self.triggers() }],
             Self::Owned => vec![
                 Condition { name: "not-written-by-controller", expression: writer },

@@ -79,6 +79,17 @@ impl Place {
             for name in ["plain", "auto"] {
                 create(&client, namespace, "Deployment", name, false, 1).await?;
             }
+            create(&client, namespace, "StatefulSet", "idle", false, 1).await?;
+        }
+        // What changes while a webhook is waited for is judged again, and waits twice.
+        let there =
+            [("StatefulSet", "ledger"), ("StatefulSet", "idle"), ("Deployment", "web"), ("Deployment", "plain")];
+        for (kind, name) in there {
+            eventually(&format!("{kind} {name} to be available"), || async {
+                let object = api::get(&client, kind, &pay, name).await?.unwrap_or_default();
+                Ok((object["status"]["availableReplicas"] == 1).then_some(()))
+            })
+            .await?;
         }
         until_listed(&client, &pay).await?;
         Ok(Self { client, pay, free, fresh })
@@ -135,7 +146,7 @@ impl Place {
         let label = json!({"metadata": {"labels": {case::MARK: "true"}}});
         // What becomes a singleton is to be completed first: the mutating webhook is asked, for a second at most.
         let (limit, limit_of_a_mark) = (TIMEOUT + A_SECOND, TIMEOUT + 2 * A_SECOND);
-        let requests: [(&str, Request<'_>, Duration); 7] = [
+        let requests: [(&str, Request<'_>, Duration); 8] = [
             ("scaling a StatefulSet", Box::pin(scale(client, pay, "StatefulSet", "ledger", 3, None)), limit),
             ("scaling a Deployment", Box::pin(scale(client, pay, "Deployment", "web", 3, None)), limit),
             ("scaling beside a singleton", Box::pin(scale(client, pay, "Deployment", "plain", 3, None)), limit),
@@ -149,6 +160,12 @@ impl Place {
             (
                 "a first mark by label",
                 Box::pin(patch(client, free, "Deployment", "plain", &label, None)),
+                limit_of_a_mark,
+            ),
+            // Nothing is to be filled in here, and no rule is broken.
+            (
+                "a first mark by label on what is right",
+                Box::pin(patch(client, free, "StatefulSet", "idle", &label, None)),
                 limit_of_a_mark,
             ),
         ];
@@ -184,6 +201,9 @@ impl Place {
         // It is seen where it is born: the namespace is listed. It is to be completed, for a second at most.
         let second = post(client, pay, "StatefulSet", "second", true, 1, None);
         clock.within(2 * A_SECOND, "a second singleton where there is one", second).await?;
+        let label = json!({"metadata": {"labels": {case::MARK: "true"}}});
+        let third = patch(client, pay, "StatefulSet", "idle", &label, None);
+        clock.within(2 * A_SECOND, "a third one, by label", third).await?;
         for namespace in [pay, free] {
             let three = json!({"spec": {"replicas": 3}});
             clock.quick("patching", patch(client, namespace, "Deployment", "plain", &three, None)).await?;
@@ -260,7 +280,9 @@ impl Place {
         .await?;
         post(client, fresh, "StatefulSet", "ledger", true, 1, None).await?.success().context("the first mark again")?;
         until_listed(client, fresh).await?;
-        for (kind, name) in [("StatefulSet", "ledger"), ("Deployment", "web"), ("StatefulSet", "second")] {
+        for (kind, name) in
+            [("StatefulSet", "ledger"), ("Deployment", "web"), ("StatefulSet", "second"), ("StatefulSet", "idle")]
+        {
             let object = api::get(client, kind, pay, name).await?.unwrap_or_default();
             ensure!(object["spec"]["replicas"] == 1, "{kind} {name} was scaled to {}", object["spec"]["replicas"]);
         }

@@ -1,6 +1,6 @@
 //! SG005: the mark comes and goes in a request of its own.
 //!
-//! It may not be taken off or changed in the request that scales up, nor be touched through `/status`, where labels
+//! It may not be taken off in the request that scales up, nor be touched through `/status`, where labels
 //! of most kinds can be written but nobody looks. A ReplicaSet's own mark stays while its Deployment carries it: it
 //! is what guards the ReplicaSet once it is orphaned. A ReplicaSet that takes an owner without the mark is released
 //! too. A release by itself is allowed, and answered with a warning, unless the settings leave it to those who break the
@@ -18,7 +18,7 @@ use crate::settings::Release;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg005,
-    summary: "the mark must not be taken off or changed in the request that scales up, nor through `/status`, nor on a ReplicaSet while its Deployment carries it; with `release: break-glass` not at all, but by who breaks the glass",
+    summary: "the mark must not be taken off in the request that scales up, nor from a ReplicaSet while its Deployment carries it, nor touched through `/status`; with `release: break-glass` not at all, but by who breaks the glass",
     check,
     trigger,
     floor,
