@@ -8,6 +8,7 @@ use crate::policy::json::{self, few, object, required_object, some_object};
 use crate::policy::kind::Resource;
 use crate::policy::object::Object;
 use crate::policy::request::{Operation, Request, Subresource};
+use crate::policy::text::clip;
 
 /// The uid of a review: the answer must repeat it, or the API server takes the call as failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,11 +40,11 @@ pub struct Unreadable {
 /// or an object missing where the operation has one.
 pub fn read(body: &[u8]) -> Result<Review<'_>, Unreadable> {
     // Checked once, as a whole: string by string it costs a sixth of a small review.
-    let text = simdutf8::compat::from_utf8(body).map_err(|error| unreadable(body, error.to_string()))?;
+    let text = simdutf8::compat::from_utf8(body).map_err(|error| unreadable(body, &error.to_string()))?;
     let json::Object::<AdmissionReview<'_>>(review) =
-        serde_json::from_str(text).map_err(|error| unreadable(body, error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| unreadable(body, &error.to_string()))?;
     if review.kind != "AdmissionReview" {
-        return Err(unreadable(body, format!("its kind is {:?}, not \"AdmissionReview\"", review.kind)));
+        return Err(unreadable(body, &format!("its kind is {:?}, not \"AdmissionReview\"", review.kind)));
     }
     let AdmissionRequest {
         uid,
@@ -100,7 +101,7 @@ impl Deref for Uid<'_> {
 }
 
 /// The uid alone, from a body whose other parts are not as expected.
-fn unreadable(body: &[u8], cause: String) -> Unreadable {
+fn unreadable(body: &[u8], cause: &str) -> Unreadable {
     #[derive(serde::Deserialize)]
     struct Envelope {
         request: UidOnly,
@@ -110,7 +111,7 @@ fn unreadable(body: &[u8], cause: String) -> Unreadable {
         uid: String,
     }
     let uid = serde_json::from_slice::<Envelope>(body).ok().map(|envelope| envelope.request.uid);
-    Unreadable { uid: uid.filter(|uid| !uid.is_empty()), cause }
+    Unreadable { uid: uid.filter(|uid| !uid.is_empty()), cause: clip(cause, CAUSE_MAX) }
 }
 
 #[derive(serde::Deserialize)]
@@ -165,3 +166,6 @@ struct UserInfo<'a> {
     #[serde(borrow, deserialize_with = "few")]
     groups: Vec<Cow<'a, str>>,
 }
+
+/// What a parser says is short, but for the text of the body that it quotes.
+const CAUSE_MAX: usize = 256;

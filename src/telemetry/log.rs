@@ -14,6 +14,7 @@ use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, registry, reload}
 
 use crate::policy::decision::{Decision, Mode};
 use crate::policy::request::{Phase, Request};
+use crate::policy::text::clip;
 use crate::policy::violation::Code;
 use crate::settings::LogLevel;
 
@@ -125,7 +126,8 @@ pub fn decision(uid: &str, about: &About<'_>, decision: &Decision, latency: Dura
         return;
     }
     let About { resource, operation, dry_run, namespace, name, user, .. } = about;
-    let (namespace, name, user) = (namespace.as_ref(), name.as_ref(), user.as_ref());
+    // Whoever reaches the port may write anything into them.
+    let [uid, namespace, name, user] = [uid, namespace, name, user].map(|text| clip(text, FIELD_MAX));
     let (phase, code, reason) = (about.phase(), decision.code().map(Code::as_str), decision.message());
     let latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
     // The macro needs the level when it is compiled, hence the three arms.
@@ -185,3 +187,6 @@ impl<'a> About<'a> {
         }
     }
 }
+
+/// Longer than any name in Kubernetes (253).
+const FIELD_MAX: usize = 256;

@@ -65,6 +65,16 @@ pub fn reviews_are_read_strictly() -> Result<(), String> {
             return Err(format!("{change}: uid {:?}", unreadable.uid));
         }
     }
+    // What is said of it, and logged, does not grow with it.
+    for field in ["kind", "request"] {
+        let mut review = edit("StatefulSet", json!({}));
+        review[field] = json!("x".repeat(1 << 20));
+        let body = review.to_string();
+        let unreadable = review::read(body.as_bytes()).err().ok_or_else(|| format!("a long {field} was read"))?;
+        if unreadable.cause.len() > 300 {
+            return Err(format!("a long {field}: a cause of {} bytes", unreadable.cause.len()));
+        }
+    }
     // Long lists are made only to fill our memory.
     let many = |count: usize| {
         let labels: serde_json::Map<_, _> = (1..count).map(|n| (format!("l{n}"), json!(""))).collect();
