@@ -124,12 +124,17 @@ fn a_line_is_read_as_far_as_it_matters() {
     let key = MarkKey::default();
     let marked = whole.replace("LABELS", &format!(r#"{{"{key}":"","app":"ledger"}}"#));
     let unmarked = whole.replace("LABELS", "null");
+    // Kubernetes does not limit how many labels an object has, and one such object must not end the watch of all.
+    let labels: Vec<_> = (0..10_000).map(|n| format!(r#""l{n}":"""#)).collect();
+    let many = whole.replace("LABELS", &format!("{{{}}}", labels.join(",")));
+    let mangled = whole.replace("LABELS", &format!(r#"["{key}"]"#));
     let bookmark = r#"{"resourceVersion":"9","annotations":{"k8s.io/initial-events-end":"true"}}"#;
     let name = || Name { namespace: "pay".into(), name: "ledger".into() };
     let version = |marked| Version { uid: "u".into(), revision: Revision::parse("7").unwrap(), marked };
     let cases = [
         ("ADDED", marked.as_str(), Event::Is(name(), version(true))),
         ("MODIFIED", &unmarked, Event::Is(name(), version(false))),
+        ("MODIFIED", &many, Event::Is(name(), version(false))),
         ("DELETED", &marked, Event::Gone(name(), Revision::parse("7").unwrap())),
         ("BOOKMARK", bookmark, Event::Nothing(Revision::parse("9").unwrap())),
     ];
@@ -145,6 +150,7 @@ fn a_line_is_read_as_far_as_it_matters() {
         ("DELETED", r#"{"name":"ledger","uid":"u","resourceVersion":"7"}"#),
         ("MODIFIED", r#"{"name":"ledger","namespace":"pay","resourceVersion":"7"}"#),
         ("BOOKMARK", "{}"),
+        ("MODIFIED", &mangled),
         ("RENAMED", marked.as_str()),
     ] {
         let line = line(type_, metadata);

@@ -4,10 +4,14 @@
 //! What cannot be read is an error, never an event that says less: a change that was missed would make the proof wrong.
 
 use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::revision::Revision;
 use crate::policy::mark::MarkKey;
-use crate::policy::object::Labels;
+use crate::policy::object::Text;
 
 /// What happened to one workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,8 +147,9 @@ struct ItemMetadata<'a> {
     uid: Cow<'a, str>,
     #[serde(borrow)]
     resource_version: Cow<'a, str>,
+    /// Not read before it is looked into: nothing bounds how many labels an object that is no singleton may have.
     #[serde(borrow)]
-    labels: Option<Labels<'a>>,
+    labels: Option<&'a RawValue>,
 }
 
 impl<'a> Item<'a> {
@@ -154,9 +159,30 @@ impl<'a> Item<'a> {
             return Err(Unusable::Unreadable("an object without namespace, name or uid".to_owned()));
         }
         let revision = revision(&resource_version)?;
-        let marked = labels.is_some_and(|labels| labels.get(mark.as_str()).is_some());
-        Ok((Name { namespace, name }, Version { uid, revision, marked }))
+        let marked = labels.map(|labels| has_key(labels, mark.as_str())).transpose()?;
+        Ok((Name { namespace, name }, Version { uid, revision, marked: marked.unwrap_or_default() }))
     }
+}
+
+/// Whether a map of labels has this key.
+fn has_key(labels: &RawValue, key: &str) -> Result<bool, Unusable> {
+    struct Key<'k>(&'k str);
+    impl<'de> Visitor<'de> for Key<'_> {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map of strings")
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<bool, M::Error> {
+            let mut found = false;
+            while let Some((Text(key), Text(_))) = map.next_entry()? {
+                found |= key == self.0;
+            }
+            Ok(found)
+        }
+    }
+    serde_json::Deserializer::from_str(labels.get()).deserialize_map(Key(key)).map_err(unreadable)
 }
 
 fn revision(text: &str) -> Result<Revision, Unusable> {

@@ -305,7 +305,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for OurAnnotations<'a> {
 
 /// A string that borrows where it can: a plain `Cow<str>` as a map's key or value is always copied.
 #[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// Up to which size two pieces of JSON are compared by meaning: parsed, they take many times their bytes.
 const COMPARED_MAX: usize = 256 << 10;
