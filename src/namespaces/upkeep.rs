@@ -138,12 +138,16 @@ impl Upkeep {
         let (mut read, whole) = self.read().await;
         let next = target(read.iter().map(|read| &read.selection), &held, &BTreeSet::new());
         self.say_whether_too_many(&next);
+        let mut widened = whole;
         for read in &mut read {
-            if step(&read.selection, &next) == Step::Widen {
-                self.write(read, &next).await?;
+            // Where one that refuses there may not know of a namespace, the others must not either.
+            let may = widened.is_ok() || selectors::refuses_in_listed(&read.object.data);
+            if may && step(&read.selection, &next) == Step::Widen {
+                let written = self.write(read, &next).await;
+                widened = widened.and(written);
             }
         }
-        whole?;
+        widened?;
         let stored = listed(read.iter().map(|read| &read.selection));
         let gone = self.absences.gone(&stored, &held, Instant::now().into_std());
         let next = target(read.iter().map(|read| &read.selection), &held, &gone);
@@ -163,8 +167,8 @@ impl Upkeep {
         Ok(())
     }
 
-    /// The configurations that matter, and whether all could be read: one that cannot must not keep the others from
-    /// learning of a namespace. Whoever refuses in the namespaces of the list comes first: it is the first to know of
+    /// The configurations that matter, and whether all could be read: one that cannot must not keep the others that
+    /// refuse from learning of a namespace. Whoever refuses in the namespaces of the list comes first: it is the first to know of
     /// one, and the last to forget it.
     async fn read(&self) -> (Vec<Read>, Result<(), Trouble>) {
         let get = async |configuration: &Configuration| configuration.api(&self.client).get(&configuration.name).await;

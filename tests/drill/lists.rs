@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use super::listed::{self, ROWS, generations, names, until_listed};
 use crate::is_long;
 use crate::lab::Lab;
 use crate::spec::api;
+use crate::spec::installed::{NAMESPACE, RELEASE};
 use crate::spec::live::{eventually, new_namespace};
 use crate::spec::workloads::{both_ready, create, post};
 
@@ -92,6 +93,57 @@ pub async fn the_list_comes_back(lab: &Lab) -> Result<()> {
     }
     eprintln!("the list came back within {longest:.1?}");
     Ok(())
+}
+
+/// Whoever also refuses in the namespaces of the list learns of a new one. Who is called in all others does not: a first
+/// mark would pass there unseen, and be scaled by the configuration that knows nothing of it.
+pub async fn one_cannot_be_written(lab: &Lab) -> Result<()> {
+    let client = lab.client();
+    both_ready(lab).await?;
+    let role = format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/{RELEASE}");
+    let whole = api::call(&client, Method::GET, &role, None, None).await?.success()?["rules"].clone();
+    let scale = format!("{RELEASE}-scale");
+    let mut rules = whole.clone();
+    for rule in rules.as_array_mut().into_iter().flatten() {
+        if let Some(names) = rule["resourceNames"].as_array_mut() {
+            names.retain(|name| *name != scale);
+        }
+    }
+    let read = json!({"apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhookconfigurations"], "resourceNames": [scale], "verbs": ["get"]});
+    rules.as_array_mut().context("no rules")?.push(read);
+    set_rules(&client, &role, &rules).await?;
+    let outcome = async {
+        let configuration = format!("validatingwebhookconfigurations/{scale}");
+        let process = format!("--as=system:serviceaccount:{NAMESPACE}:{RELEASE}");
+        eventually("the right to be gone", || async {
+            let may = lab.kubectl(&["auth", "can-i", "patch", &configuration, &process]).await?;
+            Ok(may.stdout.starts_with("no").then_some(()))
+        })
+        .await?;
+        let (first, second) = (new_namespace(lab).await?, new_namespace(lab).await?);
+        for namespace in [&first, &second] {
+            post(&client, namespace, "StatefulSet", "ledger", true, 0, None).await?.success()?;
+            eventually(&format!("{namespace} to be known where it can be"), || async {
+                let owned = names(&client, "owned").await?.unwrap_or_default();
+                Ok(owned.contains(namespace).then_some(()))
+            })
+            .await?;
+        }
+        for row in ["scale", "first"] {
+            ensure!(!names(&client, row).await?.unwrap_or_default().contains(&first), "{row} knows of {first}");
+        }
+        Ok((first, second))
+    };
+    let outcome = outcome.await;
+    set_rules(&client, &role, &whole).await?;
+    let (first, second) = outcome?;
+    until_listed(&client, &first).await?;
+    until_listed(&client, &second).await
+}
+
+async fn set_rules(client: &Client, role: &str, rules: &Value) -> Result<()> {
+    let content = ("application/merge-patch+json", json!({"rules": rules}).to_string());
+    api::call(client, Method::PATCH, role, Some(content), None).await?.success().map(drop)
 }
 
 /// In all three configurations.
