@@ -55,8 +55,10 @@ struct Wait {
     reminders: Reminders,
     /// When the next step may be taken.
     next: Instant,
-    /// When it was last said who has the name.
-    told: Option<Instant>,
+    /// Whether somebody else has the name, as far as is known.
+    is_blocked: bool,
+    /// When that may be said, or said again.
+    tell: Instant,
 }
 
 impl Keeper {
@@ -123,17 +125,21 @@ impl Keeper {
             let Some(wait) = state.waits.get_mut(&uid) else { continue };
             match outcome {
                 Outcome::Reminded(at) => {
+                    (wait.is_blocked, wait.tell) = (false, now);
                     wait.reminders.give(at);
                     wait.pause_from(now);
                 }
-                Outcome::Told => {
-                    wait.told = Some(now);
+                Outcome::Blocked { told } => {
+                    wait.is_blocked = true;
+                    if told {
+                        wait.tell = now + SAY_AGAIN;
+                    }
                     wait.next = now + AGAIN;
                 }
                 Outcome::Done => wait.next = now + AGAIN,
             }
         }
-        let blocked = state.waits.values().filter(|wait| wait.told.is_some());
+        let blocked = state.waits.values().filter(|wait| wait.is_blocked);
         let longest = blocked.clone().map(|wait| now.saturating_duration_since(wait.since)).max().unwrap_or_default();
         self.metrics.blocked(blocked.count(), longest);
     }
@@ -142,7 +148,8 @@ impl Keeper {
 impl Wait {
     fn new(under: Under, reminded: Option<OffsetDateTime>, now: Instant) -> Self {
         let patience = PATIENCE.mul_f64(fastrand::f64());
-        Self { under, since: now, patience, reminders: Reminders::none_since(reminded), next: now, told: None }
+        let reminders = Reminders::none_since(reminded);
+        Self { under, since: now, patience, reminders, next: now, is_blocked: false, tell: now }
     }
 
     /// The controller was reminded: now it has to be seen what comes of it.
@@ -203,9 +210,10 @@ impl State {
                         let uid = pod.map(|pod| pod.uid.clone()).unwrap_or_default();
                         Some(Work::Delete { pod: pod_ref, uid, was_asked: holder.was_asked() })
                     }
-                    (Step::Remind, _) => Some(Work::Remind { about, pod: pod_ref }),
-                    (Step::Tell, Some(holder)) if wait.told.is_none_or(|told| now >= told + SAY_AGAIN) => {
-                        Some(Work::Tell { about, holder, pod: pod_ref })
+                    (Step::Remind, _) => Some(Work::Remind { about, pod: pod_ref, tell: now >= wait.tell }),
+                    (Step::Tell, Some(holder)) if now >= wait.tell => {
+                        // By the clock that the holder was seen by, so that every replica says the same.
+                        Some(Work::Tell { about, note: liveness::blocked(&holder, key, clock) })
                     }
                     _ => None,
                 };

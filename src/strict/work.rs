@@ -21,10 +21,10 @@ use crate::policy::lookup::PodRef;
 pub(super) enum Work {
     /// The Pod of this uid has ended; it may have been asked to before.
     Delete { pod: PodRef<'static>, uid: String, was_asked: bool },
-    /// The name seems to be free.
-    Remind { about: Regarding, pod: PodRef<'static> },
-    /// Somebody else has it.
-    Tell { about: Regarding, holder: Holder, pod: PodRef<'static> },
+    /// The name seems to be free. If it is not, that is to be said, or was before.
+    Remind { about: Regarding, pod: PodRef<'static>, tell: bool },
+    /// Somebody else has it, which is to be said with this note.
+    Tell { about: Regarding, note: String },
 }
 
 /// What came of it.
@@ -32,8 +32,8 @@ pub(super) enum Work {
 pub(super) enum Outcome {
     /// The controller was reminded, at this time.
     Reminded(OffsetDateTime),
-    /// It was said.
-    Told,
+    /// Somebody else has the name. Whether that was said now.
+    Blocked { told: bool },
     /// Anything else, also a failure, which is in the log.
     Done,
 }
@@ -50,9 +50,12 @@ impl Work {
                 }
                 Outcome::Done
             }
-            Self::Remind { about, pod } => match holder(client, &pod).await {
+            Self::Remind { about, pod, tell: is_due } => match holder(client, &pod).await {
                 // The watch has not seen it because it carries no key.
-                Ok(Some(holder)) if !holder.is_strict => tell(voice, &about, &holder, &pod).await,
+                Ok(Some(holder)) if !holder.is_strict && is_due => {
+                    tell(voice, &about, liveness::blocked(&holder, &pod.name, SystemTime::now())).await
+                }
+                Ok(Some(holder)) if !holder.is_strict => Outcome::Blocked { told: false },
                 Ok(Some(_)) => Outcome::Done,
                 Ok(None) => match remind(client, &about).await {
                     Ok(at) => Outcome::Reminded(at),
@@ -66,15 +69,16 @@ impl Work {
                     Outcome::Done
                 }
             },
-            Self::Tell { about, holder, pod } => tell(voice, &about, &holder, &pod).await,
+            Self::Tell { about, note } => tell(voice, &about, note).await,
         }
     }
 }
 
-async fn tell(voice: &Voice, about: &Regarding, holder: &Holder, pod: &PodRef<'_>) -> Outcome {
-    let note = liveness::blocked(holder, &pod.name, SystemTime::now());
+async fn tell(voice: &Voice, about: &Regarding, note: String) -> Outcome {
+    let Regarding { kind, namespace, name, .. } = about;
+    tracing::warn!(kind, namespace, name, note, "a strict singleton is blocked");
     voice.say(about, &Saying { reason: "SingletonBlocked", note, is_warning: true, is_state: true }).await;
-    Outcome::Told
+    Outcome::Blocked { told: true }
 }
 
 /// A quorum read.
