@@ -19,7 +19,7 @@ use crate::cluster::call::CallError;
 use crate::cluster::follow::AFTER_A_PANIC;
 use crate::configuration::Current;
 use crate::events::{SAY_AGAIN, Saying, Voice};
-use crate::policy::companions::plan;
+use crate::policy::companions::{Workload, plan};
 use crate::policy::kind::{KINDS, Kind};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
@@ -261,29 +261,35 @@ impl Loop<'_> {
             }
             remembered.stamped = done.stamped.or(remembered.stamped.take());
         }
-        match done.error {
-            None => queue.done(&key),
-            Some((right, CallError::Forbidden(message))) => {
-                if self.rights.insert(right.clone()) {
-                    tracing::error!(
-                        cause = message,
-                        rule = right,
-                        "a right is missing; add this rule to the ClusterRole, or set companions.enabled to false"
-                    );
+        if done.errors.is_empty() {
+            queue.done(&key);
+        } else {
+            queue.failed(&key);
+        }
+        let (namespace, name) = (&key.namespace, &key.name);
+        for (right, error) in done.errors {
+            match error {
+                CallError::Forbidden(cause) => {
+                    if self.rights.insert(right.clone()) {
+                        tracing::error!(
+                            cause,
+                            rule = right,
+                            "a right is missing; add this rule to the ClusterRole, or set companions.enabled to false"
+                        );
+                    }
                 }
-                queue.failed(&key);
-            }
-            Some((_, error)) => {
-                let (namespace, name) = (&key.namespace, &key.name);
-                tracing::warn!(namespace, name, cause = %error, "companions are not as they should be; trying again");
-                queue.failed(&key);
+                // A state of the workload, which was said when it began.
+                CallError::Refused(cause) => tracing::debug!(namespace, name, cause, "refused again; trying again"),
+                error => {
+                    tracing::warn!(namespace, name, cause = %error, "companions are not as they should be; trying again");
+                }
             }
         }
     }
 
     fn count(&self) {
         for (info, workloads) in KINDS.iter().zip(&self.state.index.workloads) {
-            let own = |marked: &&Marked| !is_controlled(info.kind, marked);
+            let own = |marked: &&Marked| !is_behind_deployment(marked);
             let above = workloads.all().filter(own).filter(|marked| marked.replicas > 1).count();
             self.controller.metrics.singletons(info.resource, workloads.all().filter(own).count(), above);
         }
@@ -295,9 +301,10 @@ fn since(before: Option<&Marked>, after: &Marked) -> SystemTime {
     same.map_or(after.workload.seen, |before| before.workload.seen)
 }
 
-/// Whether its owner stands for it.
-pub(super) fn is_controlled(kind: Kind, marked: &Marked) -> bool {
-    kind == Kind::ReplicaSet && marked.workload.controller.is_some()
+/// Whether its Deployment stands for it. Under any other controller it is a singleton of its own, as to the rules.
+pub(super) fn is_behind_deployment(marked: &Marked) -> bool {
+    let Workload { kind, controller, .. } = &marked.workload;
+    *kind == Kind::ReplicaSet && controller.as_ref().is_some_and(|owner| owner.kind == Kind::Deployment.info().name)
 }
 
 /// More would only take turns at the API server with requests that somebody waits for.

@@ -4,7 +4,7 @@ use kube::Client;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::controller::{Memory, is_controlled};
+use super::controller::{Memory, is_behind_deployment};
 use super::index::Key;
 use super::seen::Marked;
 use super::stamp::{self, Standing};
@@ -43,8 +43,8 @@ pub(super) struct Done {
     pub(super) uid: String,
     pub(super) said: Vec<Saying>,
     pub(super) stamped: Option<String>,
-    /// The rule of RBAC that it took, and what went wrong.
-    pub(super) error: Option<(String, CallError)>,
+    /// What went wrong, each with the rule of RBAC that it took.
+    pub(super) errors: Vec<Failure>,
 }
 
 impl Work {
@@ -61,7 +61,7 @@ impl Work {
                 is_state: true,
             }
         }));
-        if *replicas > 1 && !is_controlled(workload.kind, marked) {
+        if *replicas > 1 && !is_behind_deployment(marked) {
             states.push(Saying {
                 reason: "SingletonAboveOne",
                 note: format!("this singleton has {replicas} replicas: scale it to 1, or take the mark off"),
@@ -97,11 +97,11 @@ impl Work {
         let done = match self {
             Self::Keep(keep) => keep.run(client, voice, metrics, settings).await,
             Self::Release { key, budgets, sets } => {
-                let error = release(client, voice, metrics, settings, &key, &budgets, &sets).await.err();
-                Done { error, ..Done::default() }
+                let released = release(client, voice, metrics, settings, &key, &budgets, &sets).await;
+                Done { errors: released.err().into_iter().collect(), ..Done::default() }
             }
         };
-        metrics.reconciled(resource, if done.error.is_some() { "error" } else { "ok" });
+        metrics.reconciled(resource, if done.errors.is_empty() { "ok" } else { "error" });
         done
     }
 }
@@ -121,7 +121,7 @@ impl Keep {
                         let message = message.split(", used: ").next().unwrap_or_default().to_owned();
                         states.push(refused(step, message));
                     }
-                    done.error = Some(error);
+                    done.errors.push(error);
                 }
             }
         }
@@ -134,7 +134,7 @@ impl Keep {
                     metrics.stamped(count);
                     done.stamped = Some(revision);
                 }
-                Err(error) => done.error = Some((rule("apps", "replicasets", "list, patch"), error)),
+                Err(error) => done.errors.push((rule("apps", "replicasets", "list, patch"), error)),
             }
         }
         done.said = states;
