@@ -13,6 +13,7 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::telemetry::metrics::Metrics;
 
@@ -69,6 +70,15 @@ impl Followed {
         followed
     }
 
+    /// It is up to date, whatever the trouble was.
+    fn follows_again(&self, trouble: &mut Option<String>) {
+        self.synced(true);
+        if trouble.take().is_some() {
+            let ApiResource { group, plural, .. } = &self.resource;
+            tracing::info!(group, resource = plural, "watching again");
+        }
+    }
+
     fn synced(&self, is_synced: bool) {
         self.metrics.synced(self.name, is_synced);
     }
@@ -90,8 +100,19 @@ pub(crate) async fn follow<S, T, V, N>(
     let api: Api<Seen<S, T>> = Api::all_with(client, resource);
     let events = watcher(api, config).default_backoff();
     pin_mut!(events);
-    let mut trouble = None;
-    while let Some(event) = events.next().await {
+    let (mut trouble, mut was_whole) = (None, false);
+    loop {
+        // While nothing changes a watch says nothing, also where it has gone on after trouble from where it was. Who tries
+        // in vain would be heard of by then.
+        let patience = if trouble.is_some() && was_whole { SILENCE } else { Duration::MAX };
+        let event = match timeout(patience, events.next()).await {
+            Ok(Some(event)) => event,
+            Ok(None) => return,
+            Err(_) => {
+                followed.follows_again(&mut trouble);
+                continue;
+            }
+        };
         let heard = match event {
             Ok(watcher::Event::Init) => Heard::Begin,
             Ok(watcher::Event::InitApply(object)) => Heard::Listed(object.key(), reduce(object)),
@@ -116,12 +137,11 @@ pub(crate) async fn follow<S, T, V, N>(
                 continue;
             }
         };
-        // While nothing changes a watch says nothing; after trouble the next list or change shows that it follows again.
         if matches!(heard, Heard::End | Heard::Set(..) | Heard::Unset(..)) {
-            followed.synced(true);
-            if trouble.take().is_some() {
-                tracing::info!(group = resource.group, resource = resource.plural, "watching again");
-            }
+            was_whole = true;
+            followed.follows_again(&mut trouble);
+        } else if matches!(heard, Heard::Begin) {
+            was_whole = false;
         }
         if news.send(about(heard)).await.is_err() {
             return;
@@ -184,6 +204,8 @@ impl<S, T> Resource for Seen<S, T> {
 }
 
 const WATCH_SECONDS: u32 = 30;
+/// More than one attempt in vain takes: the client waits 180 s for an answer, and a watch up to 60 s between attempts.
+const SILENCE: Duration = Duration::from_secs(300);
 /// Only a panic ends one of several watches. Then all begin again, when it has been read in the log.
 pub(crate) const AFTER_A_PANIC: Duration = Duration::from_secs(30);
 /// Enough for a page of a list; then the watch waits, not the memory.
