@@ -41,7 +41,7 @@ impl Form {
     /// What the environment wants: `LONG=1`, `LONG=MINUTES`, or nothing.
     pub fn wanted() -> Result<Self> {
         let long = |enough| Self {
-            span: Duration::from_secs(250),
+            span: Duration::from_secs(170),
             namespaces: 6,
             nodes_die: true,
             calm: 12,

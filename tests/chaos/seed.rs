@@ -173,10 +173,12 @@ impl Stage<'_> {
     /// Everybody is back, and wants one of each.
     async fn repair(&self, workloads: &[Workload]) -> Result<()> {
         let client = self.lab.client();
-        eventually("the API server to be back", || async {
-            Ok(call(&client, Method::GET, "/readyz", &json!(null)).await.is_ok_and(|it| it.code == 200).then_some(()))
-        })
-        .await?;
+        if !self.is_ready_within(LIVENESS, &client).await {
+            // As its kubelet would, and said, because it is worth a look.
+            eprintln!("the API server does not come back: {}", self.lab.end_of_log(Part::ApiServer).await);
+            self.lab.restart(Part::ApiServer).await?;
+            ensure!(self.is_ready_within(LIVENESS, &client).await, "the API server does not come back at all");
+        }
         both_ready(self.lab).await?;
         for namespace in workloads.iter().map(|it| &it.namespace).collect::<BTreeSet<_>>() {
             let quotas = format!("/api/v1/namespaces/{namespace}/resourcequotas");
@@ -186,6 +188,15 @@ impl Stage<'_> {
             eventually(&format!("{workload:?} to be as it was"), || workload.restore(&client)).await?;
         }
         Ok(())
+    }
+
+    async fn is_ready_within(&self, patience: Duration, client: &kube::Client) -> bool {
+        let ready = async {
+            while !call(client, Method::GET, "/readyz", &json!(null)).await.is_ok_and(|it| it.code == 200) {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        timeout(patience, ready).await.is_ok()
     }
 
     /// Until each has its one Pod, ready, and nobody else is there; strangers are shown out.
@@ -246,4 +257,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// needs seconds; our own reminders come after little more than a minute.
 const FORGETS_AFTER: Duration = Duration::from_secs(75);
 const SETTLED_WITHIN: Duration = Duration::from_secs(4 * 60);
+/// As long as the kubelet leaves a static Pod of kubeadm that does not answer alone: eight probes, ten seconds apart.
+const LIVENESS: Duration = Duration::from_secs(80);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);

@@ -103,6 +103,11 @@ impl ControlPlane {
         self.part(part).lock().await.restart().await
     }
 
+    /// The last lines of a part's log.
+    pub(crate) async fn end_of_log(&self, part: Part) -> String {
+        self.part(part).lock().await.end_of_log()
+    }
+
     /// Sends a part a signal.
     pub(crate) async fn signal(&self, part: Part, signal: Signal) -> Result<()> {
         self.part(part).lock().await.signal(signal).await

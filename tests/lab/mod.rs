@@ -229,6 +229,11 @@ impl Lab {
         self.control_plane.restart(part).await
     }
 
+    /// The last lines of the log of a part of the control plane.
+    pub(crate) async fn end_of_log(&self, part: Part) -> String {
+        self.control_plane.end_of_log(part).await
+    }
+
     /// Sends a part of the control plane a signal.
     pub(crate) async fn signal(&self, part: Part, signal: Signal) -> Result<()> {
         self.control_plane.signal(part, signal).await
