@@ -16,7 +16,7 @@
 //! * [`settings`]: the validated configuration, as plain data.
 //! * [`review`]: the wire, with own lean types borrowed from the body.
 //! * [`policy`]: the decision. `evaluate` is its whole control flow; [`policy::rules`] holds one file per rule,
-//!   [`policy::violation`] every sentence a user may read, [`policy::kind`] the guarded kinds, [`policy::webhook`] the
+//!   [`policy::violation`] what can be broken and `policy::words` how that is said, [`policy::kind`] the guarded kinds, [`policy::webhook`] the
 //!   rows of the webhook configuration.
 //! * [`certs::plan`]: whether a certificate is kept or made anew, and the steps of a rotation; [`certs::lifetimes`].
 //! * [`namespaces::plan`]: in which namespaces an outage refuses.

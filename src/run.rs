@@ -38,12 +38,13 @@ use crate::telemetry::metrics::Metrics;
 pub fn serve(arguments: &Serve) -> Result<(), RunError> {
     let level = log::start(arguments.log_format, &arguments.log_level)?;
     let metrics = Metrics::new();
-    let reload = match &arguments.config {
-        Some(path) => {
-            let (bytes, settings) = configuration::read(path)?;
-            Some(Reload::new(path.clone(), bytes, settings, level, metrics.clone()))
-        }
-        None => None,
+    let reload = if let Some(path) = &arguments.config {
+        let (bytes, settings) = configuration::read(path)?;
+        Some(Reload::new(path.clone(), bytes, settings, level, metrics.clone()))
+    } else {
+        // There is nothing that could fail to be read.
+        metrics.reload_is_good(true);
+        None
     };
     raise_descriptors();
     let runtime = runtime::Builder::new_multi_thread()

@@ -1,7 +1,7 @@
 //! The kinds of workload: which can be singletons, which cannot, and what a request is about.
 //!
-//! [`KINDS`] is a registry: one line here guards another built-in kind. The chart's webhook rules, its RBAC, the
-//! tables of the README and the cases' coverage check follow from it.
+//! [`KINDS`] is a registry: the chart's webhook rules, its RBAC, the tables of the README and the cases' coverage check
+//! follow from it.
 
 /// A workload kind that can be a singleton.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -2,7 +2,8 @@
 //! body, and the memory of the process is limited.
 //!
 //! Small bodies, which nearly all are, never wait, and neither does the beginning of a large one: their sum is bounded by
-//! the number of connections, and a peer that announces much and sends little takes no room from others.
+//! the number of connections, and a peer that announces much and sends no more than a small body takes no room from others.
+//! Who has sent more holds what was announced, for as long as a body may take.
 
 use std::sync::Arc;
 
