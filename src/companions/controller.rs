@@ -14,7 +14,7 @@ use super::index::{Index, Key, concerned_by_workload};
 use super::queue::Queue;
 use super::seen::Marked;
 use super::watch::{self, News};
-use super::work::{Done, Work};
+use super::work::{Done, Failure, Work};
 use crate::cluster::call::CallError;
 use crate::cluster::follow::AFTER_A_PANIC;
 use crate::configuration::Current;
@@ -267,7 +267,7 @@ impl Loop<'_> {
             queue.failed(&key);
         }
         let (namespace, name) = (&key.namespace, &key.name);
-        for (right, error) in done.errors {
+        for Failure { right, error, is_said } in done.errors {
             match error {
                 CallError::Forbidden(cause) => {
                     if self.rights.insert(right.clone()) {
@@ -278,8 +278,7 @@ impl Loop<'_> {
                         );
                     }
                 }
-                // A state of the workload, which was said when it began.
-                CallError::Refused(cause) => tracing::debug!(namespace, name, cause, "refused again; trying again"),
+                error if is_said => tracing::debug!(namespace, name, cause = %error, "still refused; trying again"),
                 error => {
                     tracing::warn!(namespace, name, cause = %error, "companions are not as they should be; trying again");
                 }

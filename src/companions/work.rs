@@ -43,8 +43,18 @@ pub(super) struct Done {
     pub(super) uid: String,
     pub(super) said: Vec<Saying>,
     pub(super) stamped: Option<String>,
-    /// What went wrong, each with the rule of RBAC that it took.
+    /// What went wrong.
     pub(super) errors: Vec<Failure>,
+}
+
+/// One thing that went wrong.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// The rule of RBAC that it took.
+    pub(super) right: String,
+    pub(super) error: CallError,
+    /// Whether it is among the states that are said.
+    pub(super) is_said: bool,
 }
 
 impl Work {
@@ -115,13 +125,14 @@ impl Keep {
                 Ok(Some(state)) => states.push(state),
                 Ok(None) => {}
                 // The other steps do not depend on this one.
-                Err(error) => {
-                    if let CallError::Refused(message) = &error.1 {
+                Err(mut failure) => {
+                    if let CallError::Refused(message) = &failure.error {
                         // A quota also tells how much is used, which is another number each time.
                         let message = message.split(", used: ").next().unwrap_or_default().to_owned();
                         states.push(refused(step, message));
+                        failure.is_said = true;
                     }
-                    done.errors.push(error);
+                    done.errors.push(failure);
                 }
             }
         }
@@ -134,15 +145,13 @@ impl Keep {
                     metrics.stamped(count);
                     done.stamped = Some(revision);
                 }
-                Err(error) => done.errors.push((rule("apps", "replicasets", "list, patch"), error)),
+                Err(error) => done.errors.push(Failure::new(("apps", "replicasets", "list, patch"), error)),
             }
         }
         done.said = states;
         done
     }
 }
-
-type Failure = (String, CallError);
 
 async fn release(
     client: &Client,
@@ -155,7 +164,7 @@ async fn release(
 ) -> Result<(), Failure> {
     let info = key.kind().info();
     let standing = stamp::standing(client, key, &settings.mark).await;
-    let owner = match standing.map_err(|error| (rule(info.group, info.resource, "get"), error))? {
+    let owner = match standing.map_err(|error| Failure::new((info.group, info.resource, "get"), error))? {
         Standing::Released(owner) => owner,
         Standing::Other => return Ok(()),
     };
@@ -164,7 +173,8 @@ async fn release(
         carry_out(client, voice, metrics, settings, &about, step).await?;
     }
     for set in sets.iter().filter(|set| set.controller.as_ref().is_some_and(|held| held.uid == owner.uid)) {
-        stamp::unstamp(client, set, settings).await.map_err(|error| (rule("apps", "replicasets", "patch"), error))?;
+        let unstamped = stamp::unstamp(client, set, settings).await;
+        unstamped.map_err(|error| Failure::new(("apps", "replicasets", "patch"), error))?;
     }
     Ok(())
 }
@@ -180,10 +190,8 @@ async fn carry_out(
 ) -> Result<Option<Saying>, Failure> {
     let (Step::Apply { companion, name, .. } | Step::Remove { companion, name, .. }) = step;
     let managed_by = &settings.companions.managed_by;
-    let written = write::write(client, &about.namespace, managed_by, step).await.map_err(|error| {
-        let (group, resource, verbs) = write::right(step);
-        (rule(group, resource, verbs), error)
-    })?;
+    let written = write::write(client, &about.namespace, managed_by, step).await;
+    let written = written.map_err(|error| Failure::new(write::right(step), error))?;
     metrics.wrote(companion.kind(), written.result());
     let happened = |reason, note| Saying { reason, note, is_warning: false, is_state: false };
     match (written, step) {
@@ -223,6 +231,9 @@ fn refused(step: &Step, message: String) -> Saying {
     Saying { note, ..skipped(step.companion(), &why) }
 }
 
-fn rule(group: &str, resource: &str, verbs: &str) -> String {
-    format!("apiGroups: [\"{group}\"], resources: [{resource}], verbs: [{verbs}]")
+impl Failure {
+    fn new((group, resource, verbs): (&str, &str, &str), error: CallError) -> Self {
+        let right = format!("apiGroups: [\"{group}\"], resources: [{resource}], verbs: [{verbs}]");
+        Self { right, error, is_said: false }
+    }
 }
