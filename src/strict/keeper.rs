@@ -197,6 +197,8 @@ impl State {
                 let mut wait = known.unwrap_or_else(|| Wait::new(under.clone(), *reminded, now));
                 // Under a holder nobody is reminded, and nothing that has to be done may wait for it.
                 if wait.under.is_none() && wait.reminders.see(*reminded) {
+                    // Another replica has found the name free.
+                    (wait.is_blocked, wait.tell) = (false, now);
                     wait.pause_from(now);
                 }
                 let holder = pod.map(|pod| pod.holder(clock));
