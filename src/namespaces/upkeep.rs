@@ -140,7 +140,8 @@ impl Upkeep {
         self.say_whether_too_many(&next);
         let mut widened = whole;
         for read in &mut read {
-            // Where one that refuses there may not know of a namespace, the others must not either.
+            // Where one that refuses there may not know of a namespace, the others must not either: what could not be
+            // read may be such a one.
             let may = widened.is_ok() || selectors::refuses_in_listed(&read.object.data);
             if may && step(&read.selection, &next) == Step::Widen {
                 let written = self.write(read, &next).await;

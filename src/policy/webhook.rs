@@ -253,6 +253,7 @@ impl Row {
             Self::First => vec![
                 // A rollout must finish without us; the ReplicaSet is judged by its Deployment.
                 Condition { name: "not-behind-a-deployment", expression: format!("!{}", cel::BEHIND_DEPLOYMENT) },
+                // While a replica answers, what `workload` is asked about too is judged, counted and told twice.
                 Condition { name: "becomes-marked", expression: format!("{} || !{}", cel::CREATE, cel::WAS_MARKED) },
             ],
             Self::Scale => vec![Condition { name: "scales-above-one", expression: self.triggers() }],

@@ -82,11 +82,17 @@ impl Place {
             create(&client, namespace, "StatefulSet", "idle", false, 1).await?;
         }
         // What changes while a webhook is waited for is judged again, and waits twice.
-        let there =
-            [("StatefulSet", "ledger"), ("StatefulSet", "idle"), ("Deployment", "web"), ("Deployment", "plain")];
-        for (kind, name) in there {
+        let there = [
+            (&pay, "StatefulSet", "ledger"),
+            (&pay, "StatefulSet", "idle"),
+            (&pay, "Deployment", "web"),
+            (&pay, "Deployment", "plain"),
+            (&free, "StatefulSet", "idle"),
+            (&free, "Deployment", "plain"),
+        ];
+        for (namespace, kind, name) in there {
             eventually(&format!("{kind} {name} to be available"), || async {
-                let object = api::get(&client, kind, &pay, name).await?.unwrap_or_default();
+                let object = api::get(&client, kind, namespace, name).await?.unwrap_or_default();
                 Ok((object["status"]["availableReplicas"] == 1).then_some(()))
             })
             .await?;
