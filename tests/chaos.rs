@@ -6,11 +6,11 @@
 //! are killed and stopped, quotas flipped, three of ten Pods refused by somebody else's webhook, nodes silent or declared
 //! dead. Not among it: forced evictions, whose limit the README names; and etcd, of which there is one.
 //!
-//! `SEED=n` chooses the same steps again. `LONG=1 cargo test --test chaos -- --nocapture` takes twice as many singletons,
-//! declares nodes dead, and goes on until it has had 20 seeds, 100 000 Pods and 10 000 faults: more than an hour and a half
-//! on two cores. `LONG=30` goes through as many seeds as thirty minutes hold. `BINARY` is the program that our replicas
-//! run, such as a release build. What it costs is the API server's time: `GOGC=800`, a `TMPDIR` in memory, and the nodes
-//! and checkers of this program built with `--release` give it more.
+//! `SEED=n` chooses the same steps again. `LONG=1 cargo test --test chaos -- --nocapture` takes twice as many
+//! singletons, declares nodes dead, and goes on until it has had 20 seeds, 100 000 Pods and 10 000 faults: about an
+//! hour and a half on two cores. `LONG=30` goes through as many seeds as thirty minutes hold. `BINARY` is the program
+//! that our replicas run, such as a release build. What it costs is the API server's time: `GOGC=800`, a `TMPDIR` in
+//! memory, `GOMEMLIMIT=5GiB`, and the nodes and checkers of this program built with `--release` give it more.
 
 #![allow(unreachable_pub, missing_docs, dead_code, reason = "one program that shares rooms with the specification")]
 #![allow(
