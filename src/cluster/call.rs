@@ -71,7 +71,7 @@ pub(crate) async fn call(
         let response = client.send(request).await.map_err(|error| CallError::Trouble(words(&error)))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), BODY_MAX).collect().await;
-        Ok((status, body.map_err(|error| CallError::Trouble(error.to_string()))?.to_bytes()))
+        Ok::<_, CallError>((status, body.map_err(|error| CallError::Trouble(error.to_string()))?.to_bytes()))
     };
     let (status, body) = in_time(exchange).await??;
     if status.is_success() {
@@ -87,6 +87,16 @@ pub(crate) async fn call(
 pub(crate) async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, CallError> {
     let too_late = |_| CallError::Trouble(format!("no answer within {} s", DEADLINE.as_secs()));
     timeout(DEADLINE, answer).await.map_err(too_late)
+}
+
+/// Of a read through kube, where only a missing right is anything else than trouble.
+impl From<kube::Error> for CallError {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) if status.is_forbidden() => Self::Forbidden(status.message.clone()),
+            error => Self::Trouble(words(&error)),
+        }
+    }
 }
 
 fn sorted(code: StatusCode, body: &[u8]) -> CallError {

@@ -20,8 +20,8 @@ use crate::policy::lookup::{Found, Lookup, Unknown};
 use crate::policy::mark::MarkKey;
 
 pub use api_server::ApiServer;
-pub(crate) use client::root_cause;
 pub use client::{ConnectError, connect, words};
+pub(crate) use client::{resource, root_cause};
 pub use gate::Gate;
 pub(crate) use metadata::PARTIAL_OBJECT_METADATA;
 

@@ -7,15 +7,15 @@
 use http::Method;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use kube::api::{Api, ApiResource, DynamicObject, ListParams};
-use kube::core::{GroupVersionKind, PartialObjectMeta, Selector};
+use kube::api::{Api, DynamicObject, ListParams};
+use kube::core::{PartialObjectMeta, Selector};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 
 use super::field_manager;
 use super::index::Key;
 use crate::cluster::call::{APPLY, CallError, call, in_time};
-use crate::cluster::words;
+use crate::cluster::resource;
 use crate::policy::companions::{Owner, Workload};
 use crate::policy::mark::{MarkKey, SINGLETON};
 use crate::settings::Settings;
@@ -41,7 +41,7 @@ pub(super) async fn stamp(client: &Client, deployment: &Workload, settings: &Set
         .map_err(|error| CallError::Trouble(error.to_string()))?;
     let selector = Selector::try_from(selector).map_err(|error| CallError::Trouble(error.to_string()))?;
     let selected = ListParams::default().labels_from(&selector);
-    let sets = in_time(api.list(&selected)).await?.map_err(sorted)?;
+    let sets = in_time(api.list(&selected)).await??;
     let owned = |set: &&PartialObjectMeta<ReplicaSet>| {
         set.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.uid == deployment.uid)
     };
@@ -76,24 +76,15 @@ pub(super) async fn unstamp(client: &Client, set: &Workload, settings: &Settings
 /// The read.
 pub(super) async fn standing(client: &Client, key: &Key, mark: &MarkKey) -> Result<Standing, CallError> {
     let info = key.kind().info();
-    let kind = GroupVersionKind::gvk(info.group, info.version, info.name);
-    let resource = ApiResource::from_gvk_with_plural(&kind, info.resource);
-    let api: Api<PartialObjectMeta<DynamicObject>> = Api::namespaced_with(client.clone(), &key.namespace, &resource);
-    let object = in_time(api.get_opt(&key.name)).await?.map_err(sorted)?;
-    Ok(match object {
+    let api: Api<PartialObjectMeta<DynamicObject>> =
+        Api::namespaced_with(client.clone(), &key.namespace, &resource(info));
+    Ok(match in_time(api.get_opt(&key.name)).await?? {
         Some(object) if !object.labels().contains_key(mark.as_str()) => {
             let uid = object.uid().unwrap_or_default();
             Standing::Released(Owner { kind: info.name.to_owned(), name: key.name.clone(), uid })
         }
         _ => Standing::Other,
     })
-}
-
-fn sorted(error: kube::Error) -> CallError {
-    match error {
-        kube::Error::Api(status) if status.is_forbidden() => CallError::Forbidden(status.message.clone()),
-        error => CallError::Trouble(words(&error)),
-    }
 }
 
 async fn apply(

@@ -135,20 +135,18 @@ impl Upkeep {
     async fn pass(&mut self, mark: &MarkKey) -> Result<(), Trouble> {
         let mut held = self.view.namespaces();
         held.insert(self.own.clone());
-        let (mut read, whole) = self.read().await;
+        let (mut read, mut whole) = self.read().await;
         let next = target(read.iter().map(|read| &read.selection), &held, &BTreeSet::new());
         self.say_whether_too_many(&next);
-        let mut widened = whole;
         for read in &mut read {
             // Where one that refuses there may not know of a namespace, the others must not either: what could not be
             // read may be such a one.
-            let may = widened.is_ok() || selectors::refuses_in_listed(&read.object.data);
+            let may = whole.is_ok() || selectors::refuses_in_listed(&read.object.data);
             if may && step(&read.selection, &next) == Step::Widen {
-                let written = self.write(read, &next).await;
-                widened = widened.and(written);
+                whole = whole.and(self.write(read, &next).await);
             }
         }
-        widened?;
+        whole?;
         let stored = listed(read.iter().map(|read| &read.selection));
         let gone = self.absences.gone(&stored, &held, Instant::now().into_std());
         let next = target(read.iter().map(|read| &read.selection), &held, &gone);
@@ -169,8 +167,8 @@ impl Upkeep {
     }
 
     /// The configurations that matter, and whether all could be read: one that cannot must not keep the others that
-    /// refuse from learning of a namespace. Whoever refuses in the namespaces of the list comes first: it is the first to know of
-    /// one, and the last to forget it.
+    /// refuse from learning of a namespace. Whoever refuses in the namespaces of the list comes first: it is the first
+    /// to know of one, and the last to forget it.
     async fn read(&self) -> (Vec<Read>, Result<(), Trouble>) {
         let get = async |configuration: &Configuration| configuration.api(&self.client).get(&configuration.name).await;
         // Together: a new namespace is to be listed soon.

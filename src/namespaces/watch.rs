@@ -4,14 +4,15 @@
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, pin_mut};
-use kube::api::{Api, ApiResource, DynamicObject, ListParams};
-use kube::core::{GroupVersionKind, PartialObjectMeta};
+use kube::api::{Api, DynamicObject, ListParams};
+use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, ResourceExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::view::{Heard, Name};
+use crate::cluster::resource;
 use crate::policy::kind::{KINDS, KindInfo};
 use crate::policy::mark::MarkKey;
 
@@ -73,8 +74,7 @@ async fn follow(kind: usize, api: Api<Metadata>, mark: MarkKey, news: mpsc::Send
 }
 
 fn api(client: &Client, info: &KindInfo) -> Api<Metadata> {
-    let kind = GroupVersionKind::gvk(info.group, info.version, info.name);
-    Api::all_with(client.clone(), &ApiResource::from_gvk_with_plural(&kind, info.resource))
+    Api::all_with(client.clone(), &resource(info))
 }
 
 fn name(object: &Metadata) -> Name {

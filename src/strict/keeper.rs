@@ -125,9 +125,8 @@ impl Keeper {
             let Some(wait) = state.waits.get_mut(&uid) else { continue };
             match outcome {
                 Outcome::Reminded(at) => {
-                    (wait.is_blocked, wait.tell) = (false, now);
                     wait.reminders.give(at);
-                    wait.pause_from(now);
+                    wait.is_free(now);
                 }
                 Outcome::Blocked { told } => {
                     wait.is_blocked = true;
@@ -152,8 +151,9 @@ impl Wait {
         Self { under, since: now, patience, reminders, next: now, is_blocked: false, tell: now }
     }
 
-    /// The controller was reminded: now it has to be seen what comes of it.
-    fn pause_from(&mut self, now: Instant) {
+    /// The name was found free and the controller reminded, by whichever replica: now it has to be seen what comes of it.
+    fn is_free(&mut self, now: Instant) {
+        (self.is_blocked, self.tell) = (false, now);
         self.next = now + self.reminders.pause() + self.patience;
     }
 }
@@ -197,9 +197,7 @@ impl State {
                 let mut wait = known.unwrap_or_else(|| Wait::new(under.clone(), *reminded, now));
                 // Under a holder nobody is reminded, and nothing that has to be done may wait for it.
                 if wait.under.is_none() && wait.reminders.see(*reminded) {
-                    // Another replica has found the name free.
-                    (wait.is_blocked, wait.tell) = (false, now);
-                    wait.pause_from(now);
+                    wait.is_free(now);
                 }
                 let holder = pod.map(|pod| pod.holder(clock));
                 let waited = now.saturating_duration_since(wait.since).saturating_sub(wait.patience);

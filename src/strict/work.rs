@@ -51,12 +51,12 @@ impl Work {
                 Outcome::Done
             }
             Self::Remind { about, pod, tell: is_due } => match holder(client, &pod).await {
+                Ok(Some(holder)) if holder.is_strict => Outcome::Done,
                 // The watch has not seen it because it carries no key.
-                Ok(Some(holder)) if !holder.is_strict && is_due => {
+                Ok(Some(holder)) if is_due => {
                     tell(voice, &about, liveness::blocked(&holder, &pod.name, SystemTime::now())).await
                 }
-                Ok(Some(holder)) if !holder.is_strict => Outcome::Blocked { told: false },
-                Ok(Some(_)) => Outcome::Done,
+                Ok(Some(_)) => Outcome::Blocked { told: false },
                 Ok(None) => match remind(client, &about).await {
                     Ok(at) => Outcome::Reminded(at),
                     Err(error) => {
