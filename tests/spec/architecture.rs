@@ -86,12 +86,15 @@ fn relative(root: &Path, file: &Path) -> String {
     file.strip_prefix(root).unwrap_or(file).display().to_string()
 }
 
-const PURE: [&str; 8] = [
+const PURE: [&str; 11] = [
     "src/policy/",
     "src/review/",
     "src/settings.rs",
     "src/certs/lifetimes.rs",
     "src/certs/plan.rs",
+    "src/freshness/event.rs",
+    "src/freshness/known.rs",
+    "src/freshness/revision.rs",
     "src/namespaces/plan.rs",
     "src/namespaces/selectors.rs",
     "src/namespaces/view.rs",
@@ -110,7 +113,7 @@ const IMPURE: [&str; 12] = [
     "Instant::now",
     "SystemTime::now",
 ];
-const WRITES: [&str; 10] = [
+const WRITES: [&str; 12] = [
     ".patch(",
     ".replace(&",
     ".create(",
@@ -118,9 +121,11 @@ const WRITES: [&str; 10] = [
     "Method::PUT",
     "Method::POST",
     "Method::PATCH",
+    "Method::DELETE",
     "Request::put(",
     "Request::post(",
     "Request::patch(",
+    "Request::delete(",
 ];
 const WRITERS: [&str; 6] =
     ["src/certs/", "src/companions/", "src/events/", "src/namespaces/upkeep.rs", "src/strict/work.rs", "src/verify.rs"];

@@ -77,6 +77,12 @@ impl Model {
         Ok(())
     }
 
+    /// Makes a step's request, and says what has come of it, whatever the step expects.
+    pub fn outcome(&mut self, step: &Step, webhook: &dyn Webhook) -> Result<Outcome, String> {
+        let request = step.request.as_ref().ok_or("a step without a request")?;
+        self.admit(step, request, &Watching { webhook, asked: &std::cell::Cell::new(Asks::Nothing) })
+    }
+
     /// The singletons that want more than one replica: none, ever. A bad value that was let in counts too.
     pub fn singletons_above_one(&self) -> Vec<String> {
         let marked =
@@ -147,6 +153,7 @@ impl Model {
         let stored = self.objects.get(&(kind.clone(), name.clone())).cloned();
         let (operation, old) = match (&stored, request) {
             (_, Request::Delete(_)) => ("DELETE", stored.clone()),
+            (Some(_), Request::Create(_)) => return Err(format!("{kind} {name} exists")),
             (Some(old), _) => ("UPDATE", Some(old.clone())),
             (None, _) => ("CREATE", None),
         };
@@ -295,7 +302,7 @@ impl Model {
     }
 
     /// Stores an object, and does at once what the Deployment controller does sooner or later: a Deployment gets its
-    /// ReplicaSet, scales it, and counts its Pods.
+    /// ReplicaSet or adopts one without a controller, scales it, and counts its Pods.
     fn store(&mut self, mut object: Value) {
         let (kind, name) = key(&object);
         if object["metadata"].get("uid").is_none() {
@@ -304,12 +311,17 @@ impl Model {
         }
         let behind = ("ReplicaSet".to_owned(), format!("{name}-{HASH}"));
         match kind.as_str() {
-            "Deployment" if self.objects.contains_key(&behind) => {
-                let replicas = object["spec"]["replicas"].clone();
-                self.objects.entry(behind).and_modify(|owned| owned["spec"]["replicas"] = replicas);
-            }
             "Deployment" => {
-                self.objects.insert(behind, replica_set(&object, self.next));
+                let new = replica_set(&object, self.next);
+                let there = self.objects.entry(behind).or_insert_with(|| new.clone());
+                let owners =
+                    |object: &Value| object["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
+                if !owners(there).iter().any(|owner| owner["controller"] == true) {
+                    there["metadata"]["ownerReferences"] = new["metadata"]["ownerReferences"].clone();
+                }
+                if owners(there).iter().any(|owner| owner["uid"] == object["metadata"]["uid"]) {
+                    there["spec"]["replicas"] = object["spec"]["replicas"].clone();
+                }
             }
             "ReplicaSet" => {
                 let owner = ("Deployment".to_owned(), name.trim_end_matches(HASH).trim_end_matches('-').to_owned());
