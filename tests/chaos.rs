@@ -66,26 +66,25 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // One cluster, and one thing at a time in it.
     arguments.test_threads = Some(1);
-    let wants_live = arguments.filter.as_ref().is_none_or(|filter| LIVE.iter().any(|(name, _)| name.contains(filter)));
     let mut trials = histories();
-    if arguments.list || !wants_live {
-        trials.extend(LIVE.into_iter().map(|(name, _)| Trial::test(name, || Ok(()))));
+    let stubs = LIVE.map(|(name, _)| left_out::stub(name));
+    if arguments.list || !left_out::any_wanted(&arguments, &stubs) {
+        trials.extend(stubs);
         return libtest_mimic::run(&arguments, trials).exit_code();
     }
     let progress = Progress::to_stderr();
     let entered = match stage::enter(Reach::Inside, &progress) {
         Ok(entered) => entered,
         Err(reason) => {
-            trials.push(left_out::trial("the chaos", &reason.to_string()));
-            return libtest_mimic::run(&arguments, trials).exit_code();
+            let said = left_out::left_out(&reason.to_string());
+            return left_out::conclude(arguments, trials, "the chaos", said).exit_code();
         }
     };
     let run = match Run::boot(entered, &progress) {
         Ok(run) => Arc::new(run),
         Err(error) => {
-            let error = format!("{error:#}");
-            let trial = Trial::test("the lab boots and the chart installs", move || Err(error.into()));
-            return libtest_mimic::run(&arguments, vec![trial]).exit_code();
+            let said = Err(format!("{error:#}").into());
+            return left_out::conclude(arguments, Vec::new(), "the lab boots and the chart installs", said).exit_code();
         }
     };
     for (name, part) in LIVE {

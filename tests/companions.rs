@@ -1,8 +1,8 @@
 //! The companions' controller alone in a cluster: where something is wrong, killed at random points, and measured. No
 //! webhook is installed here, so that no other replica helps or hinders; the controllers are processes of the test.
 //!
-//! `FIGURES=1` also measures a thousand singletons and a large cluster; `BINARY=FILE` tries that program, as the static one
-//! of a release.
+//! `-- --ignored` measures instead, with a thousand singletons and in a large cluster; `BINARY=FILE` tries that program, as
+//! the static one of a release.
 
 #![allow(
     unreachable_pub,
@@ -51,16 +51,17 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Each disturbs the other, and both are long.
     arguments.test_threads = Some(1);
-    if arguments.list {
-        let names = STORIES.into_iter().map(|(name, _)| Trial::test(name, || Ok(()))).collect();
-        return libtest_mimic::run(&arguments, names).exit_code();
+    let measured = MEASUREMENTS.map(|(name, _)| left_out::stub(name).with_ignored_flag(true));
+    let stubs: Vec<_> = STORIES.into_iter().map(|(name, _)| left_out::stub(name)).chain(measured).collect();
+    if arguments.list || !left_out::any_wanted(&arguments, &stubs) {
+        return libtest_mimic::run(&arguments, stubs).exit_code();
     }
     let progress = Progress::to_stderr();
     let entered = match stage::enter(Reach::Inside, &progress) {
         Ok(entered) => entered,
         Err(reason) => {
-            let trial = left_out::trial("the companions' live part", &reason.to_string());
-            return libtest_mimic::run(&arguments, vec![trial]).exit_code();
+            let said = left_out::left_out(&reason.to_string());
+            return left_out::conclude(arguments, Vec::new(), "the companions' live part", said).exit_code();
         }
     };
     let runtime = Arc::new(Runtime::new().expect("threads can be started"));
@@ -75,12 +76,12 @@ fn main() -> ExitCode {
     let lab = match runtime.block_on(Lab::boot(entered, options)) {
         Ok(lab) => Arc::new(lab),
         Err(error) => {
-            let error = format!("{error:#}");
-            let trial = Trial::test("the lab boots", move || Err(error.into()));
-            return libtest_mimic::run(&arguments, vec![trial]).exit_code();
+            let said = Err(format!("{error:#}").into());
+            return left_out::conclude(arguments, Vec::new(), "the lab boots", said).exit_code();
         }
     };
-    let trials = STORIES.into_iter().map(|(name, story)| trial(name, &runtime, &lab, story)).collect();
+    let mut trials: Vec<_> = STORIES.into_iter().map(|(name, story)| trial(name, &runtime, &lab, story)).collect();
+    trials.extend(MEASUREMENTS.map(|(name, story)| trial(name, &runtime, &lab, story).with_ignored_flag(true)));
     let conclusion = libtest_mimic::run(&arguments, trials);
     match Arc::into_inner(lab).map(|lab| runtime.block_on(lab.shutdown())) {
         Some(Err(error)) => {
@@ -98,7 +99,7 @@ fn trial(name: &str, runtime: &Arc<Runtime>, lab: &Arc<Lab>, story: Story) -> Tr
     Trial::test(name, move || runtime.block_on(story(&lab)).map_err(|error| format!("{error:#}").into()))
 }
 
-const STORIES: [(&str, Story); 14] = [
+const STORIES: [(&str, Story); 12] = [
     ("a missing right is said once", |lab| Box::pin(companions_faults::a_missing_right_is_said_once(lab))),
     ("without a watch nothing is made", |lab| Box::pin(companions_faults::without_a_watch_nothing_is_made(lab))),
     ("a namespace that goes is left alone", |lab| {
@@ -119,6 +120,10 @@ const STORIES: [(&str, Story); 14] = [
     ("a controller that is killed at random points ends where it should", |lab| {
         Box::pin(companions_storm::killed(lab))
     }),
+];
+
+/// Only run where `--ignored` asks for them.
+const MEASUREMENTS: [(&str, Story); 2] = [
     ("figures", |lab| Box::pin(companions_storm::figures(lab))),
     // The last: nobody clears it away.
     ("in a crowd", |lab| Box::pin(crowd::figures(lab))),

@@ -55,32 +55,32 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Each needs the guard for itself.
     arguments.test_threads = Some(1);
-    let drills = || DRILLS.into_iter().chain(is_long().then_some(CERT_MANAGER));
-    if arguments.list {
-        let names = drills().map(|(name, _)| Trial::test(name, || Ok(()))).collect();
-        return libtest_mimic::run(&arguments, names).exit_code();
+    let mut stubs: Vec<_> = DRILLS.map(|(name, _)| left_out::stub(name)).into();
+    stubs.push(left_out::stub(CERT_MANAGER.0).with_ignored_flag(!is_long()));
+    if arguments.list || !left_out::any_wanted(&arguments, &stubs) {
+        return libtest_mimic::run(&arguments, stubs).exit_code();
     }
     let progress = Progress::to_stderr();
-    if is_long() && arguments.filter.as_ref().is_none_or(|filter| CERT_MANAGER.0.contains(filter)) {
+    if left_out::any_wanted(&arguments, &stubs[DRILLS.len()..]) {
         // Go may need the network, which is out of reach after that. What goes wrong is said by the drill.
         let _built = cert_manager::program();
     }
     let entered = match stage::enter(Reach::Inside, &progress) {
         Ok(entered) => entered,
         Err(reason) => {
-            let trial = left_out::trial("the drills", &reason.to_string());
-            return libtest_mimic::run(&arguments, vec![trial]).exit_code();
+            let said = left_out::left_out(&reason.to_string());
+            return left_out::conclude(arguments, Vec::new(), "the drills", said).exit_code();
         }
     };
     let installed = match Installed::boot(entered, &progress) {
         Ok(installed) => Arc::new(installed),
         Err(error) => {
-            let error = format!("{error:#}");
-            let trial = Trial::test("the lab boots and the chart installs", move || Err(error.into()));
-            return libtest_mimic::run(&arguments, vec![trial]).exit_code();
+            let said = Err(format!("{error:#}").into());
+            return left_out::conclude(arguments, Vec::new(), "the lab boots and the chart installs", said).exit_code();
         }
     };
-    let trials = drills().map(|(name, drill)| trial(name, &installed, drill)).collect();
+    let mut trials: Vec<_> = DRILLS.map(|(name, drill)| trial(name, &installed, drill)).into();
+    trials.push(trial(CERT_MANAGER.0, &installed, CERT_MANAGER.1).with_ignored_flag(!is_long()));
     let conclusion = libtest_mimic::run(&arguments, trials);
     match Arc::into_inner(installed).map(Installed::shutdown) {
         Some(Err(error)) => {

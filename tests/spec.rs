@@ -4,7 +4,7 @@
 //! it is left out with the reason, and with `CI=true` that is a failure. `WITHOUT_GUARD=1` boots it without the guard,
 //! and then every live case that expects a refusal must fail: a check that cannot fail checks nothing.
 //! `ONLY_FLOOR=1` leaves only the native floor: every case must end alike but for those that are listed with a reason.
-//! `KUBERNETES=1.30` boots the oldest release that the chart installs on instead of the newest.
+//! `KUBERNETES=1.30` boots the oldest release that the chart installs on instead of the newest. `-- --ignored` measures.
 
 #![allow(unreachable_pub, missing_docs, reason = "one program; its rooms are described at their heads")]
 #![allow(
@@ -52,6 +52,7 @@ mod spec {
     pub mod late;
     pub mod left_out;
     pub mod live;
+    pub mod live_trials;
     pub mod liveness;
     pub mod mangled;
     pub mod metrics_table;
@@ -94,16 +95,15 @@ use std::sync::Arc;
 use lab::Lab;
 use lab::progress::Progress;
 use lab::stage::{self, Reach};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
 use spec::case::{self, Case};
-use spec::installed::Installed;
-use spec::live::Guard;
+use spec::installed::{self, Installed};
+use spec::live_trials::{self, LiveTrial};
 use spec::{
-    architecture, bad_values, chart, checkov, companions_plan, companions_stories, configuration, configuration_live,
-    cut_off, denials_live, differential, events, floor, floor_cost, floor_live, freshness_live, generated, late,
-    left_out, live, liveness, metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings,
-    recorded, router, rules, scale_cost, stories, strict_becoming, strict_figures, strict_held_up, strict_live,
-    strict_nodes, texts, threats, values, watched, workloads,
+    architecture, bad_values, chart, checkov, companions_plan, configuration, configuration_live, cut_off,
+    denials_live, differential, events, floor, freshness_live, generated, late, left_out, liveness, metrics_table,
+    modes, namespaces_plan, operations, outage, properties, pure, readings, recorded, router, rules, stories,
+    strict_live, texts, threats, values, watched,
 };
 
 type Check = fn(&Path) -> Result<(), String>;
@@ -117,9 +117,11 @@ fn main() -> ExitCode {
     // A live case waits more than it works; too many on a small machine only wait for each other.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     arguments.test_threads.get_or_insert((2 * cores).min(8));
-    if arguments.list || !wants_live(&arguments) {
-        let mut trials = local(root, &cases);
-        trials.extend(cases.iter().map(|case| Trial::test(live_name(case), || Ok(()))));
+    let mut trials = local(root, &cases);
+    let live = live_trials::all(&cases, installed::wanted());
+    let stubs: Vec<_> = live.iter().map(LiveTrial::stub).collect();
+    if arguments.list || !left_out::any_wanted(&arguments, &stubs) {
+        trials.extend(stubs);
         return libtest_mimic::run(&arguments, trials).exit_code();
     }
     let progress = Progress::to_stderr();
@@ -128,48 +130,21 @@ fn main() -> ExitCode {
     let entered = match stage::enter(Reach::Inside, &progress) {
         Ok(entered) => entered,
         Err(reason) => {
-            let mut trials = local(root, &cases);
-            trials.push(left_out::trial("the live part", &reason.to_string()));
-            return libtest_mimic::run(&arguments, trials).exit_code();
+            let said = left_out::left_out(&reason.to_string());
+            return left_out::conclude(arguments, trials, "the live part", said).exit_code();
         }
     };
     let installed = match Installed::boot(entered, &progress) {
         Ok(installed) => Arc::new(installed),
         Err(error) => {
-            let error = format!("{error:#}");
-            // Whatever was asked for has failed.
-            (arguments.filter, arguments.exact) = (None, false);
-            let trial = Trial::test("live: the lab boots and the chart installs", move || Err(error.into()));
-            return libtest_mimic::run(&arguments, vec![trial]).exit_code();
+            let said = Err(format!("{error:#}").into());
+            let part = "live: the lab boots and the chart installs";
+            return left_out::conclude(arguments, Vec::new(), part, said).exit_code();
         }
     };
-    let mut trials = local(root, &cases);
-    let (configured, cases): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| case.configuration.is_some());
-    trials.extend(cases.into_iter().map(|case| live_trial(&installed, case)));
-    let mut alone = Vec::new();
-    if installed.guard() == Guard::Floor {
-        if std::env::var("LONG").is_ok_and(|value| value == "1") {
-            alone.push(alone_trial(&installed, "floor::figures", |lab| Box::pin(floor_cost::a_call_of_scale(lab))));
-        }
-        alone.extend(floor_live::ALONE.into_iter().map(|(name, test)| alone_trial(&installed, name, test)));
-    }
-    if installed.guard() == Guard::Webhook {
-        trials.extend(
-            companions_stories::COMPANIONS
-                .into_iter()
-                .map(|(name, test)| story(&installed, &format!("companions/{name}"), test)),
-        );
-        let strict =
-            [&strict_nodes::STORIES[..], &strict_held_up::STORIES, &strict_becoming::STORIES, &strict_live::STORIES];
-        let stories = strict.concat().into_iter().chain(STORIES);
-        trials.extend(stories.map(|(name, test)| story(&installed, name, test)));
-        if std::env::var("FIGURES").is_ok_and(|value| value == "1") {
-            alone.push(alone_trial(&installed, "strict::figures", |lab| Box::pin(strict_figures::measure(lab))));
-            alone.push(alone_trial(&installed, "scale::figures", |lab| Box::pin(scale_cost::what_is_added(lab))));
-        }
-        alone.extend(configured.into_iter().map(|case| configured_trial(&installed, case)));
-        alone.extend(ALONE.into_iter().map(|(name, test)| alone_trial(&installed, name, test)));
-    }
+    let (alone, beside): (Vec<_>, Vec<_>) = live.into_iter().partition(|trial| trial.is_alone);
+    trials.extend(beside.into_iter().map(|trial| trial.trial(&installed)));
+    let alone = alone.into_iter().map(|trial| trial.trial(&installed)).collect();
     let mut conclusion = libtest_mimic::run(&arguments, trials);
     if !conclusion.has_failed() {
         arguments.test_threads = Some(1);
@@ -194,6 +169,9 @@ fn local(root: &'static Path, cases: &[Case]) -> Vec<Trial> {
     for (name, property) in PROPERTIES {
         trials.push(Trial::test(format!("property::{name}"), move || Ok(property()?)));
     }
+    for (name, fact) in companions_plan::FACTS.into_iter().chain(namespaces_plan::FACTS) {
+        trials.push(Trial::test(format!("plan::{name}"), move || Ok(fact()?)));
+    }
     for case in cases {
         let (at_core, at_router) = (case.clone(), case.clone());
         trials.push(Trial::test(format!("pure::{}", case.name), move || Ok(pure::run(&at_core)?)));
@@ -202,74 +180,9 @@ fn local(root: &'static Path, cases: &[Case]) -> Vec<Trial> {
     trials
 }
 
-fn live_trial(installed: &Arc<Installed>, case: Case) -> Trial {
-    let installed = Arc::clone(installed);
-    Trial::test(live_name(&case), move || {
-        let guard = installed.guard();
-        let must_fail = match guard {
-            Guard::Webhook => None,
-            Guard::Floor => floor_live::why_it_is_not_held(&case.name),
-            Guard::None => {
-                let refuses = case.steps.iter().any(|step| step.decision == Some(case::Verdict::Deny));
-                refuses.then_some("there is no guard: it cannot fail")
-            }
-        };
-        let lab = installed.lab();
-        match (installed.block_on(late::run(lab, async || live::run(lab, guard, &case).await)), must_fail) {
-            (Ok(()), None) | (Err(_), Some(_)) => Ok(()),
-            (Ok(()), Some(why)) => Err(Failed::from(format!("it passes, although {why}"))),
-            (Err(error), None) => Err(format!("{error:#}").into()),
-        }
-    })
-}
-
-/// A case that asks for a configuration of its own; those that ask for the same follow each other.
-fn configured_trial(installed: &Arc<Installed>, case: Case) -> Trial {
-    let installed = Arc::clone(installed);
-    Trial::test(live_name(&case), move || {
-        let lab = installed.lab();
-        let run = async {
-            workloads::both_ready(lab).await?;
-            configuration_live::run(lab, &case).await
-        };
-        installed.block_on(run).map_err(|error| Failed::from(format!("{error:#}")))
-    })
-}
-
-/// A test that needs the guard for itself. It finds both replicas at rest, whatever the one before has done to them.
-fn alone_trial(installed: &Arc<Installed>, name: &str, test: LiveTest) -> Trial {
-    let installed = Arc::clone(installed);
-    Trial::test(format!("live::{name}"), move || {
-        let lab = installed.lab();
-        let run = async {
-            workloads::both_ready(lab).await?;
-            test(lab).await
-        };
-        installed.block_on(run).map_err(|error| Failed::from(format!("{error:#}")))
-    })
-}
-
-fn story(installed: &Arc<Installed>, name: &str, test: LiveTest) -> Trial {
-    let installed = Arc::clone(installed);
-    Trial::test(format!("live::{name}"), move || {
-        let lab = installed.lab();
-        let run = late::run(lab, async || test(lab).await);
-        installed.block_on(run).map_err(|error| Failed::from(format!("{error:#}")))
-    })
-}
-
-fn live_name(case: &Case) -> String {
-    format!("live::{}", case.name)
-}
-
-/// Whether the filters leave anything that needs the lab.
-fn wants_live(arguments: &Arguments) -> bool {
-    arguments.filter.as_ref().is_none_or(|filter| filter.starts_with("live"))
-        && !arguments.skip.iter().any(|skip| skip == "live")
-}
-
 /// What holds for every request.
-const PROPERTIES: [(&str, Property); 23] = [
+const PROPERTIES: [(&str, Property); 24] = [
+    ("slow tests are run again a few times in a run", late::repeats_are_few),
     ("maxSurge is rounded up", readings::max_surge_is_rounded_up),
     ("the numbering moves only without a Pod", readings::the_numbering_moves_only_without_a_pod),
     ("reviews are read strictly", readings::reviews_are_read_strictly),
@@ -370,7 +283,7 @@ const ALONE: [(&str, LiveTest); 17] = [
 ];
 
 /// Checks of single files.
-const CHECKS: [(&str, Check); 22] = [
+const CHECKS: [(&str, Check); 20] = [
     ("rules::every alert is tested and says what to do", rules::alerts_are_whole),
     ("values::the chart README's table is that of values.yaml", values::table),
     ("values::the schema knows every value by the same words", values::schema),
@@ -380,8 +293,6 @@ const CHECKS: [(&str, Check); 22] = [
         differential::what_the_reference_refuses_we_never_allow,
     ),
     ("differential::what holds for any bytes holds", differential::what_holds_for_any_bytes_holds),
-    ("plan::companions", companions_plan::run),
-    ("plan::namespaces", namespaces_plan::run),
     ("recorded::reviews are decided as they say", recorded::are_decided_as_they_say),
     ("recorded::the model's Scales are like the real ones", recorded::the_model_is_honest),
     ("architecture::pure rooms stay pure", architecture::pure_rooms_stay_pure),

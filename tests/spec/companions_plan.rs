@@ -1,6 +1,5 @@
 //! The plan for companions, pure: what the live tests cannot reach, or not in every combination.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
@@ -13,23 +12,28 @@ use singleton_guard::policy::companions::{
 use singleton_guard::policy::kind::Kind;
 use singleton_guard::policy::mark::MarkKey;
 
-/// All of it.
-pub fn run(_: &Path) -> Result<(), String> {
-    what_is_made_is_what_is_kept()?;
-    the_service_has_the_name_asked_for()?;
-    a_service_that_selects_the_pods_is_enough()?;
-    a_service_of_ours_under_another_name_is_exchanged()?;
-    the_settings_decide_what_no_annotation_does()?;
-    who_is_controlled_gets_nothing()?;
-    a_release_is_of_one_workload()?;
-    names_never_change()?;
-    consent_opens_and_closes()?;
-    names_of_ports_are_distinct()?;
-    expressions_are_no_service()?;
-    two_singletons_that_share_pods_have_one_budget()?;
-    what_is_orphaned_is_adopted_by_name_only()?;
-    nothing_happens_to_what_is_being_deleted()
-}
+use crate::Property;
+
+/// Each is a trial of its own.
+pub const FACTS: [(&str, Property); 14] = [
+    ("companions: what is made is what is kept", what_is_made_is_what_is_kept),
+    ("companions: the Service has the name asked for", the_service_has_the_name_asked_for),
+    ("companions: a Service that selects the Pods is enough", a_service_that_selects_the_pods_is_enough),
+    (
+        "companions: a Service of ours under another name is exchanged",
+        a_service_of_ours_under_another_name_is_exchanged,
+    ),
+    ("companions: the settings decide what no annotation does", the_settings_decide_what_no_annotation_does),
+    ("companions: who is controlled gets nothing", who_is_controlled_gets_nothing),
+    ("companions: a release is of one workload", a_release_is_of_one_workload),
+    ("companions: names never change", names_never_change),
+    ("companions: consent opens and closes", consent_opens_and_closes),
+    ("companions: names of ports are distinct", names_of_ports_are_distinct),
+    ("companions: expressions are no Service", expressions_are_no_service),
+    ("companions: two singletons that share Pods have one budget", two_singletons_that_share_pods_have_one_budget),
+    ("companions: what is orphaned is adopted by name only", what_is_orphaned_is_adopted_by_name_only),
+    ("companions: nothing happens to what is being deleted", nothing_happens_to_what_is_being_deleted),
+];
 
 /// Putting what a plan applies into the surroundings, as the watch would, leaves nothing to do: no write for ever.
 fn what_is_made_is_what_is_kept() -> Result<(), String> {

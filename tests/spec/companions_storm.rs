@@ -129,12 +129,9 @@ impl<'a> Lane<'a> {
     }
 }
 
-/// Figures, for `FIGURES=1`: a thousand singletons in fifty namespaces, two controllers; then ten thousand Services and
+/// Figures, on request: a thousand singletons in fifty namespaces, two controllers; then ten thousand Services and
 /// budgets of others.
 pub async fn figures(lab: &Lab) -> Result<()> {
-    if std::env::var("FIGURES").map_or(true, |value| value != "1") {
-        return Ok(());
-    }
     let mut places = Vec::new();
     for _ in 0..50 {
         places.push(Place::new(lab).await?);

@@ -3,7 +3,7 @@
 //! Of a release build:
 //!
 //! ```text
-//! FIGURES=1 BINARY=FILE cargo test --test companions -- crowd --nocapture      CROWD=1000000 for a million
+//! BINARY=FILE cargo test --test companions -- --ignored crowd      CROWD=1000000 for a million
 //! ```
 
 use std::time::{Duration, Instant};
@@ -25,9 +25,6 @@ use crate::lab::etcd::{AT_ONCE, Etcd};
 
 /// Prints both, in a cluster without workloads and in one that has many.
 pub async fn figures(lab: &Lab) -> Result<()> {
-    if std::env::var("FIGURES").map_or(true, |value| value != "1") {
-        return Ok(());
-    }
     let crowd = match std::env::var("CROWD") {
         Ok(number) => number.parse().context("CROWD is not a number")?,
         Err(_) => 100_000,

@@ -1,4 +1,4 @@
-//! What the native floor costs a call of `/scale`: figures, measured on request (`LONG=1`), with no bound that fails.
+//! What the native floor costs a call of `/scale`: figures, measured on request (`--ignored`), with no bound that fails.
 
 use std::time::{Duration, Instant};
 

@@ -23,7 +23,7 @@ pub struct Installed {
 }
 
 /// What the environment wants: `WITHOUT_GUARD=1`, `ONLY_FLOOR=1` or neither.
-fn wanted() -> Guard {
+pub fn wanted() -> Guard {
     let set = |name| std::env::var(name).is_ok_and(|value| value == "1");
     match (set("WITHOUT_GUARD"), set("ONLY_FLOOR")) {
         (true, _) => Guard::None,

@@ -4,17 +4,17 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Completion, Trial};
 use serde_json::Value;
 
 use super::left_out;
 
 /// `promtool check rules` and `promtool test rules`, where there is a promtool.
 pub fn trial(root: &'static Path) -> Trial {
-    match on_path("promtool") {
-        Some(promtool) => Trial::test("rules::fire when they should", move || Ok(fire(root, &promtool)?)),
-        None => left_out::trial("the test of the alerts", "promtool is not there (Debian: package prometheus)"),
-    }
+    Trial::ignorable_test("rules::fire when they should", move || match on_path("promtool") {
+        Some(promtool) => Ok(fire(root, &promtool).map(|()| Completion::Completed)?),
+        None => left_out::left_out("promtool is not there (Debian: package prometheus)"),
+    })
 }
 
 fn fire(root: &Path, promtool: &Path) -> Result<(), String> {

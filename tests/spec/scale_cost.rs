@@ -1,8 +1,8 @@
-//! What the guard adds to a PUT of `/scale` through the API server: figures, measured on request (`FIGURES=1`), with no
+//! What the guard adds to a PUT of `/scale` through the API server: figures, measured on request (`--ignored`), with no
 //! bound that fails. Of a release build:
 //!
 //! ```text
-//! FIGURES=1 BINARY=target/release/singleton-guard cargo test --test spec -- live::scale::figures
+//! BINARY=target/release/singleton-guard cargo test --test spec -- --ignored live::scale::figures
 //! ```
 //!
 //! The same calls are made in turn by somebody who is judged and by somebody who has broken the glass, whom a condition

@@ -1,4 +1,4 @@
-//! What strict costs, for `FIGURES=1`. It prints and asserts nothing about time.
+//! What strict costs, measured on request (`--ignored`). It prints and asserts nothing about time.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use super::revisions::Revisions;
 use super::strict_live::{body, strict, take_away, text, ways};
 use crate::lab::Lab;
 
-/// Figures, for `FIGURES=1`: from the end of a Pod to the next one beside a plain `Recreate`, and what refusals cost.
+/// Figures: from the end of a Pod to the next one beside a plain `Recreate`, and what refusals cost.
 pub async fn measure(lab: &Lab) -> Result<()> {
     for kind in ["Deployment", "ReplicaSet", "StatefulSet"] {
         for mark in ["true", "strict"] {
