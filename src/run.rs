@@ -81,7 +81,7 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
         .proving(freshness);
     let webhook = router(guard, readiness.clone(), limits);
     let server = Server::new(opened, tls, webhook, readiness.clone(), limits, metrics.clone());
-    let listener = operations_listener(arguments).await?;
+    let listener = operations_listener(arguments)?;
     let probes = operations::router(readiness.clone(), metrics);
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -215,10 +215,10 @@ fn namespaces_upkeep(arguments: &Serve, client: &Client, settings: Current) -> O
     Some(namespaces::Upkeep::new(client.clone(), settings, own, configurations))
 }
 
-async fn operations_listener(arguments: &Serve) -> Result<TcpListener, RunError> {
+fn operations_listener(arguments: &Serve) -> Result<TcpListener, RunError> {
     let (flag, address) = ("operations-port", SocketAddr::new(arguments.bind_address, arguments.operations_port));
     let failed = |cause| RunError::Listen { flag, address, cause };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = operations::listen(address).map_err(failed)?;
     // Port 0 is any free one.
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(%address, flag, "listening");
@@ -268,5 +268,5 @@ impl Signals {
     }
 }
 
-/// [`Limits::connections`], and room for everything else.
+/// [`Limits::connections`], those of the operations port, and room for everything else.
 const DESCRIPTORS: u64 = 8192;

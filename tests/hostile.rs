@@ -22,6 +22,8 @@ mod binary;
 #[expect(dead_code, reason = "the bench uses the rest")]
 #[path = "bench/client.rs"]
 mod client;
+#[path = "hostile/crowd.rs"]
+mod crowd;
 #[expect(dead_code, reason = "the bench uses the rest")]
 #[path = "bench/fixture.rs"]
 mod fixture;
@@ -46,8 +48,9 @@ mod target;
 
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crowd::{Crowd, probe};
 use honest::{Calls, ask};
 use peer::{Peers, Waste};
 use singleton_guard::server::Limits;
@@ -114,6 +117,42 @@ fn after_idleness_every_call_of_a_burst_is_answered() {
     assert!(peak <= BURST_LIMIT, "{} MiB", mebibytes(peak));
 }
 
+/// A probe that takes longer than a second has failed (`timeoutSeconds`, by default), three of them restart the process.
+#[test]
+fn probes_are_answered_while_a_crowd_keeps_the_operations_port_busy() {
+    let target = Target::start();
+    // Both sides share the cores of this machine; a release build need not be spared.
+    let pause = if long() { Duration::ZERO } else { Duration::from_millis(500) };
+    let crowd = Crowd::start(target.operations, 6_000, 100, pause);
+    let (started, mut probes, mut most) = (Instant::now(), Vec::new(), 0);
+    let (cpu, before) = (target.cpu(), crowd.opened());
+    let calls = thread::scope(|scope| {
+        let calls = scope.spawn(|| ask(&target, 2, 400));
+        while started.elapsed() < Duration::from_secs(if long() { 60 } else { 8 }) {
+            for path in ["/livez", "/readyz"] {
+                probes.push(probe(target.operations, path).unwrap());
+            }
+            most = most.max(target.descriptors());
+            thread::sleep(Duration::from_millis(100));
+        }
+        calls.join().unwrap()
+    });
+    let (opened, memory, cpu) = (crowd.opened(), target.memory(), target.cpu() - cpu);
+    drop(crowd);
+    let probes = Calls::from(probes);
+    probes.report("of the kubelet in a crowd");
+    calls.report("of the API server meanwhile");
+    println!("{} connections took {cpu:.1?} of CPU; {most} descriptors", opened - before);
+    println!("peak RSS {:.1} MiB", mebibytes(memory.peak));
+
+    assert!(opened >= 6_100, "of the crowd only {opened} got in");
+    assert!(probes.percentile(100) < Duration::from_secs(1), "{:?}", probes.percentile(100));
+    assert!(most <= CROWD + OTHERS, "{most} descriptors");
+    assert!(memory.peak < CROWD_LIMIT, "{} MiB", mebibytes(memory.peak));
+    let left = target.descriptors_settle_below(OTHERS);
+    assert!(left < OTHERS, "{left} descriptors are still open");
+}
+
 fn long() -> bool {
     std::env::var_os("LONG").is_some_and(|value| value == "1")
 }
@@ -127,4 +166,7 @@ fn mebibytes(bytes: u64) -> f64 {
 const MEMORY_LIMIT: u64 = 256 << 20;
 /// Descriptors beside the peers': the calls', the look-ups', the listeners, the runtime's.
 const OTHERS: usize = 100;
+/// Connections to the operations port at once.
+const CROWD: usize = 2_048;
+const CROWD_LIMIT: u64 = 96 << 20;
 const BURST_LIMIT: u64 = 48 << 20;

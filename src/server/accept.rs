@@ -66,7 +66,7 @@ impl Server {
 
 /// Serves each connection in a task of its own, for ever. While as many as the limit are open, the next ones wait in
 /// the kernel's queue.
-pub(super) async fn accept<F>(listener: TcpListener, limit: usize, each: impl Fn(TcpStream) -> F)
+async fn accept<F>(listener: TcpListener, limit: usize, each: impl Fn(TcpStream) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -91,10 +91,10 @@ where
 }
 
 /// Whether only the one connection that was to be accepted is gone (accept(2)).
-fn ended_early(error: &io::Error) -> bool {
+pub(super) fn ended_early(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// Without file descriptors (EMFILE) accept fails at once, and again: connections have to end first.
-const PAUSE: Duration = Duration::from_millis(250);
+pub(super) const PAUSE: Duration = Duration::from_millis(250);

@@ -12,6 +12,7 @@ mod door;
 mod guard;
 mod limits;
 pub mod operations;
+mod places;
 mod readiness;
 mod router;
 mod tls;

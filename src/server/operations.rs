@@ -1,6 +1,8 @@
 //! The second, plain port: for the kubelet's probes and for Prometheus. It says nothing that a Pod of the cluster may
 //! not know.
 
+use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -8,12 +10,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tower::Service as _;
 
-use super::accept::accept;
+use super::accept::{PAUSE, ended_early};
+use super::places::{Place, Places, Wanted};
 use super::readiness::Readiness;
 use crate::telemetry::metrics::Metrics;
 
@@ -27,22 +31,75 @@ pub fn router(readiness: Readiness, metrics: Metrics) -> Router {
         .route("/metrics", get(async move || metrics_text(&metrics, gauge.is_ready())))
 }
 
-/// Serves it, for ever: few connections, each with little time, so that they cannot use up the file descriptors of
-/// the webhook.
+/// Listens there, with as long a queue as the kernel allows: while many come at once, a probe that found it full would
+/// come again a second later at the earliest (the retransmission of a SYN).
+///
+/// # Errors
+/// The port is taken, or the address is not one of this machine.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
+}
+
+/// Serves it, for ever. It never stops accepting, whatever peers do: a probe must not wait for somebody who says nothing.
 pub async fn serve(listener: TcpListener, router: Router) {
-    let each = |stream| {
-        let service = TowerToHyperService::new(router.clone());
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).keep_alive(false);
-        async move {
-            match timeout(ONE_REQUEST, http.serve_connection(TokioIo::new(stream), service)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(cause = %error, "connection to the operations port ended"),
-                Err(_) => tracing::debug!("a connection to the operations port took too long"),
+    let places = Places::new(CONNECTIONS);
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let Some((place, wanted)) = places.take().await else { return };
+                tokio::spawn(converse(stream, router.clone(), place, wanted));
+            }
+            Err(error) if ended_early(&error) => {}
+            // There are no descriptors left, and they may be ours.
+            Err(_) if places.make_room() => sleep(MOMENT).await,
+            Err(error) => {
+                tracing::error!(cause = %error, "no connection to the operations port can be accepted; trying again");
+                sleep(PAUSE).await;
             }
         }
+    }
+}
+
+/// One request and its answer. Nothing stays of a connection that is cut off, in the kernel neither.
+async fn converse(mut stream: TcpStream, router: Router, place: Place, wanted: Wanted) {
+    let headers = Instant::now() + HEADERS;
+    let exchange = async {
+        match timeout_at(headers, stream.readable()).await {
+            // Only a peer that has said something is worth the memory.
+            Ok(Ok(())) => Box::pin(exchange(&mut stream, router, &place, headers)).await,
+            Ok(Err(_)) | Err(_) => false,
+        }
     };
-    accept(listener, CONNECTIONS, each).await;
+    let is_complete = tokio::select! {
+        is_complete = exchange => is_complete,
+        () = wanted.by_another() => false,
+    };
+    if !is_complete {
+        tracing::debug!("a connection to the operations port was cut off");
+        let _it_ends_anyhow = stream.set_zero_linger();
+    }
+}
+
+/// Whether it came to its end.
+async fn exchange(stream: &mut TcpStream, router: Router, place: &Place, headers: Instant) -> bool {
+    let service = service_fn(|request| {
+        place.asks();
+        router.clone().call(request)
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(headers.duration_since(Instant::now()));
+    http.max_header_size(HEADER_BYTES).keep_alive(false);
+    match timeout(ONE_REQUEST, http.serve_connection(TokioIo::new(stream), service)).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::debug!(cause = %error, "connection to the operations port ended");
+            !error.is_timeout()
+        }
+        Err(_) => false,
+    }
 }
 
 /// One line for each condition that is not met.
@@ -64,7 +121,17 @@ fn metrics_text(metrics: &Metrics, ready: bool) -> Response {
 /// The `OpenMetrics` specification, section "Content type".
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-const CONNECTIONS: usize = 512;
+/// Open connections. The kubelet has one for each probe; the rest is for whoever comes uninvited, so that an honest peer is
+/// not among the oldest before its request has come.
+const CONNECTIONS: usize = 2048;
+/// The kernel takes no more than `net.core.somaxconn`, which is 4096.
+const QUEUE: u32 = 4096;
+/// From the connection to the end of its request's headers. A probe has a second for everything, by default.
+const HEADERS: Duration = Duration::from_secs(1);
+/// Those of a probe have some 150 bytes, those of Prometheus some 400; the rest is room for a token.
+const HEADER_BYTES: usize = 8 << 10;
 /// From the connection to the end of the answer, of which there is one: the kubelet opens a connection for each probe, and
 /// Prometheus one for each scrape if it must.
 const ONE_REQUEST: Duration = Duration::from_secs(10);
+/// Until a connection that was asked to give way has ended.
+const MOMENT: Duration = Duration::from_millis(1);

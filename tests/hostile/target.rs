@@ -17,6 +17,7 @@ pub(crate) struct Target {
     process: Process,
     fixture: Fixture,
     pub(crate) address: SocketAddr,
+    pub(crate) operations: SocketAddr,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -41,7 +42,7 @@ impl Target {
         command.arg("--kubeconfig").arg(fixture.kubeconfig());
         let mut process = Process::start(&mut command).unwrap();
         process.until_ready(operations).unwrap();
-        Self { process, fixture, address, _alone: alone }
+        Self { process, fixture, address, operations, _alone: alone }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -54,6 +55,11 @@ impl Target {
 
     pub(crate) fn memory(&self) -> Memory {
         self.process.memory().unwrap()
+    }
+
+    /// CPU time so far, of the kernel on its behalf too.
+    pub(crate) fn cpu(&self) -> Duration {
+        Duration::from_nanos(self.process.cpu_nanoseconds().unwrap())
     }
 
     pub(crate) fn descriptors(&self) -> usize {

@@ -1,11 +1,18 @@
 //! The plain port.
 
+use std::time::{Duration, Instant};
+
 use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt as _;
 use singleton_guard::server::{Readiness, operations};
 use singleton_guard::telemetry::metrics::Metrics;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
+
+use crate::fixture::{LOOPBACK, PATIENCE};
 
 async fn get(readiness: &Readiness, path: &str) -> (u16, String) {
     let router = operations::router(readiness.clone(), Metrics::new());
@@ -65,5 +72,54 @@ async fn the_metrics_have_their_names() {
         "# EOF",
     ] {
         assert!(text.contains(name), "{name} is not in\n{text}");
+    }
+}
+
+/// The real port.
+async fn served() -> std::net::SocketAddr {
+    let listener = operations::listen(LOOPBACK).unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(operations::serve(listener, operations::router(Readiness::default(), Metrics::new())));
+    address
+}
+
+async fn probe(stream: &mut TcpStream) -> String {
+    let mut answer = String::new();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn the_connection_that_has_been_silent_for_longest_gives_way() {
+    // Both ends of a connection are of this process.
+    assert!(rlimit::increase_nofile_limit(8_192).unwrap() >= 8_192);
+    let address = served().await;
+    let started = Instant::now();
+    let mut silent = Vec::new();
+    for _ in 0..2_100 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    assert!(probe(&mut TcpStream::connect(address).await.unwrap()).await.starts_with("HTTP/1.1 200"));
+    // Whoever has come last is still welcome, unless this machine was slow.
+    let mut last = silent.pop().unwrap();
+    assert!(started.elapsed() > Duration::from_millis(900) || probe(&mut last).await.starts_with("HTTP/1.1 200"));
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}: others were waited for", started.elapsed());
+    let first = timeout(PATIENCE, silent[0].read(&mut [0; 16])).await.unwrap();
+    assert!(matches!(first, Ok(0) | Err(_)), "{first:?}");
+}
+
+#[tokio::test]
+async fn headers_that_come_byte_by_byte_are_not_waited_for() {
+    let address = served().await;
+    for first in [&b""[..], b"GET /livez HTTP/1.1\r\nx: "] {
+        let started = Instant::now();
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(first).await.unwrap();
+        while slow.write_all(b"G").await.is_ok() {
+            sleep(Duration::from_millis(50)).await;
+        }
+        let took = started.elapsed();
+        assert!(Duration::from_millis(900) < took && took < Duration::from_secs(5), "{took:?}");
     }
 }
