@@ -137,7 +137,7 @@ fn probes_are_answered_while_a_crowd_keeps_the_operations_port_busy() {
         }
         calls.join().unwrap()
     });
-    let (opened, memory, cpu) = (crowd.opened(), target.memory(), target.cpu() - cpu);
+    let (opened, memory, cpu) = (crowd.opened(), target.memory(), target.cpu().saturating_sub(cpu));
     drop(crowd);
     let probes = Calls::from(probes);
     probes.report("of the kubelet in a crowd");
