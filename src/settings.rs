@@ -11,6 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 use crate::policy::companions::{self, wish::Disruption};
 use crate::policy::decision::Mode;
 use crate::policy::mark::{MarkKey, is_dns_label};
+use crate::policy::node_users::NodeUsers;
 
 /// The configuration file as it is written.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -70,6 +71,7 @@ struct CompanionsConfiguration {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 struct StrictConfiguration {
     enabled: bool,
+    node_users: NodeUsers,
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -103,6 +105,8 @@ pub struct Settings {
     pub release: Release,
     /// Whether the mark may be `strict`. The policies that hold it in the API server come with the chart.
     pub strict: bool,
+    /// Who ends the Pods of its nodes without being a kubelet. The policies judge that; here it is known to be well-formed.
+    pub node_users: NodeUsers,
     /// Whether a parent of a Scale may be proven to be no singleton without asking the API server.
     pub freshness_proof: bool,
     /// Whether a denial is told of in an Event on the workload.
@@ -175,6 +179,7 @@ impl Default for Settings {
             log_level: None,
             release: Release::default(),
             strict: StrictConfiguration::default().enabled,
+            node_users: NodeUsers::default(),
             freshness_proof: FreshnessProofConfiguration::default().enabled,
             denial_events: EventsConfiguration::default().denials,
             exempt_namespaces: default_exempt_namespaces().into_iter().collect(),
@@ -194,7 +199,7 @@ impl TryFrom<GuardConfiguration> for Settings {
             exempt_namespaces,
             warn_namespaces,
             release,
-            strict: StrictConfiguration { enabled: strict },
+            strict: StrictConfiguration { enabled: strict, node_users },
             freshness_proof: FreshnessProofConfiguration { enabled: freshness_proof },
             companions: CompanionsConfiguration { enabled, headless_service, disruption, consent_window_max },
             events: EventsConfiguration { denials: denial_events },
@@ -219,6 +224,7 @@ impl TryFrom<GuardConfiguration> for Settings {
             log_level,
             release,
             strict,
+            node_users,
             freshness_proof,
             denial_events,
             exempt_namespaces,
@@ -262,7 +268,7 @@ impl std::borrow::Borrow<str> for Namespace {
 
 impl Default for StrictConfiguration {
     fn default() -> Self {
-        Self { enabled: true }
+        Self { enabled: true, node_users: NodeUsers::default() }
     }
 }
 

@@ -1,4 +1,5 @@
-//! The pieces of CEL that the rules' triggers are made of. `MARK` stands for the label key of the mark.
+//! The pieces of CEL that the rules' triggers are made of. `MARK` stands for the label key of the mark. `NODE_USERS`, a line
+//! of its own, stands for the setting `strict.nodeUsers`: one condition for each entry, that it is not who asks.
 //!
 //! A condition that fails to evaluate makes the API server refuse the request (`failurePolicy: Fail`), so what may be
 //! absent is read with optional syntax, or asked for with `has`. The macro `optMap` is no choice: where one expression has

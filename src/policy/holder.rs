@@ -93,7 +93,9 @@ impl Holder {
             State::Stays => {
                 "nothing is to be done if that Pod is the singleton; two workloads with one key share one Pod"
             }
-            State::Ends(_) => "wait until its kubelet says that it has ended; a forced deletion would let two run",
+            State::Ends(_) => {
+                "wait until its kubelet (or one of strict.nodeUsers) says that it has ended; a forced deletion would let two run"
+            }
             State::Ended => "it is deleted in a moment; if it stays, delete it",
             State::Lingers(_) => "its kubelet takes it away, or it is deleted after a minute; if it stays, delete it",
             State::Finalizes(_) => "whoever put metadata.finalizers on it has to take them off; nothing else keeps it",

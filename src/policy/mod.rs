@@ -19,6 +19,7 @@ pub mod kind;
 pub mod liveness;
 pub mod lookup;
 pub mod mark;
+pub mod node_users;
 pub mod object;
 pub mod pod;
 pub mod replicas;

@@ -183,7 +183,7 @@ impl Violation {
                 "leave it out, or set it to at least 1: with 0 a Pod is forgotten before it has ended"
             }
             Self::Forced { .. } => {
-                "wait for its kubelet; a node that is off for sure: taint node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
+                "wait for its kubelet or strict.nodeUsers; a node off for sure: taint node.kubernetes.io/out-of-service:NoExecute"
             }
             Self::OneOfMany { .. } => {
                 "name each Pod, as kubectl delete does: of many at once the API server may drop one that is just being started"

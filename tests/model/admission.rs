@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use singleton_guard::policy::holder::{Asked, Holder, State, is_terminal};
 use singleton_guard::policy::liveness::{self, Step};
+use singleton_guard::policy::node_users::NodeUsers;
 use singleton_guard::policy::rules::{sg010_taken, sg011_ending, sg012_name};
 
 use crate::pod::{KEY, Name, Pod, Uid};
@@ -43,9 +44,18 @@ pub struct Way<'a> {
 pub fn admits_end(uid: Uid, pod: &Pod, way: Way<'_>) -> bool {
     let Way { grace, written, user, is_of_many } = way;
     let (node, phase) = (pod.node(uid), pod.phase());
-    let ending = sg011_ending::Ending { grace, written, node: &node, phase, user, is_of_many, namespace_ends: false };
+    let ending = sg011_ending::Ending {
+        grace,
+        written,
+        node: &node,
+        phase,
+        user,
+        groups: &[],
+        is_of_many,
+        namespace_ends: false,
+    };
     // The policies look at Pods with the key only.
-    !pod.has_key || sg011_ending::judge(&ending).is_none()
+    !pod.has_key || sg011_ending::judge(&ending, &NodeUsers::default()).is_none()
 }
 
 /// Whether our controller deletes this Pod, however long its workload has waited.

@@ -129,6 +129,8 @@ pub struct Delete {
     pub name: String,
     /// `propagationPolicy`.
     pub propagation: Option<String>,
+    /// `gracePeriodSeconds`.
+    pub grace: Option<i64>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -164,7 +164,7 @@ const HEADS: [(&str, &str); 8] = [
     ),
 ];
 /// What may follow the beginning, wrong in one field each.
-const FIELDS: [(&str, &str); 33] = [
+const FIELDS: [(&str, &str); 47] = [
     (
         "exemptNamespace: []",
         "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, warnNamespaces, release, strict, freshnessProof, companions, events, log",
@@ -200,8 +200,61 @@ const FIELDS: [(&str, &str); 33] = [
     ),
     ("mark:\n  key: ''", r#"line 4: mark.key: "" is not a label key: the name part must have 1 to 63 characters"#),
     ("strict: true", r#"line 3: strict: must have fields below it, each as "name: value""#),
-    ("strict:\n  forced: true", "line 4: strict.forced: unknown field `forced`, expected one of enabled"),
+    ("strict:\n  forced: true", "line 4: strict.forced: unknown field `forced`, expected one of enabled, nodeUsers"),
     ("strict:\n  enabled: maybe", "line 4: strict.enabled: invalid boolean (true or false expected)"),
+    ("strict:\n  nodeUsers: kwok", "line 4: strict.nodeUsers: must be a list, as in [a, b]"),
+    (
+        "strict:\n  nodeUsers:\n    - {user: a, node: b}",
+        "line 5: strict.nodeUsers[0].node: unknown field `node`, expected one of user, group, nodeNamePrefixes",
+    ),
+    (
+        "strict:\n  nodeUsers: [{user: a}, {nodeNamePrefixes: [b]}]",
+        "line 4: strict.nodeUsers[1]: must have a user or a group, and not both: each has an entry of its own",
+    ),
+    (
+        "strict:\n  nodeUsers: [{user: a, group: 'system:serviceaccounts:b'}]",
+        "line 4: strict.nodeUsers[0]: must have a user or a group, and not both: each has an entry of its own",
+    ),
+    (
+        "strict:\n  nodeUsers: [{user: 'system:serviceaccount:vk:*'}]",
+        r#"line 4: strict.nodeUsers[0].user: "system:serviceaccount:vk:*" is no ServiceAccount: right is system:serviceaccount:NAMESPACE:NAME"#,
+    ),
+    (
+        "strict:\n  nodeUsers: [{user: 'virtual-*'}]",
+        r#"line 4: strict.nodeUsers[0].user: "virtual-*" is not the whole name of a user; patterns are not supported"#,
+    ),
+    (
+        "strict:\n  nodeUsers: [{user: ''}]",
+        r#"line 4: strict.nodeUsers[0].user: "" is not the whole name of a user; patterns are not supported"#,
+    ),
+    (
+        "strict:\n  nodeUsers: [{user: 'system:serviceaccounts:vk'}]",
+        r#"line 4: strict.nodeUsers[0].user: "system:serviceaccounts:vk" is a group: write it as group if it is that of the ServiceAccounts of one namespace, and name each user otherwise"#,
+    ),
+    (
+        "strict:\n  nodeUsers: [{user: 'system:anonymous'}]",
+        r#"line 4: strict.nodeUsers[0].user: "system:anonymous" is everybody without credentials: name the user that the API server's audit log shows for the node"#,
+    ),
+    (
+        "strict:\n  nodeUsers: [{user: 'system:node:worker-1'}]",
+        r#"line 4: strict.nodeUsers[0].user: "system:node:worker-1" is the user of a kubelet, which needs no entry for the Pods of its own node and must not end those of others: leave it out"#,
+    ),
+    (
+        "strict:\n  nodeUsers: [{group: 'system:authenticated'}]",
+        r#"line 4: strict.nodeUsers[0].group: "system:authenticated" is not the ServiceAccounts of one namespace: right is system:serviceaccounts:NAMESPACE; anybody else is named as user"#,
+    ),
+    (
+        "strict:\n  nodeUsers: [{group: 'system:serviceaccounts'}]",
+        r#"line 4: strict.nodeUsers[0].group: "system:serviceaccounts" is not the ServiceAccounts of one namespace: right is system:serviceaccounts:NAMESPACE; anybody else is named as user"#,
+    ),
+    (
+        "strict:\n  nodeUsers: [{user: a, nodeNamePrefixes: []}]",
+        "line 4: strict.nodeUsers[0].nodeNamePrefixes: is empty: name a prefix, or leave it out for all nodes",
+    ),
+    (
+        "strict:\n  nodeUsers: [{user: a, nodeNamePrefixes: [virtual-, 'kwok-*']}]",
+        r#"line 4: strict.nodeUsers[0].nodeNamePrefixes[1]: "kwok-*" is not how the name of a node begins: lowercase letters, digits, '-' and '.' only; patterns are not supported"#,
+    ),
     ("freshnessProof: true", r#"line 3: freshnessProof: must have fields below it, each as "name: value""#),
     ("freshnessProof:\n  on: true", "line 4: freshnessProof.on: unknown field `on`, expected one of enabled"),
     ("freshnessProof:\n  enabled: 1", "line 4: freshnessProof.enabled: invalid boolean (true or false expected)"),

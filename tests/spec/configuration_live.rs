@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::api;
 use super::case::{Case, MARK};
 use super::companions_place::{Place, budget_name};
-use super::installed::{NAMESPACE, RELEASE};
+use super::installed::{NAMESPACE, RELEASE, chart};
 use super::live::{self, eventually};
 use crate::lab::Lab;
 use crate::lab::node::Process;
@@ -19,13 +19,27 @@ use crate::lab::node::Process;
 /// Runs a case that asks for a configuration, with that in force; afterwards it is as it was.
 pub async fn run(lab: &Lab, case: &Case) -> Result<()> {
     let original = original(lab).await?;
-    bring(lab, &case.file()).await?;
+    let node_users = case.configuration.as_ref().and_then(|fields| fields.pointer("/strict/nodeUsers"));
+    match node_users {
+        Some(entries) => set_node_users(lab, entries).await?,
+        None => bring(lab, &case.file()).await?,
+    }
     if let Some(namespace) = &case.namespace {
         let _there_already = lab.kubectl(&["create", "namespace", namespace]).await?;
     }
     let outcome = live::run(lab, live::Guard::Webhook, case).await;
+    if node_users.is_some() {
+        set_node_users(lab, &json!([])).await?;
+    }
     bring(lab, &original).await?;
     outcome
+}
+
+/// Sets `strict.nodeUsers` by helm: a policy and the file hold it. Waits for the file; the policy follows in a moment.
+pub async fn set_node_users(lab: &Lab, entries: &Value) -> Result<()> {
+    let (chart, value) = (chart().display().to_string(), format!("strict.nodeUsers={entries}"));
+    let upgrade = ["upgrade", RELEASE, &chart, "-n", NAMESPACE, "--reuse-values", "--set-json", &value, "--no-hooks"];
+    in_force(lab, async || lab.helm(&upgrade).await?.success().map(drop)).await
 }
 
 /// A changed file comes into force everywhere without a restart; a wrong one changes nothing, is counted, and is told of.
@@ -110,8 +124,13 @@ pub async fn bring(lab: &Lab, file: &str) -> Result<()> {
     if stored(lab).await? == file {
         return Ok(());
     }
+    in_force(lab, async || store(lab, file).await).await
+}
+
+/// Changes the file, and waits until both Pods work by it.
+async fn in_force(lab: &Lab, change: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
     let before = reloads(lab).await?;
-    store(lab, file).await?;
+    change().await?;
     eventually("both replicas to work by the file", || async {
         let now = reloads(lab).await?;
         let follows = |(pod, count): (&String, &u64)| before.get(pod).is_none_or(|before| count > before);

@@ -139,9 +139,12 @@ fn exemptions(place: Place) -> &'static str {
     }
 }
 
-/// An expression as the lines of a block, with the label key where its place is.
+/// An expression as the lines of a block, with the label key where its place is, and the users who stand for a node.
 fn block(expression: &str, indent: usize) -> String {
-    let lines: Vec<_> =
-        expression.replace("MARK", "{{ $mark }}").lines().map(|line| format!("{:indent$}{line}", "")).collect();
+    let users = format!(
+        "{{{{- with include \"singleton-guard.strict.nodeUsers.conditions\" . }}}}{{{{ . | nindent {indent} }}}}{{{{ end }}}}"
+    );
+    let expression = expression.replace("MARK", "{{ $mark }}").replace("NODE_USERS", &users);
+    let lines: Vec<_> = expression.lines().map(|line| format!("{:indent$}{line}", "")).collect();
     lines.join("\n")
 }

@@ -115,8 +115,10 @@ impl Run<'_> {
             .await?;
         }
         if let Some(request) = &step.request {
-            if self.guard == Guard::Floor {
-                self.until_the_floor_knows(step, request).await?;
+            // Who ends Pods for a node stands in a policy that may have changed for this case.
+            let is_of_a_pod = matches!(request, Request::Delete(Delete { kind, .. }) if kind == "Pod");
+            if self.guard == Guard::Floor || is_of_a_pod {
+                self.until_the_policies_know(step, request).await?;
             }
             let mut outcome = self.request(step, request).await?;
             let names = self.names(step).await?;
@@ -142,10 +144,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Waits until a dry run ends as the step says. What the floor knows of other objects is a moment old.
-    async fn until_the_floor_knows(&self, step: &Step, request: &Request) -> Result<()> {
-        // kubectl is not asked twice, and a deletion is not judged.
-        if matches!(request, Request::Apply(_) | Request::Delete(_)) {
+    /// Waits until a dry run ends as the step says. What the policies know of other objects, and the API server of them, is
+    /// a moment old.
+    async fn until_the_policies_know(&self, step: &Step, request: &Request) -> Result<()> {
+        // kubectl is not asked twice, and the deletion of a workload is not judged.
+        if matches!(request, Request::Apply(_)) || matches!(request, Request::Delete(it) if it.kind != "Pod") {
             return Ok(());
         }
         let rehearsal = Step { dry_run: true, ..step.clone() };
@@ -181,10 +184,13 @@ impl Run<'_> {
             Request::Apply(partial) => self.apply(&complete(&self.resolved(partial).await?, &self.namespace)).await,
             Request::Patch(patch) => self.patch(patch, dry_run, user).await,
             Request::Scale(scale) => self.scale(scale, dry_run, user).await,
-            Request::Delete(Delete { kind, name, propagation }) => {
+            Request::Delete(Delete { kind, name, propagation, grace }) => {
                 let name = self.resolved_text(name).await?;
                 let path = api::path(kind, &self.namespace, Some(&name));
-                let options = json!({"propagationPolicy": propagation.as_deref().unwrap_or("Background")});
+                let propagation = propagation.as_deref().unwrap_or("Background");
+                // Where there is a body the API server reads no query.
+                let dry_run: &[&str] = if step.dry_run { &["All"] } else { &[] };
+                let options = json!({"propagationPolicy": propagation, "gracePeriodSeconds": grace, "dryRun": dry_run});
                 let content = Some(("application/json", options.to_string()));
                 Ok(outcome(&api::call(&self.client, Method::DELETE, &path, content, user).await?, true))
             }

@@ -125,7 +125,8 @@ pub fn all(cases: &[Case], guard: Guard) -> Vec<LiveTrial> {
             trials.push(LiveTrial::measurement("strict::figures", |lab| Box::pin(strict_figures::measure(lab))));
             trials.push(LiveTrial::measurement("scale::figures", |lab| Box::pin(scale_cost::what_is_added(lab))));
             trials.extend(configured.into_iter().map(LiveTrial::of_configured));
-            trials.extend(ALONE.into_iter().map(|(name, test)| LiveTrial::alone(name, test)));
+            let more = ALONE.into_iter().chain(strict_nodes::ALONE);
+            trials.extend(more.map(|(name, test)| LiveTrial::alone(name, test)));
         }
     }
     trials

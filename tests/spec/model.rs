@@ -18,7 +18,7 @@ use super::case::{
     placeholders, plural, with,
 };
 
-use super::shapes::{HASH, defaulted, replica_set, scale_of};
+use super::shapes::{HASH, defaulted, refuse_end, replica_set, scale_of};
 
 /// What answers a review: the bytes of the answer, given a way to look things up.
 pub trait Webhook {
@@ -158,6 +158,11 @@ impl Model {
             (None, _) => ("CREATE", None),
         };
         let object = object.map(|object| if subresource == "scale" { object } else { defaulted(&object, &name) });
+        if let (Request::Delete(delete), "Pod", Some(pod)) = (request, kind.as_str(), &old)
+            && let Some(message) = refuse_end(pod, delete, step.user.as_ref(), webhook.webhook.settings())
+        {
+            return Ok(Outcome { message, ..Outcome::default() });
+        }
         let shown_old = old.as_ref().map(|old| if subresource == "scale" { scale_of(old) } else { old.clone() });
         let review = |object: &Option<Value>| {
             let user = step.user.as_ref();

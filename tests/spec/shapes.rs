@@ -1,9 +1,13 @@
-//! What the API server and the Deployment controller make of an object: defaults, Scales, ReplicaSets. Part of the
-//! model, and as faithful as the rules need.
+//! What the API server and the Deployment controller make of an object: defaults, Scales, ReplicaSets, and whether a Pod may
+//! be deleted. Part of the model, and as faithful as the rules need.
 
 use serde_json::{Value, json};
+use singleton_guard::policy::decision::{Denial, Subject};
+use singleton_guard::policy::key::KEY;
+use singleton_guard::policy::rules::sg011_ending::{Ending, judge};
+use singleton_guard::settings::Settings;
 
-use super::case::{api_version, with};
+use super::case::{Delete, User, api_version, with};
 
 /// The API server's own defaults, as far as the rules read them.
 pub fn defaulted(object: &Value, name: &str) -> Value {
@@ -50,6 +54,32 @@ pub fn scale_of(parent: &Value) -> Value {
         "spec": if *replicas == json!(0) { json!({}) } else { json!({"replicas": replicas}) },
         "status": {"replicas": parent["status"]["replicas"], "selector": "app=x"},
     })
+}
+
+/// The line with which the native policy refuses the deletion of a Pod by its name, if it does: the rule's own function,
+/// beside which the conditions of that policy stand.
+pub fn refuse_end(pod: &Value, delete: &Delete, user: Option<&User>, settings: &Settings) -> Option<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    // The policy looks at Pods with the key only.
+    pod["metadata"]["labels"].get(KEY)?;
+    let (node, phase) = (text(&pod["spec"]["nodeName"]), text(&pod["status"]["phase"]));
+    let groups: Vec<&str> = user.map_or_else(Vec::new, |user| user.groups.iter().map(String::as_str).collect());
+    let ending = Ending {
+        grace: delete.grace.or_else(|| pod["spec"]["terminationGracePeriodSeconds"].as_i64()),
+        written: pod["metadata"]["deletionGracePeriodSeconds"].as_i64(),
+        node: &node,
+        phase: &phase,
+        user: user.map_or("kubernetes-admin", |user| &user.name),
+        groups: &groups,
+        is_of_many: false,
+        namespace_ends: false,
+    };
+    let first = judge(&ending, &settings.node_users)?;
+    let metadata = &pod["metadata"];
+    let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
+    let subject = Subject { group: "", kind: "Pod", namespace, name, uid: String::new() };
+    let denial = Denial { subject, key: settings.mark.clone(), first, others: Vec::new() };
+    Some(denial.message(&denial.first))
 }
 
 /// The ReplicaSet that the Deployment controller makes: the template's labels and its hash, and never the mark of the

@@ -1,5 +1,5 @@
 //! Strict singletons on nodes that are lost, emptied or fought for. The nodes are objects without a machine: what happens
-//! to a Pod there is what the control plane does, and nobody ends it before its time is over.
+//! to a Pod there is what the control plane does, and nobody ends it before its time is over but who speaks for the node.
 
 use anyhow::{Result, bail, ensure};
 use http::Method;
@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::api::{self, Answer};
 use super::case::{User, with};
 use super::companions_place::Place;
+use super::configuration_live::set_node_users;
+use super::live::eventually;
 use super::revisions::Revisions;
 use super::strict_live::{body, is_deleted, strict};
 use super::workloads::MERGE;
@@ -30,6 +32,59 @@ pub const STORIES: [(&str, LiveTest); 4] = [
         Box::pin(who_is_preempted_goes_before_the_next_one_comes(lab))
     }),
 ];
+
+/// Those that need the guard for themselves.
+pub const ALONE: [(&str, LiveTest); 1] =
+    [("strict::who is no kubelet has the last word only where it is said so", |lab| {
+        Box::pin(who_is_no_kubelet_has_the_last_word_only_where_it_is_said_so(lab))
+    })];
+
+/// A virtual kubelet with all rights ends Pods as a ServiceAccount. Without an entry its last word is refused, and the
+/// singleton waits; with one it counts on its own nodes and nowhere else, and for nobody else.
+async fn who_is_no_kubelet_has_the_last_word_only_where_it_is_said_so(lab: &Lab) -> Result<()> {
+    let (virtual_one, real_one) = (Place::new(lab).await?, Place::new(lab).await?);
+    let (mut pods, virtual_node, uid) = bound_to(&virtual_one, "ReplicaSet", "virtual").await?;
+    let (mut others, real_node, _) = bound_to(&real_one, "ReplicaSet", "real").await?;
+    for (place, pods) in [(&virtual_one, &mut pods), (&real_one, &mut others)] {
+        place.delete("Pod", POD).await?;
+        pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
+    }
+    // What kubectl prints; nothing where the Pod is gone.
+    let last_word = async |place: &Place<'_>, user: &str| {
+        let user = format!("--as={user}");
+        let forced = ["delete", "pod", POD, "--grace-period=0", "--force", "--wait=false"];
+        let whose = ["-n", &place.namespace, &user, "--as-group=system:masters"];
+        let done = lab.kubectl(&[&whose[..], &forced].concat()).await?;
+        anyhow::Ok(if done.succeeded() { String::new() } else { done.stderr })
+    };
+    let is_refused = |place: &Place<'_>, node: &Node, said: &str| {
+        let line = format!("SG011 Pod {}/{POD} may still run on node {}", place.namespace, node.name);
+        ensure!(said.contains(&line) && said.contains("strict.nodeUsers"), "expected {line}, got {said:?}");
+        Ok(())
+    };
+    is_refused(&virtual_one, &virtual_node, &last_word(&virtual_one, VIRTUAL_KUBELET).await?)?;
+    is_refused(&real_one, &real_node, &last_word(&real_one, VIRTUAL_KUBELET).await?)?;
+
+    set_node_users(lab, &json!([{"user": VIRTUAL_KUBELET, "nodeNamePrefixes": ["virtual-"]}])).await?;
+    let outcome = async {
+        is_refused(&virtual_one, &virtual_node, &last_word(&virtual_one, "somebody").await?)?;
+        eventually("the last word to count", || async {
+            Ok(last_word(&virtual_one, VIRTUAL_KUBELET).await?.is_empty().then_some(()))
+        })
+        .await?;
+        let is_next = |pod: &Value| pod["metadata"]["uid"] != uid && !is_deleted(pod);
+        pods.until("the next one", |pods| pods.values().any(is_next)).await?;
+        ensure!(pods.most == 1, "{} Pods at one revision", pods.most);
+        is_refused(&real_one, &real_node, &last_word(&real_one, VIRTUAL_KUBELET).await?)
+    };
+    let outcome = outcome.await;
+    set_node_users(lab, &json!([])).await?;
+    for (place, node) in [(virtual_one, virtual_node), (real_one, real_node)] {
+        place.patch("ReplicaSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
+        node.delete().await?;
+    }
+    outcome
+}
 
 /// The garbage collector fails the Pod of a Node that does not exist, and takes it away.
 async fn gives_the_name_free_when_it_is_deleted(lab: &Lab) -> Result<()> {
@@ -126,8 +181,13 @@ async fn who_is_preempted_goes_before_the_next_one_comes(lab: &Lab) -> Result<()
 
 /// A strict workload whose Pod is bound to a Node of its own.
 async fn bound(place: &Place<'_>, kind: &str) -> Result<(Revisions, Node, Value)> {
+    bound_to(place, kind, "gone").await
+}
+
+/// The same; the name of the Node begins with a word.
+async fn bound_to(place: &Place<'_>, kind: &str, what: &str) -> Result<(Revisions, Node, Value)> {
     let mut pods = Revisions::of(place).await?;
-    let node = Node::make(place, "gone", &json!({})).await?;
+    let node = Node::make(place, what, &json!({})).await?;
     let there = json!({"spec": {"template": {"spec": {"nodeName": node.name}}}});
     place.create(kind, "ledger", with(&strict("strict"), there)).await?;
     let pod = pods.until("the Pod", |pods| pods.len() == 1).await?.swap_remove(0);
@@ -183,6 +243,8 @@ impl Node {
     }
 }
 
+/// As the chart of a virtual kubelet calls its ServiceAccount.
+const VIRTUAL_KUBELET: &str = "system:serviceaccount:kube-system:virtual-kubelet";
 /// The name of the Pod of the ReplicaSet `ledger`.
 const POD: &str = "ledger-rs";
 const HOST: &str = "kubernetes.io/hostname";

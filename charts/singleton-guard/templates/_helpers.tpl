@@ -88,6 +88,7 @@ warnNamespaces: {{ include "singleton-guard.warnNamespaces" . }}
 release: {{ .Values.release | quote }}
 strict:
   enabled: {{ .Values.strict.enabled }}
+  nodeUsers: {{ include "singleton-guard.strict.nodeUsers" . }}
 freshnessProof:
   enabled: {{ .Values.freshnessProof.enabled }}
 companions:

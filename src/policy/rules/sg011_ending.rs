@@ -3,7 +3,7 @@
 //! A deletion with a grace of 0 takes the Pod out of the store at once, while its process may run on: its name is free,
 //! and the next one starts beside it. So neither a deletion nor an eviction may ask for that, and no template for a grace
 //! of 0, which asks for it every time. Nothing is lost where no process can be: the Pod was never bound, it has ended,
-//! or the kubelet of its own node says so. A node that is gone for good is declared so, with the taint
+//! or the kubelet of its own node says so, or who ends Pods there in the place of one ([`super::super::node_users`]). A node that is gone for good is declared so, with the taint
 //! `node.kubernetes.io/out-of-service` or by deleting it: then the Pod garbage collector fails the Pod first.
 //!
 //! A deletion of many (`deletecollection`) may come to the same whatever it asks for. It decides on the grace when it reads
@@ -20,6 +20,7 @@ use super::super::cel;
 use super::super::change::Change;
 use super::super::floor::{Place, Refusal};
 use super::super::holder::is_terminal;
+use super::super::node_users::{NODE_USER, NodeUsers};
 use super::super::standing::Standing;
 use super::super::template::Template;
 use super::super::violation::{Code, Violation};
@@ -28,7 +29,7 @@ use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg011,
-    summary: "the Pod of a strict singleton must not be deleted or evicted with a grace of 0 while it may run, but by the kubelet of its node, nor deleted as one of many by one request; nor may its template ask for a grace of 0",
+    summary: "the Pod of a strict singleton must not be deleted or evicted with a grace of 0 while it may run, but by the kubelet of its node or one of `strict.nodeUsers`, nor deleted as one of many by one request; nor may its template ask for a grace of 0",
     check,
     trigger,
     floor,
@@ -48,6 +49,8 @@ pub struct Ending<'a> {
     pub phase: &'a str,
     /// Who asks.
     pub user: &'a str,
+    /// The groups of that user.
+    pub groups: &'a [&'a str],
     /// Whether one request deletes many: `request.name` is empty.
     pub is_of_many: bool,
     /// Whether all of its namespace is being deleted.
@@ -56,10 +59,10 @@ pub struct Ending<'a> {
 
 /// What is wrong with it.
 #[must_use]
-pub fn judge(ending: &Ending<'_>) -> Option<Violation> {
-    let Ending { grace, written, node, phase, user, is_of_many, namespace_ends } = *ending;
-    let is_kubelet = user.strip_prefix(NODE_USER) == Some(node);
-    let may_run = !node.is_empty() && !is_terminal(phase) && !is_kubelet;
+pub fn judge(ending: &Ending<'_>, node_users: &NodeUsers) -> Option<Violation> {
+    let Ending { grace, written, node, phase, user, groups, is_of_many, namespace_ends } = *ending;
+    let is_its_node = user.strip_prefix(NODE_USER) == Some(node) || node_users.speak_for(node, user, groups);
+    let may_run = !node.is_empty() && !is_terminal(phase) && !is_its_node;
     let node = || node.to_owned();
     let at_once = grace == Some(0) || written == Some(0) || (grace.is_none() && !is_of_many);
     if may_run && at_once {
@@ -127,10 +130,8 @@ const AT_ONCE: &str = "request.?options.?gracePeriodSeconds.orValue(request.?nam
 /// (`AdmissionToValidateObjectDeleteFunc`).
 const OF_MANY: &str = "request.?name.orValue('') == '' && !namespaceObject.metadata.?deletionTimestamp.hasValue()";
 
-/// [`NODE_USER`] is in it.
+/// [`NODE_USER`] is in it, and the line `NODE_USERS` ([`cel`]).
 const MAY_RUN: &str = "oldObject.spec.?nodeName.orValue('') != ''\n\
-     && !(oldObject.?status.?phase.orValue('') in ['Succeeded', 'Failed'])\n\
-     && request.userInfo.username != 'system:node:' + oldObject.spec.nodeName";
-
-/// What the name of a kubelet's user begins with (node authorization); its node's name follows.
-pub const NODE_USER: &str = "system:node:";
+     && request.userInfo.username != 'system:node:' + oldObject.spec.nodeName\n\
+     NODE_USERS\n\
+     && !(oldObject.?status.?phase.orValue('') in ['Succeeded', 'Failed'])";
