@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// Of the admission control threat model of Kubernetes SIG Security.
+/// Those of the admission control threat model of Kubernetes SIG Security; our own follow.
 const THREATS: usize = 18;
 
 /// Reads the table.
@@ -13,8 +13,8 @@ pub fn are_answered(root: &Path) -> Result<(), String> {
     let (table, _) = table.split_once("<!-- /threats -->").ok_or("the table has no end")?;
     let rows: Vec<Vec<&str>> =
         table.lines().skip(2).map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect();
-    if rows.len() != THREATS {
-        return Err(format!("{} threats are answered, not {THREATS}", rows.len()));
+    if rows.len() <= THREATS {
+        return Err(format!("{} threats are answered, and {THREATS} are not our own", rows.len()));
     }
     for (index, row) in rows.iter().enumerate() {
         let &[number, _, answer, status, tests] = row.as_slice() else { return Err(format!("{row:?}")) };
