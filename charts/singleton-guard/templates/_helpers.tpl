@@ -88,7 +88,10 @@ warnNamespaces: {{ include "singleton-guard.warnNamespaces" . }}
 release: {{ .Values.release | quote }}
 strict:
   enabled: {{ .Values.strict.enabled }}
+  {{- /* Not where there are none: a program from before the value would refuse the file. */}}
+  {{- if .Values.strict.nodeUsers }}
   nodeUsers: {{ include "singleton-guard.strict.nodeUsers" . }}
+  {{- end }}
 freshnessProof:
   enabled: {{ .Values.freshnessProof.enabled }}
 companions:
