@@ -54,7 +54,6 @@
 #[cfg(feature = "server")]
 pub mod args;
 pub mod certs;
-#[cfg(feature = "server")]
 pub mod cluster;
 #[cfg(feature = "server")]
 pub mod companions;
@@ -63,6 +62,7 @@ pub mod configuration;
 #[cfg(feature = "server")]
 pub mod events;
 pub mod freshness;
+pub mod index;
 pub mod namespaces;
 pub mod policy;
 pub mod review;

@@ -24,6 +24,7 @@ use crate::companions::Controller;
 use crate::configuration::{self, ConfigurationError, Current, Own as OwnPod, Reload};
 use crate::events::{Denials, Regarding, Voice};
 use crate::freshness::Freshness;
+use crate::index::Index;
 use crate::namespaces;
 use crate::server::{Door, Guard, Limits, Readiness, Server, operations, router, tls_config};
 use crate::settings::Settings;
@@ -72,9 +73,11 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let reload = reload.map(|reload| reload.telling(own_pod(arguments, &client)));
     let voice = Voice::new(client.clone(), "singleton-guard.io/admission", "Deny", instance.clone());
     let (denials, teller) = Denials::new(voice, metrics.clone());
-    let companions = Controller::new(client.clone(), settings.clone(), metrics.clone(), instance.clone());
-    let strict = Keeper::new(client.clone(), settings.clone(), metrics.clone(), instance);
-    let namespaces = namespaces_upkeep(arguments, &client, settings.clone());
+    let (index, index_upkeep) = Index::new(client.clone(), settings.clone(), metrics.clone());
+    let companions =
+        Controller::new(client.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());
+    let strict = Keeper::new(client.clone(), index.clone(), settings.clone(), metrics.clone(), instance);
+    let namespaces = namespaces_upkeep(arguments, &client, index, settings.clone());
     let (freshness, freshness_upkeep) = Freshness::new(client.clone(), settings.clone(), metrics.clone());
     let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone())
         .telling(denials)
@@ -88,6 +91,7 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let mut tasks = Tasks::default();
     tasks.start("operations", operations::serve(listener, probes));
     tasks.start("certificate", upkeep.run());
+    tasks.start("index", index_upkeep.run());
     tasks.start("companions", companions.run());
     tasks.start("strict", strict.run());
     tasks.start("denials", teller.run());
@@ -208,11 +212,16 @@ fn source(arguments: &Serve, client: &Client) -> Result<Source, RunError> {
 }
 
 /// None without configurations: they are somebody else's.
-fn namespaces_upkeep(arguments: &Serve, client: &Client, settings: Current) -> Option<namespaces::Upkeep> {
+fn namespaces_upkeep(
+    arguments: &Serve,
+    client: &Client,
+    index: Index,
+    settings: Current,
+) -> Option<namespaces::Upkeep> {
     let of = |name: &String| Configuration { kind: ConfigurationKind::Validating, name: name.clone() };
     let configurations: Vec<_> = arguments.validating_configuration.iter().map(of).collect();
     let own = arguments.namespace.clone().filter(|_| !configurations.is_empty())?;
-    Some(namespaces::Upkeep::new(client.clone(), settings, own, configurations))
+    Some(namespaces::Upkeep::new(client.clone(), index, settings, own, configurations))
 }
 
 fn operations_listener(arguments: &Serve) -> Result<TcpListener, RunError> {

@@ -11,9 +11,12 @@
 mod world;
 
 use proptest::prelude::*;
-use singleton_guard::freshness::event::{self, Event, Name, Unusable, Version};
+use singleton_guard::cluster::line::{Line, Object};
+use singleton_guard::cluster::revision::Revision;
+use singleton_guard::cluster::seen::Nothing;
+use singleton_guard::cluster::sieve::{Malformed, Part, Sieve};
+use singleton_guard::freshness::event::{Event, Name, Version, keep};
 use singleton_guard::freshness::known::{Known, Verdict};
-use singleton_guard::freshness::revision::Revision;
 use singleton_guard::policy::mark::MarkKey;
 use stateright::{Checker, Model, Property};
 use world::{Action, World};
@@ -77,8 +80,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _read = event::read(&bytes, &MarkKey::default());
-        let _read = event::read_list(&bytes, &MarkKey::default());
+        let _read = read(&bytes, &MarkKey::default());
     }
 }
 
@@ -139,11 +141,10 @@ fn a_line_is_read_as_far_as_it_matters() {
         ("BOOKMARK", bookmark, Event::Nothing(Revision::parse("9").unwrap())),
     ];
     for (type_, metadata, expected) in cases {
-        assert_eq!(event::read(line(type_, metadata).as_bytes(), &key), Ok(expected), "{type_} {metadata}");
+        assert_eq!(read(line(type_, metadata).as_bytes(), &key), Ok(expected), "{type_} {metadata}");
     }
     let gone = r#"{"type":"ERROR","object":{"kind":"Status","metadata":{},"status":"Failure","message":"too old resource version: 1 (9)","reason":"Expired","code":410}}"#;
-    let ended = Unusable::Ended { code: 410, message: "too old resource version: 1 (9)".to_owned() };
-    assert_eq!(event::read(gone.as_bytes(), &key), Err(ended));
+    assert_eq!(read(gone.as_bytes(), &key), Err("410 too old resource version: 1 (9)".to_owned()));
     for (type_, metadata) in [
         ("ADDED", r#"{"name":"ledger","namespace":"pay","uid":"u"}"#),
         ("ADDED", r#"{"name":"ledger","namespace":"pay","uid":"u","resourceVersion":"x"}"#),
@@ -154,31 +155,42 @@ fn a_line_is_read_as_far_as_it_matters() {
         ("RENAMED", marked.as_str()),
     ] {
         let line = line(type_, metadata);
-        let read = event::read(line.as_bytes(), &key);
-        assert!(matches!(read, Err(Unusable::Unreadable(_))), "{type_} {metadata}: {read:?}");
+        let read = read(line.as_bytes(), &key);
+        assert!(read.is_err(), "{type_} {metadata}: {read:?}");
     }
 }
 
-#[test]
-fn a_list_counts_only_as_a_whole() {
-    let key = MarkKey::default();
-    let item = r#"{"metadata":{"name":"ledger","namespace":"pay","uid":"u","resourceVersion":"7"}}"#;
-    let list = |metadata: &str, items: &str| {
-        format!(r#"{{"kind":"PartialObjectMetadataList","metadata":{metadata},"items":{items}}}"#)
+/// What the proof makes of one line of a watch; an error where the watch has to begin again.
+fn read(line: &[u8], mark: &MarkKey) -> Result<Event<'static>, String> {
+    let mut events = Vec::new();
+    let keep = Line::<Nothing, Nothing>::keep(&keep(mark));
+    let mut sieve = Sieve::new(&keep);
+    let pushed: Result<(), Malformed> = sieve.push(line, |part| {
+        let Part::Value(line) = part else { return Ok(()) };
+        events.push(event(line, mark));
+        Ok(())
+    });
+    pushed.map_err(|error| error.to_string())?;
+    events.pop().unwrap_or_else(|| Err("not a whole line".to_owned()))
+}
+
+fn event(line: &[u8], mark: &MarkKey) -> Result<Event<'static>, String> {
+    let event = match Line::<Nothing, Nothing>::read(line).map_err(|error| error.to_string())? {
+        Line::Is(Object::Read(seen)) => Event::is(seen.metadata, mark),
+        Line::Is(Object::Unread(_, why)) => return Err(why.to_owned()),
+        Line::Gone(metadata) => Event::gone(metadata, mark),
+        Line::Nothing(metadata) => Event::nothing(&metadata.resource_version),
+        Line::Ended { code, message } => return Err(format!("{code} {message}")),
     };
-    let whole = list(r#"{"resourceVersion":"9"}"#, &format!("[{item}]"));
-    let read = event::read_list(whole.as_bytes(), &key).unwrap();
-    assert_eq!((read.items.len(), read.revision, read.from.as_ref()), (1, Revision::parse("9").unwrap(), "9"));
-    let empty = list(r#"{"resourceVersion":"9"}"#, "null");
-    assert!(event::read_list(empty.as_bytes(), &key).unwrap().items.is_empty());
-    for (metadata, items) in [
-        (r#"{"resourceVersion":"9","continue":"more"}"#, "[]"),
-        (r#"{"resourceVersion":""}"#, "[]"),
-        ("{}", "[]"),
-        (r#"{"resourceVersion":"9"}"#, r#"[{"metadata":{"name":"ledger"}}]"#),
-    ] {
-        let list = list(metadata, items);
-        let read = event::read_list(list.as_bytes(), &key);
-        assert!(matches!(read, Err(Unusable::Unreadable(_))), "{metadata} {items}: {read:?}");
-    }
+    Ok(match event.map_err(|error| error.to_string())? {
+        Event::Is(name, Version { uid, revision, marked }) => {
+            Event::Is(owned(name), Version { uid: uid.into_owned().into(), revision, marked })
+        }
+        Event::Gone(name, revision) => Event::Gone(owned(name), revision),
+        Event::Nothing(revision) => Event::Nothing(revision),
+    })
+}
+
+fn owned(Name { namespace, name }: Name<'_>) -> Name<'static> {
+    Name { namespace: namespace.into_owned().into(), name: name.into_owned().into() }
 }

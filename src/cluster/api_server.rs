@@ -1,6 +1,7 @@
 //! Answers look-ups with quorum GETs: of the metadata of the parent, and of its controller owner when it is a
 //! ReplicaSet; and of the Pod that holds a name.
 
+use std::future::Future;
 use std::time::SystemTime;
 
 use axum::body::Bytes;
@@ -8,11 +9,22 @@ use kube::Client;
 use tokio::time::{Instant, timeout_at};
 
 use super::gate::Gate;
-use super::{Cluster, metadata};
+use super::metadata;
 use crate::policy::holder::Holder;
 use crate::policy::kind::Kind;
 use crate::policy::lookup::{Found, Lookup, Metadata, ObjectRef, Owner, PodRef, Unknown};
 use crate::policy::mark::MarkKey;
+
+/// Something that can say what a look-up asks.
+pub trait Cluster: Send + Sync + 'static {
+    /// Answers before the deadline, in the shape of the question. `mark` is the label key to look for.
+    fn answer(
+        &self,
+        lookup: &Lookup<'_>,
+        mark: &MarkKey,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Found, Unknown>> + Send;
+}
 
 /// The API server as the one who knows.
 pub struct ApiServer {

@@ -11,7 +11,8 @@ use kube::core::Status;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::words;
+use super::exchange::Trouble;
+use super::{PARTIAL_OBJECT_METADATA, words};
 
 /// An answer of 2xx.
 #[derive(Debug)]
@@ -59,7 +60,22 @@ pub(crate) async fn call(
     path: &str,
     content: Option<(&str, &Value)>,
 ) -> Result<Answer, CallError> {
-    let builder = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
+    exchange(client, method, path, "application/json", content).await
+}
+
+/// Reads the metadata of an object, with the same deadline: a quorum read.
+pub(crate) async fn metadata(client: &Client, path: &str) -> Result<Answer, CallError> {
+    exchange(client, Method::GET, path, PARTIAL_OBJECT_METADATA, None).await
+}
+
+async fn exchange(
+    client: &Client,
+    method: Method,
+    path: &str,
+    accept: &str,
+    content: Option<(&str, &Value)>,
+) -> Result<Answer, CallError> {
+    let builder = Request::builder().method(method).uri(path).header(header::ACCEPT, accept);
     let request = match content {
         Some((type_, body)) => {
             builder.header(header::CONTENT_TYPE, type_).body(Body::from(body.to_string().into_bytes()))
@@ -87,6 +103,13 @@ pub(crate) async fn call(
 pub(crate) async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, CallError> {
     let too_late = |_| CallError::Trouble(format!("no answer within {} s", DEADLINE.as_secs()));
     timeout(DEADLINE, answer).await.map_err(too_late)
+}
+
+/// Of a list.
+impl From<Trouble> for CallError {
+    fn from(trouble: Trouble) -> Self {
+        if trouble.is_forbidden() { Self::Forbidden(trouble.to_string()) } else { Self::Trouble(trouble.to_string()) }
+    }
 }
 
 /// Of a read through kube, where only a missing right is anything else than trouble.

@@ -4,12 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::{HeaderValue, header};
-use kube::api::ApiResource;
 use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
-use kube::core::GroupVersionKind;
 use kube::{Client, Config};
-
-use crate::policy::kind::KindInfo;
 
 /// Why there is no connection to the API server. Nothing is sent before the first request, so this is about files and
 /// the environment only.
@@ -52,12 +48,6 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> 
     config.reset_reader_on_write = true;
     config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
     Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))
-}
-
-/// A guarded kind as kube names it.
-pub(crate) fn resource(info: &KindInfo) -> ApiResource {
-    let kind = GroupVersionKind::gvk(info.group, info.version, info.name);
-    ApiResource::from_gvk_with_plural(&kind, info.resource)
 }
 
 /// What a person needs to know of an error: the API server's own sentence, or the innermost cause.

@@ -1,212 +1,295 @@
-//! One watch: it lists, follows, and lists again when it has lost the thread. Of each object only what somebody asked for
-//! is decoded, and that is reduced at once. What cannot be watched is said once, and tried again with growing pauses.
+//! The one machine that lists and watches. A list is read item by item and a watch line by line, each through the
+//! [`sieve`](super::sieve), so that no object can take away more than itself.
+//!
+//! A watch that has ended goes on from where it was only if that is proven: it ran its full time, or the store is no older
+//! now than what was seen (etcd may have been restored, and a watch from a revision that is yet to come stays silent).
+//! Everything else begins with a list.
 
 use std::borrow::Cow;
-use std::fmt::Debug;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, pin_mut};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Api, ApiResource};
-use kube::core::{DynamicResourceScope, GroupVersionKind};
-use kube::runtime::{WatchStreamExt as _, watcher};
-use kube::{Client, Resource};
+use kube::Client;
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep};
 
+use super::PARTIAL_OBJECT_METADATA;
+use super::exchange::{self, Trouble};
+use super::line::{Line, Object};
+use super::list::Asked;
+use super::revision::Revision;
+use super::seen::Meta;
+use super::sieve::{Part, Sieve};
+use crate::policy::text::clip;
 use crate::telemetry::metrics::Metrics;
 
 /// What a watch says.
 #[derive(Debug)]
-pub(crate) enum Heard<V> {
+pub(crate) enum Heard<'a, S, T> {
     /// A list begins.
     Begin,
-    /// An object of the list.
-    Listed((String, String), V),
-    /// The list is whole.
-    End,
-    /// An object is new or has changed.
-    Set((String, String), V),
+    /// An object of the list, or one that is new or has changed.
+    Is(Object<'a, S, T>),
     /// An object is gone, or no longer selected.
-    Unset((String, String)),
+    Gone(Meta<'a>),
+    /// The list is whole, and shows this revision.
+    Whole(&'a str),
+    /// Nothing has happened up to this revision.
+    Nothing(Cow<'a, str>),
+    /// Whether the watch is at work from now on.
+    Follows(bool),
 }
 
-/// An object with `spec` and `status` as far as `S` and `T` name fields.
-#[derive(Debug, Clone, serde::Deserialize)]
-pub(crate) struct Seen<S, T = Nothing> {
-    pub(crate) metadata: ObjectMeta,
-    #[serde(default)]
-    pub(crate) spec: S,
-    #[serde(default)]
-    pub(crate) status: T,
+/// Why a listener does not take what it hears.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// This object cannot be used, for this reason, which names no content. The watch goes on.
+    Unread { namespace: String, name: String, why: &'static str },
+    /// What comes does not follow on what came: it has to begin with a list.
+    Lost(String),
 }
 
-/// Nothing of it is read.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-pub(crate) struct Nothing {}
+/// Who listens to a watch.
+pub(crate) trait Listener: Send {
+    /// The part of `spec` that is read.
+    type Spec: DeserializeOwned + Default + Send;
+    /// The part of `status` that is read.
+    type Status: DeserializeOwned + Default + Send;
+
+    /// Takes in what is heard.
+    fn hear(&mut self, heard: Heard<'_, Self::Spec, Self::Status>) -> Result<(), Refused>;
+}
 
 /// A resource to be followed.
 pub(crate) struct Followed {
-    resource: ApiResource,
-    /// How the metric calls this watch.
-    name: &'static str,
-    metrics: Metrics,
-    /// What grants the right to it, for who has taken it away.
-    granted_by: &'static str,
+    pub(crate) client: Client,
+    /// What is listed.
+    pub(crate) list: Asked,
+    /// The label selector of the watch.
+    pub(crate) watch: String,
+    /// Whether a watch may go on from where the one before has ended.
+    pub(crate) resumes: bool,
+    /// How long a watch is open. A connection that is dead without saying so is noticed soon after.
+    pub(crate) seconds: u32,
+    /// How the metrics call this watch.
+    pub(crate) name: &'static str,
+    pub(crate) metrics: Metrics,
+    /// The value of the chart that grants the right to it.
+    pub(crate) granted_by: &'static str,
+}
+
+/// What one watch remembers from one turn to the next.
+#[derive(Default)]
+struct Thread {
+    /// The revision up to which everything was heard; none where it has to begin with a list.
+    from: Option<String>,
+    /// Whether the last watch ran its full time.
+    ran_out: bool,
+    /// The last trouble that was said.
+    said: Option<String>,
+    /// Hashes of the names of objects that cannot be read.
+    unread: BTreeSet<u64>,
+    /// When one of them was said last.
+    unread_said: Option<Instant>,
+}
+
+impl Thread {
+    /// Nothing older may come than what came.
+    fn advance(&mut self, revision: &str) -> Result<(), Trouble> {
+        let Some(from) = &mut self.from else { return Ok(()) };
+        if !is_no_older(revision, from) {
+            return Err(Trouble::Lost("the watch went back to an earlier revision".to_owned()));
+        }
+        from.clear();
+        from.push_str(revision);
+        Ok(())
+    }
 }
 
 impl Followed {
-    /// Names it. The metric says that its watch is not up to date yet.
-    pub(crate) fn new(
-        name: &'static str,
-        (group, version, kind, plural): (&str, &str, &str, &str),
-        metrics: &Metrics,
-        granted_by: &'static str,
-    ) -> Self {
-        let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
-        let followed = Self { resource, name, metrics: metrics.clone(), granted_by };
-        followed.synced(false);
-        followed
-    }
-
-    /// It is up to date, whatever the trouble was.
-    fn follows_again(&self, trouble: &mut Option<String>) {
-        self.synced(true);
-        if trouble.take().is_some() {
-            let ApiResource { group, plural, .. } = &self.resource;
-            tracing::info!(group, resource = plural, "watching again");
-        }
-    }
-
-    fn synced(&self, is_synced: bool) {
-        self.metrics.synced(self.name, is_synced);
-    }
-}
-
-/// Follows one kind until nobody listens.
-pub(crate) async fn follow<S, T, V, N>(
-    client: Client,
-    followed: Followed,
-    config: watcher::Config,
-    news: mpsc::Sender<N>,
-    reduce: impl Fn(Seen<S, T>) -> V,
-    about: impl Fn(Heard<V>) -> N,
-) where
-    S: Clone + Debug + Default + DeserializeOwned + Send + 'static,
-    T: Clone + Debug + Default + DeserializeOwned + Send + 'static,
-{
-    let resource = &followed.resource;
-    let api: Api<Seen<S, T>> = Api::all_with(client, resource);
-    let events = watcher(api, config).default_backoff();
-    pin_mut!(events);
-    let (mut trouble, mut was_whole) = (None, false);
-    loop {
-        // While nothing changes a watch says nothing, also where it has gone on after trouble from where it was. Who tries
-        // in vain would be heard of by then.
-        let patience = if trouble.is_some() && was_whole { SILENCE } else { Duration::MAX };
-        let event = match timeout(patience, events.next()).await {
-            Ok(Some(event)) => event,
-            Ok(None) => return,
-            Err(_) => {
-                followed.follows_again(&mut trouble);
+    /// Never ends.
+    pub(crate) async fn follow<L: Listener>(self, mut listener: L) {
+        let (mut thread, mut pause) = (Thread::default(), PAUSE_MIN);
+        self.follows(&mut listener, false);
+        loop {
+            let began = Instant::now();
+            let ended = self.turn(&mut listener, &mut thread).await;
+            if !self.resumes {
+                thread.from = None;
+            }
+            if thread.ran_out {
                 continue;
             }
-        };
-        let heard = match event {
-            Ok(watcher::Event::Init) => Heard::Begin,
-            Ok(watcher::Event::InitApply(object)) => Heard::Listed(object.key(), reduce(object)),
-            Ok(watcher::Event::InitDone) => Heard::End,
-            Ok(watcher::Event::Apply(object)) => Heard::Set(object.key(), reduce(object)),
-            Ok(watcher::Event::Delete(object)) => Heard::Unset(object.key()),
-            Err(error) => {
-                let cause = error.to_string();
-                let hint = if is_forbidden(&error) {
-                    format!(
-                        "the ClusterRole needs a rule with the verbs list and watch on it; the chart grants them with {}",
-                        followed.granted_by
-                    )
-                } else {
-                    String::new()
-                };
-                if trouble.as_ref() != Some(&cause) {
-                    tracing::warn!(group = resource.group, resource = resource.plural, cause, hint, "cannot watch");
+            self.follows(&mut listener, false);
+            if let Err(trouble) = &ended {
+                if !trouble.is_of_the_connection() {
+                    thread.from = None;
                 }
-                trouble = Some(cause);
-                followed.synced(false);
-                continue;
+                self.say(trouble, &mut thread.said);
+            }
+            // One that somebody always ends at once costs as much as one that fails.
+            pause = if began.elapsed() < SHORT { (pause * 2).min(PAUSE_MAX) } else { PAUSE_MIN };
+            sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        }
+    }
+
+    /// One watch, and the list before it where one is needed.
+    async fn turn<L: Listener>(&self, listener: &mut L, thread: &mut Thread) -> Result<(), Trouble> {
+        let ran_out = std::mem::take(&mut thread.ran_out);
+        if let Some(from) = thread.from.as_ref().filter(|_| !ran_out) {
+            let now = self.list.revision(&self.client).await?;
+            if !is_no_older(&now, from) {
+                tracing::warn!(resource = self.name, "the store is older than it was: listing again");
+                thread.from = None;
+            }
+        }
+        if thread.from.is_none() {
+            thread.from = Some(self.begin(listener, thread).await?);
+        }
+        // Replicas that began together should not begin again together for ever.
+        let seconds = self.seconds + fastrand::u32(..=self.seconds / 4);
+        let path = format!(
+            "{}?watch=true&labelSelector={}&resourceVersion={}&allowWatchBookmarks=true&timeoutSeconds={seconds}",
+            self.list.collection,
+            self.watch,
+            thread.from.as_deref().unwrap_or_default(),
+        );
+        let accept = if self.list.metadata_only { PARTIAL_OBJECT_METADATA } else { "application/json" };
+        let mut body = exchange::get(&self.client, &path, accept).await?.into_body();
+        let opened = Instant::now();
+        self.follows(listener, true);
+        if thread.said.take().is_some() {
+            tracing::info!(resource = self.name, "watching again");
+        }
+        let keep = Line::<L::Spec, L::Status>::keep(&self.list.keep);
+        let mut sieve = Sieve::new(&keep);
+        // A bookmark comes each minute (`defaultBookmarkFrequency` of the watch cache), and the end when it is due.
+        let patience = Duration::from_secs(u64::from(seconds).min(BOOKMARKS)) + LATE;
+        exchange::pieces(&mut body, patience, |piece| {
+            sieve.push(piece, |part| match part {
+                Part::Value(line) => self.line(line, listener, thread),
+                Part::Item(_) => Ok(()),
+            })
+        })
+        .await?;
+        if !sieve.is_between_values() {
+            return Err(Trouble::Cut);
+        }
+        thread.ran_out = opened.elapsed() >= Duration::from_secs(self.seconds.into());
+        Ok(())
+    }
+
+    async fn begin<L: Listener>(&self, listener: &mut L, thread: &mut Thread) -> Result<String, Trouble> {
+        thread.unread.clear();
+        let mut told = Ok(());
+        let mut tell = |heard: Heard<'_, L::Spec, L::Status>| {
+            if told.is_ok() {
+                told = self.tell(heard, listener, thread);
             }
         };
-        if matches!(heard, Heard::End | Heard::Set(..) | Heard::Unset(..)) {
-            was_whole = true;
-            followed.follows_again(&mut trouble);
-        } else if matches!(heard, Heard::Begin) {
-            was_whole = false;
+        tell(Heard::Begin);
+        let revision = self.list.list(&self.client, |object| tell(Heard::Is(object))).await?;
+        tell(Heard::Whole(&revision));
+        told.map(|()| revision)
+    }
+
+    fn line<L: Listener>(&self, line: &[u8], listener: &mut L, thread: &mut Thread) -> Result<(), Trouble> {
+        let line = Line::read(line).map_err(|error| Trouble::Lost(error.to_string()))?;
+        if !matches!(line, Line::Ended { .. }) {
+            thread.advance(line.version())?;
         }
-        if news.send(about(heard)).await.is_err() {
-            return;
+        let heard = match line {
+            Line::Is(object) => Heard::Is(object),
+            Line::Gone(metadata) => Heard::Gone(metadata),
+            Line::Nothing(metadata) => Heard::Nothing(metadata.resource_version),
+            Line::Ended { code, message } => return Err(Trouble::Refused { code, message }),
+        };
+        self.tell(heard, listener, thread)
+    }
+
+    /// Lets the listener hear it. An object that cannot be read is counted, and said with its name.
+    fn tell<L: Listener>(
+        &self,
+        heard: Heard<'_, L::Spec, L::Status>,
+        listener: &mut L,
+        thread: &mut Thread,
+    ) -> Result<(), Trouble> {
+        let hash = match &heard {
+            Heard::Is(object) => hash(object.metadata()),
+            Heard::Gone(metadata) => hash(metadata),
+            // After a list only what it has shown counts.
+            _ => 0,
+        };
+        let unread = match listener.hear(heard) {
+            Ok(()) => None,
+            Err(Refused::Unread { namespace, name, why }) => Some((namespace, name, why)),
+            Err(Refused::Lost(why)) => return Err(Trouble::Lost(why)),
+        };
+        let is_news = match unread {
+            Some((namespace, name, cause)) => {
+                let is_news = thread.unread.insert(hash);
+                if is_news && thread.unread_said.is_none_or(|said| said.elapsed() >= UNREAD_EVERY) {
+                    thread.unread_said = Some(Instant::now());
+                    let [namespace, name] = [&namespace, &name].map(|text| clip(text, NAME_MAX));
+                    tracing::warn!(resource = self.name, %namespace, %name, cause, "an object cannot be read; all others are");
+                }
+                is_news
+            }
+            None => thread.unread.remove(&hash),
+        };
+        if is_news || hash == 0 {
+            self.metrics.unreadable(self.name, thread.unread.len());
         }
+        Ok(())
+    }
+
+    fn follows<L: Listener>(&self, listener: &mut L, follows: bool) {
+        self.metrics.synced(self.name, follows);
+        // Nothing of it can be refused.
+        let _taken = listener.hear(Heard::Follows(follows));
+    }
+
+    fn say(&self, trouble: &Trouble, said: &mut Option<String>) {
+        let cause = trouble.to_string();
+        if said.as_ref() != Some(&cause) {
+            let hint = if trouble.is_forbidden() {
+                let granted_by = self.granted_by;
+                format!(
+                    "the ClusterRole needs a rule with the verbs list and watch on it; the chart grants them with {granted_by}"
+                )
+            } else {
+                String::new()
+            };
+            tracing::warn!(resource = self.name, cause, hint, "cannot watch");
+        }
+        *said = Some(cause);
     }
 }
 
-fn is_forbidden(error: &watcher::Error) -> bool {
-    let (watcher::Error::InitialListFailed(kube::Error::Api(status))
-    | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-    | watcher::Error::WatchFailed(kube::Error::Api(status))
-    | watcher::Error::WatchError(status)) = error
-    else {
-        return false;
-    };
-    status.is_forbidden()
+fn hash(Meta { namespace, name, .. }: &Meta<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (namespace, name).hash(&mut hasher);
+    hasher.finish()
 }
 
-/// A connection that is dead without saying so is noticed after this time, and that is how long a change could stay
-/// unseen; the renewal costs one request.
-pub(crate) fn config() -> watcher::Config {
-    watcher::Config::default().timeout(WATCH_SECONDS)
+/// Whether a revision is at least as new as another one. Where they are no numbers nobody knows.
+fn is_no_older(now: &str, from: &str) -> bool {
+    matches!((Revision::parse(now), Revision::parse(from)), (Some(now), Some(from)) if now >= from)
 }
 
-impl<S, T> Seen<S, T> {
-    /// Namespace and name.
-    pub(crate) fn key(&self) -> (String, String) {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        (text(&self.metadata.namespace), text(&self.metadata.name))
-    }
-}
-
-impl<S, T> Resource for Seen<S, T> {
-    type DynamicType = ApiResource;
-    type Scope = DynamicResourceScope;
-
-    fn kind(resource: &ApiResource) -> Cow<'_, str> {
-        resource.kind.as_str().into()
-    }
-
-    fn group(resource: &ApiResource) -> Cow<'_, str> {
-        resource.group.as_str().into()
-    }
-
-    fn version(resource: &ApiResource) -> Cow<'_, str> {
-        resource.version.as_str().into()
-    }
-
-    fn plural(resource: &ApiResource) -> Cow<'_, str> {
-        resource.plural.as_str().into()
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
-
-const WATCH_SECONDS: u32 = 30;
-/// More than one attempt in vain takes: the client waits 180 s for an answer, and a watch up to 60 s between attempts.
-const SILENCE: Duration = Duration::from_secs(300);
 /// Only a panic ends one of several watches. Then all begin again, when it has been read in the log.
 pub(crate) const AFTER_A_PANIC: Duration = Duration::from_secs(30);
-/// Enough for a page of a list; then the watch waits, not the memory.
-pub(crate) const WAITING: usize = 512;
+/// Seconds of a watch that tells soon of a connection that is dead. To renew it costs one request.
+pub(crate) const SOON: u32 = 30;
+const BOOKMARKS: u64 = 60;
+/// How much later than it is due something may come.
+const LATE: Duration = Duration::from_secs(15);
+/// No API server ends a watch so soon by itself.
+const SHORT: Duration = Duration::from_secs(10);
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// How often an object that cannot be read is said, at most.
+const UNREAD_EVERY: Duration = Duration::from_secs(60);
+/// The longest name in Kubernetes.
+const NAME_MAX: usize = 253;

@@ -3,35 +3,48 @@
 //! A decision asks at most once ([`Lookup`]); whoever answers says [`Unknown`] instead of failing. Only metadata is
 //! read, but of a Pod that holds a name, and nothing is remembered: the answer is as exact as the API server's own
 //! store. Nothing is written from here; `call` is for the rooms that do.
+//!
+//! Everything that is watched comes by one machine:
+//!
+//! ```text
+//! exchange -> sieve -> seen -> follow -> feed -> store
+//! a GET      what     an      the       what    what was told,
+//! streams    is kept  object  loop      is kept and who hears of it
+//! ```
 
+pub mod line;
+pub mod revision;
+pub mod seen;
+pub mod sieve;
+
+#[cfg(feature = "server")]
 mod api_server;
+#[cfg(feature = "server")]
 pub(crate) mod call;
+#[cfg(feature = "server")]
 mod client;
+#[cfg(feature = "server")]
+pub(crate) mod exchange;
+#[cfg(feature = "server")]
+pub(crate) mod feed;
+#[cfg(feature = "server")]
 pub(crate) mod follow;
+#[cfg(feature = "server")]
 mod gate;
+#[cfg(feature = "server")]
+pub(crate) mod list;
+#[cfg(feature = "server")]
 mod metadata;
-pub(crate) mod shelf;
+#[cfg(feature = "server")]
+pub(crate) mod store;
 
-use std::future::Future;
-
-use tokio::time::Instant;
-
-use crate::policy::lookup::{Found, Lookup, Unknown};
-use crate::policy::mark::MarkKey;
-
-pub use api_server::ApiServer;
+#[cfg(feature = "server")]
+pub use api_server::{ApiServer, Cluster};
+#[cfg(feature = "server")]
+pub(crate) use client::root_cause;
+#[cfg(feature = "server")]
 pub use client::{ConnectError, connect, words};
-pub(crate) use client::{resource, root_cause};
+#[cfg(feature = "server")]
 pub use gate::Gate;
+#[cfg(feature = "server")]
 pub(crate) use metadata::PARTIAL_OBJECT_METADATA;
-
-/// Something that can say what a look-up asks.
-pub trait Cluster: Send + Sync + 'static {
-    /// Answers before the deadline, in the shape of the question. `mark` is the label key to look for.
-    fn answer(
-        &self,
-        lookup: &Lookup<'_>,
-        mark: &MarkKey,
-        deadline: Instant,
-    ) -> impl Future<Output = Result<Found, Unknown>> + Send;
-}

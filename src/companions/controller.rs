@@ -6,27 +6,26 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use kube::Client;
-use tokio::sync::mpsc::Receiver;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::index::{Index, Key, concerned_by_workload};
+use super::index::{Around, concerned_by_workload};
 use super::queue::Queue;
-use super::seen::Marked;
-use super::watch::{self, News};
+use super::watch;
 use super::work::{Done, Failure, Work};
 use crate::cluster::call::CallError;
 use crate::cluster::follow::AFTER_A_PANIC;
 use crate::configuration::Current;
 use crate::events::{SAY_AGAIN, Saying, Voice};
-use crate::policy::companions::{Workload, plan};
-use crate::policy::kind::{KINDS, Kind};
+use crate::index::{Index, Key};
+use crate::policy::companions::plan;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 
 /// Keeps the companions of all singletons.
 pub struct Controller {
     client: Client,
+    index: Index,
     settings: Current,
     metrics: Metrics,
     voice: Arc<Voice>,
@@ -35,9 +34,9 @@ pub struct Controller {
 impl Controller {
     /// `instance` names this replica in Events.
     #[must_use]
-    pub fn new(client: Client, settings: impl Into<Current>, metrics: Metrics, instance: String) -> Self {
+    pub fn new(client: Client, index: Index, settings: Current, metrics: Metrics, instance: String) -> Self {
         let voice = Voice::new(client.clone(), "singleton-guard.io/companions", "KeepCompanions", instance);
-        Self { client, settings: settings.into(), metrics, voice: Arc::new(voice) }
+        Self { client, index, settings, metrics, voice: Arc::new(voice) }
     }
 
     /// Never ends.
@@ -55,7 +54,10 @@ impl Controller {
     /// Until other things have to be watched, or none.
     async fn keep(&self, settings: Arc<Settings>) {
         let mut watches = JoinSet::new();
-        let news = watch::start(&self.client, &settings, &self.metrics, &mut watches);
+        let (services, budgets) = watch::start(&self.client, &settings, &self.metrics, &mut watches);
+        let around = Around::new(&self.index, &services, &budgets);
+        // What was marked before somebody listened.
+        let keys = around.look().keys();
         let mut work = Loop {
             controller: self,
             settings,
@@ -64,7 +66,10 @@ impl Controller {
             running: HashMap::new(),
             rights: HashSet::new(),
         };
-        work.run(news, self.settings.clone(), &mut watches).await;
+        for key in keys {
+            work.state.queue.add(key, JITTER.mul_f64(fastrand::f64()));
+        }
+        work.run(around, self.settings.clone(), &mut watches).await;
         // What was begun is finished: each call has a deadline of its own.
         while work.tasks.join_next().await.is_some() {}
         watches.shutdown().await;
@@ -76,7 +81,6 @@ impl Controller {
 /// What this process knows.
 #[derive(Default)]
 struct State {
-    index: Index,
     queue: Queue<Key>,
     memory: HashMap<Key, Memory>,
     /// Whose window of consent is open.
@@ -107,18 +111,20 @@ struct Loop<'a> {
 }
 
 impl Loop<'_> {
-    async fn run(&mut self, mut news: Receiver<News>, mut settings: Current, watches: &mut JoinSet<()>) {
+    async fn run(&mut self, mut around: Around, mut settings: Current, watches: &mut JoinSet<()>) {
         loop {
-            let due = self.state.queue.next_at().filter(|_| self.tasks.len() < AT_ONCE && self.state.index.is_synced());
+            let due = self.state.queue.next_at().filter(|_| self.tasks.len() < AT_ONCE && around.look().is_synced());
             tokio::select! {
-                heard = news.recv() => {
-                    let Some(heard) = heard else { return };
-                    self.hear(heard);
-                    // All that has come meanwhile, before anything is decided.
-                    while let Ok(heard) = news.try_recv() {
-                        self.hear(heard);
-                    }
-                    self.count();
+                changes = around.marked.changed() => {
+                    self.concerns(changes.into_iter().flat_map(concerned_by_workload));
+                }
+                changes = around.services.changed() => {
+                    let look = around.look();
+                    self.concerns(changes.iter().flat_map(|change| look.concerned_by(change)));
+                }
+                changes = around.budgets.changed() => {
+                    let look = around.look();
+                    self.concerns(changes.iter().flat_map(|change| look.concerned_by(change)));
                 }
                 ended = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => {
                     if let Some(ended) = ended {
@@ -130,13 +136,13 @@ impl Loop<'_> {
                     return;
                 }
                 () = settings.changed() => {
-                    if !self.adopt(settings.get()) {
+                    if !self.adopt(&around, settings.get()) {
                         return;
                     }
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     if let Some(key) = self.state.queue.take() {
-                        self.begin(key);
+                        self.begin(&around, key);
                         // A window may open or close without any news: after a restart, or by its own end.
                         self.controller.metrics.consent_windows(self.state.windows.len());
                     }
@@ -147,56 +153,44 @@ impl Loop<'_> {
 
     /// Works by other settings from now on: everything is planned anew. Says whether that is enough; another mark has to
     /// be watched for, and who is switched off must not watch.
-    fn adopt(&mut self, settings: Arc<Settings>) -> bool {
+    fn adopt(&mut self, around: &Around, settings: Arc<Settings>) -> bool {
         if settings.mark != self.settings.mark || !settings.companions.enabled {
             return false;
         }
         self.settings = settings;
-        for key in self.state.index.keys() {
+        for key in around.look().keys() {
             self.state.queue.add(key, JITTER.mul_f64(fastrand::f64()));
         }
         true
     }
 
-    fn hear(&mut self, news: News) {
-        let State { index, queue, .. } = &mut self.state;
-        let mut keys = BTreeSet::new();
-        match news {
-            News::Workload(kind, heard) => {
-                let Some(workloads) = index.shelf(kind) else { return };
-                let changes = workloads.heed(heard, |before, after| after.workload.seen = since(before, after));
-                for change in &changes {
-                    keys.extend(concerned_by_workload(change));
-                }
-            }
-            News::Service(heard) => {
-                let changes = index.services.heed(heard, |_, _| ());
-                keys.extend(changes.iter().flat_map(|change| index.concerned_by(change)));
-            }
-            News::Budget(heard) => {
-                let changes = index.budgets.heed(heard, |_, _| ());
-                keys.extend(changes.iter().flat_map(|change| index.concerned_by(change)));
-            }
-        }
-        for key in keys {
+    /// To be planned anew, soon.
+    fn concerns(&mut self, keys: impl Iterator<Item = Key>) {
+        for key in keys.collect::<BTreeSet<_>>() {
             // Two replicas that hear the same must not always write the same at the same moment.
-            queue.add(key, JITTER.mul_f64(fastrand::f64()));
+            self.state.queue.add(key, JITTER.mul_f64(fastrand::f64()));
         }
     }
 
     /// Plans for one workload, and starts what the plan says.
-    fn begin(&mut self, key: Key) {
-        let State { index, queue, memory, windows } = &mut self.state;
+    fn begin(&mut self, around: &Around, key: Key) {
+        let look = around.look();
+        let State { queue, memory, windows } = &mut self.state;
         windows.remove(&key);
         let (Controller { client, metrics, voice, .. }, settings) = (self.controller, &self.settings);
         if settings.exempts(&key.namespace) {
             queue.done(&key);
             return;
         }
-        let work = if let Some(marked) = index.workload(&key) {
+        let uid = |entry: &crate::index::Entry| match entry {
+            Ok(marked) => marked.workload.uid.clone(),
+            Err(unread) => unread.uid.clone(),
+        };
+        let work = if let Some(entry) = look.workload(&key) {
+            let uid = uid(entry);
             let remembered = memory.entry(key.clone()).or_default();
-            if remembered.uid != marked.workload.uid {
-                *remembered = Memory { uid: marked.workload.uid.clone(), ..Memory::default() };
+            if remembered.uid != uid {
+                *remembered = Memory { uid, ..Memory::default() };
             }
             if let Some(said_at) = remembered.said_at {
                 let rest = SAY_AGAIN.saturating_sub(said_at.elapsed());
@@ -207,24 +201,28 @@ impl Loop<'_> {
                     queue.add(key.clone(), rest);
                 }
             }
-            let now = SystemTime::now();
-            let plan = plan(&marked.workload, &index.around(&key.namespace), &settings.companions, now);
-            windows.extend(plan.window.map(|_| key.clone()));
-            if let Some(again) = plan.again {
-                let wait = again.duration_since(now).unwrap_or_default() + JITTER.mul_f64(fastrand::f64());
-                queue.add(key.clone(), wait);
+            match entry {
+                Ok(marked) => {
+                    let now = SystemTime::now();
+                    let plan = plan(&marked.workload, &look.around(&key.namespace), &settings.companions, now);
+                    windows.extend(plan.window.map(|_| key.clone()));
+                    if let Some(again) = plan.again {
+                        let wait = again.duration_since(now).unwrap_or_default() + JITTER.mul_f64(fastrand::f64());
+                        queue.add(key.clone(), wait);
+                    }
+                    Work::keep(marked, plan, remembered)
+                }
+                Err(unread) => Work::unread(&key, unread, remembered),
             }
-            Work::keep(marked, plan, remembered)
         } else {
             memory.remove(&key);
-            let around = index.around(&key.namespace);
-            let budgets = around.budgets.into_iter().filter(|budget| {
+            let budgets = look.around(&key.namespace).budgets.into_iter().filter(|budget| {
                 let named = |owner: &crate::policy::companions::Owner| {
-                    owner.kind == key.kind().info().name && owner.name == key.name
+                    owner.kind == key.of.info().name && owner.name == key.name
                 };
                 budget.is_ours && !budget.is_deleted && budget.controller.as_ref().is_some_and(named)
             });
-            let sets = index.stamped(&key).map(|marked| marked.workload.clone());
+            let sets = look.stamped(&key).map(|marked| marked.workload.clone());
             Work::release(&key, budgets.cloned().collect(), sets.collect())
         };
         let Some(work) = work else {
@@ -285,25 +283,6 @@ impl Loop<'_> {
             }
         }
     }
-
-    fn count(&self) {
-        for (info, workloads) in KINDS.iter().zip(&self.state.index.workloads) {
-            let own = |marked: &&Marked| !is_behind_deployment(marked);
-            let above = workloads.all().filter(own).filter(|marked| marked.replicas > 1).count();
-            self.controller.metrics.singletons(info.resource, workloads.all().filter(own).count(), above);
-        }
-    }
-}
-
-fn since(before: Option<&Marked>, after: &Marked) -> SystemTime {
-    let same = before.filter(|before| before.workload.uid == after.workload.uid);
-    same.map_or(after.workload.seen, |before| before.workload.seen)
-}
-
-/// Whether its Deployment stands for it. Under any other controller it is a singleton of its own, as to the rules.
-pub(super) fn is_behind_deployment(marked: &Marked) -> bool {
-    let Workload { kind, controller, .. } = &marked.workload;
-    *kind == Kind::ReplicaSet && controller.as_ref().is_some_and(|owner| owner.kind == Kind::Deployment.info().name)
 }
 
 /// More would only take turns at the API server with requests that somebody waits for.

@@ -1,83 +1,68 @@
-//! What there is in the cluster, as far as plans read it. Filled by the watches; answers which workloads a change
-//! concerns, and what surrounds a workload.
+//! What surrounds a workload, and whom a change concerns: the index of the marked workloads, the Services and the budgets,
+//! as far as plans read them.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, MutexGuard};
 
-use super::seen::Marked;
-use crate::cluster::shelf::{Change, Shelf};
-use crate::policy::companions::{BudgetSpec, Existing, Owner, ServiceSpec, Surroundings, Workload, concerns};
+use super::watch::Found;
+use crate::cluster::store::{Change, Reader, State};
+use crate::index::marked::Marked;
+use crate::index::{Entry, Index, Key};
+use crate::policy::companions::{BudgetSpec, Existing, Owner, ServiceSpec, Surroundings, Workload, concerns::Selects};
 use crate::policy::kind::{KINDS, Kind};
 
-/// A workload, whether it is marked now or was.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Key {
-    /// Its namespace.
-    pub(super) namespace: String,
-    /// Its name.
-    pub(super) name: String,
-    /// Its resource: plural and unique among the kinds.
-    resource: &'static str,
+/// The readers of everything that a plan is made of.
+pub(super) struct Around {
+    pub(super) marked: crate::index::Reader,
+    pub(super) services: Reader<(), Existing<ServiceSpec>>,
+    pub(super) budgets: Reader<(), Existing<BudgetSpec>>,
 }
 
-/// All shelves.
-#[derive(Debug, Default)]
-pub(super) struct Index {
-    pub(super) workloads: [Shelf<Marked>; KINDS.len()],
-    pub(super) services: Shelf<Existing<ServiceSpec>>,
-    pub(super) budgets: Shelf<Existing<BudgetSpec>>,
+/// One look at all of it.
+pub(super) struct Look<'a> {
+    marked: MutexGuard<'a, State<Kind, Entry>>,
+    services: MutexGuard<'a, State<(), Existing<ServiceSpec>>>,
+    budgets: MutexGuard<'a, State<(), Existing<BudgetSpec>>>,
 }
 
-impl Key {
-    pub(super) fn new(kind: Kind, namespace: &str, name: &str) -> Self {
-        Self { namespace: namespace.to_owned(), name: name.to_owned(), resource: kind.info().resource }
+impl Around {
+    pub(super) fn new(index: &Index, services: &Arc<Found<ServiceSpec>>, budgets: &Arc<Found<BudgetSpec>>) -> Self {
+        let (services, budgets) = (services.reader(|_, _| true), budgets.reader(|_, _| true));
+        Self { marked: index.reader(|_, _| true), services, budgets }
     }
 
-    /// The workload that an owner reference means, if it is of a kind we guard.
-    fn of(owner: &Owner, namespace: &str) -> Option<Self> {
-        let info = KINDS.iter().find(|info| info.name == owner.kind)?;
-        Some(Self::new(info.kind, namespace, &owner.name))
-    }
-
-    pub(super) fn kind(&self) -> Kind {
-        KINDS.iter().find(|info| info.resource == self.resource).map_or(Kind::StatefulSet, |info| info.kind)
+    pub(super) fn look(&self) -> Look<'_> {
+        Look { marked: self.marked.lock(), services: self.services.lock(), budgets: self.budgets.lock() }
     }
 }
 
-impl Index {
+impl Look<'_> {
     /// Whether every watch has listed once. Before that nothing is known to be absent.
     pub(super) fn is_synced(&self) -> bool {
-        self.workloads.iter().all(|shelf| shelf.is_synced) && self.services.is_synced && self.budgets.is_synced
+        self.marked.is_synced() && self.services.is_synced() && self.budgets.is_synced()
     }
 
-    /// The shelf of a kind.
-    pub(super) fn shelf(&mut self, kind: Kind) -> Option<&mut Shelf<Marked>> {
-        let position = KINDS.iter().position(|info| info.kind == kind)?;
-        self.workloads.get_mut(position)
-    }
-
-    pub(super) fn workload(&self, key: &Key) -> Option<&Marked> {
-        let position = KINDS.iter().position(|info| info.kind == key.kind())?;
-        self.workloads.get(position)?.get(&key.namespace, &key.name)
+    pub(super) fn workload(&self, key: &Key) -> Option<&Entry> {
+        self.marked.get(key)
     }
 
     /// All marked workloads.
     pub(super) fn keys(&self) -> BTreeSet<Key> {
-        let marked = self.workloads.iter().flat_map(Shelf::all);
-        marked.map(|Marked { workload, .. }| Key::new(workload.kind, &workload.namespace, &workload.name)).collect()
+        self.marked.entries().map(|(key, _)| key.clone()).collect()
     }
 
     /// All that a plan for a workload of this namespace reads.
     pub(super) fn around(&self, namespace: &str) -> Surroundings<'_> {
         Surroundings {
             workloads: self.marked_in(namespace).map(|marked| &marked.workload).collect(),
-            services: self.services.within(namespace).collect(),
-            budgets: self.budgets.within(namespace).collect(),
+            services: self.services.within(namespace).map(|(_, service)| service).collect(),
+            budgets: self.budgets.within(namespace).map(|(_, budget)| budget).collect(),
         }
     }
 
     /// The marked ReplicaSets that this owner controls, as far as the mark is our stamp.
     pub(super) fn stamped(&self, key: &Key) -> impl Iterator<Item = &Marked> {
-        let (kind, name) = (key.kind().info().name, key.name.clone());
+        let (kind, name) = (key.of.info().name, key.name.clone());
         self.marked_in(&key.namespace).filter(move |marked| {
             marked.is_stamped
                 && marked.workload.controller.as_ref().is_some_and(|owner| owner.kind == kind && owner.name == name)
@@ -85,30 +70,35 @@ impl Index {
     }
 
     /// Whom a change of a Service or a budget concerns: those whose Pods it selects, whose name it has, and its owner.
-    pub(super) fn concerned_by<S: concerns::Selects>(&self, change: &Change<Existing<S>>) -> BTreeSet<Key> {
-        let mut keys = BTreeSet::new();
+    pub(super) fn concerned_by<S: Selects>(&self, change: &Change<(), Existing<S>>) -> BTreeSet<Key> {
+        let (mut keys, namespace) = (BTreeSet::new(), &change.key.namespace);
         for object in [&change.before, &change.after].into_iter().flatten() {
-            keys.extend(object.controller.as_ref().and_then(|owner| Key::of(owner, &change.namespace)));
-            let concerned = self.marked_in(&change.namespace).filter(|marked| object.concerns(&marked.workload));
+            keys.extend(object.controller.as_ref().and_then(|owner| owned_by(owner, namespace)));
+            let concerned = self.marked_in(namespace).filter(|marked| object.concerns(&marked.workload));
             keys.extend(concerned.map(|Marked { workload, .. }| {
-                let Workload { kind, namespace, name, .. } = workload;
-                Key::new(*kind, namespace, name)
+                let Workload { kind: of, namespace, name, .. } = workload.clone();
+                Key { namespace, name, of }
             }));
         }
         keys
     }
 
     fn marked_in(&self, namespace: &str) -> impl Iterator<Item = &Marked> {
-        self.workloads.iter().flat_map(move |shelf| shelf.within(namespace))
+        self.marked.within(namespace).filter_map(|(_, entry)| entry.as_ref().ok())
     }
 }
 
 /// Whom a change of a workload concerns: itself and its owner.
-pub(super) fn concerned_by_workload(change: &Change<Marked>) -> BTreeSet<Key> {
-    let mut keys = BTreeSet::new();
-    for Marked { workload, .. } in [&change.before, &change.after].into_iter().flatten() {
-        keys.insert(Key::new(workload.kind, &workload.namespace, &workload.name));
-        keys.extend(workload.controller.as_ref().and_then(|owner| Key::of(owner, &workload.namespace)));
-    }
+pub(super) fn concerned_by_workload(change: Change<Kind, Entry>) -> BTreeSet<Key> {
+    let marked = [&change.before, &change.after].into_iter().flatten().filter_map(|entry| entry.as_ref().as_ref().ok());
+    let owners = marked.filter_map(|marked| marked.workload.controller.as_ref());
+    let mut keys: BTreeSet<_> = owners.filter_map(|owner| owned_by(owner, &change.key.namespace)).collect();
+    keys.insert(change.key);
     keys
+}
+
+/// The workload that an owner reference means, if it is of a kind we guard.
+fn owned_by(owner: &Owner, namespace: &str) -> Option<Key> {
+    let info = KINDS.iter().find(|info| info.name == owner.kind)?;
+    Some(Key { namespace: namespace.to_owned(), name: owner.name.clone(), of: info.kind })
 }

@@ -21,8 +21,3 @@ mod work;
 mod write;
 
 pub use controller::Controller;
-
-/// The field manager of every write from here: one for all replicas, another one for a guard with another mark.
-fn field_manager(managed_by: &str) -> String {
-    format!("{managed_by}-companions")
-}

@@ -5,18 +5,18 @@
 //! about the budget of a workload that was released. In doubt both stay.
 
 use http::Method;
-use k8s_openapi::api::apps::v1::ReplicaSet;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use kube::api::{Api, DynamicObject, ListParams};
-use kube::core::{PartialObjectMeta, Selector};
-use kube::{Client, ResourceExt as _};
+use kube::Client;
 use serde_json::{Value, json};
 
-use super::field_manager;
-use super::index::Key;
-use crate::cluster::call::{APPLY, CallError, call, in_time};
-use crate::cluster::resource;
-use crate::policy::companions::{Owner, Workload};
+use crate::cluster::call::{self, APPLY, CallError, call, in_time};
+use crate::cluster::line::Object;
+use crate::cluster::list::Asked;
+use crate::cluster::seen::{LIST_BYTES, Meta, Seen, keep_only};
+use crate::cluster::sieve::Keep;
+use crate::index::Key;
+use crate::policy::companions::{Owner, Workload, field_manager};
+use crate::policy::kind::Kind;
+use crate::policy::lookup::Metadata;
 use crate::policy::mark::{MarkKey, SINGLETON};
 use crate::settings::Settings;
 
@@ -34,22 +34,29 @@ pub(super) enum Standing {
 /// # Errors
 /// The list, or a write.
 pub(super) async fn stamp(client: &Client, deployment: &Workload, settings: &Settings) -> Result<usize, CallError> {
-    let mark = settings.mark.as_str();
-    let api: Api<PartialObjectMeta<ReplicaSet>> = Api::namespaced(client.clone(), &deployment.namespace);
-    let selector = serde_json::to_value(&deployment.selector)
-        .and_then(serde_json::from_value::<LabelSelector>)
-        .map_err(|error| CallError::Trouble(error.to_string()))?;
-    let selector = Selector::try_from(selector).map_err(|error| CallError::Trouble(error.to_string()))?;
-    let selected = ListParams::default().labels_from(&selector);
-    let sets = in_time(api.list(&selected)).await??;
-    let owned = |set: &&PartialObjectMeta<ReplicaSet>| {
-        set.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.uid == deployment.uid)
+    let mut behind = Vec::new();
+    let owners = Keep::items(Keep::fields(["uid", "controller"].map(|field| (field, Keep::short()))), LIST_BYTES);
+    let labels = keep_only([settings.mark.as_str()]);
+    let info = Kind::ReplicaSet.info();
+    let asked = Asked {
+        collection: info.within(&deployment.namespace),
+        selector: deployment.selector.to_string().replace(' ', "%20"),
+        metadata_only: true,
+        keep: Keep::fields([("metadata", Meta::keep([("ownerReferences", owners), ("labels", labels)]))]),
     };
+    let listed = asked.list(client, |object: Object<'_>| {
+        if let Object::Read(Seen { metadata, .. }) = object
+            && metadata.controller().ok().flatten().is_some_and(|owner| owner.uid == deployment.uid)
+            && metadata.labels.get(settings.mark.as_str()).is_none()
+        {
+            behind.push((metadata.name.to_string(), metadata.uid.to_string()));
+        }
+    });
+    in_time(listed).await??;
     let mut stamped = 0;
-    for set in sets.items.iter().filter(owned).filter(|set| !set.labels().contains_key(mark)) {
-        let uid = set.uid().unwrap_or_default();
-        let labels = json!({mark: SINGLETON});
-        match apply(client, settings, (&deployment.namespace, &set.name_any(), &uid), &labels).await {
+    for (name, uid) in behind {
+        let labels = json!({settings.mark.as_str(): SINGLETON});
+        match apply(client, settings, (&deployment.namespace, &name, &uid), &labels).await {
             Ok(()) => stamped += 1,
             // It is gone, or another by now.
             Err(CallError::NotFound | CallError::Changed(_) | CallError::FieldTaken(_)) => {}
@@ -75,16 +82,17 @@ pub(super) async fn unstamp(client: &Client, set: &Workload, settings: &Settings
 /// # Errors
 /// The read.
 pub(super) async fn standing(client: &Client, key: &Key, mark: &MarkKey) -> Result<Standing, CallError> {
-    let info = key.kind().info();
-    let api: Api<PartialObjectMeta<DynamicObject>> =
-        Api::namespaced_with(client.clone(), &key.namespace, &resource(info));
-    Ok(match in_time(api.get_opt(&key.name)).await?? {
-        Some(object) if !object.labels().contains_key(mark.as_str()) => {
-            let uid = object.uid().unwrap_or_default();
-            Standing::Released(Owner { kind: info.name.to_owned(), name: key.name.clone(), uid })
-        }
-        _ => Standing::Other,
-    })
+    let info = key.of.info();
+    let answer = match call::metadata(client, &info.object(&key.namespace, &key.name)).await {
+        Err(CallError::NotFound) => return Ok(Standing::Other),
+        answer => answer?,
+    };
+    let metadata = Metadata::read(&answer.body).map_err(|error| CallError::Trouble(error.to_string()))?;
+    if metadata.marked(mark) {
+        return Ok(Standing::Other);
+    }
+    let (kind, uid) = (info.name.to_owned(), metadata.uid().to_owned());
+    Ok(Standing::Released(Owner { kind, name: key.name.clone(), uid }))
 }
 
 async fn apply(

@@ -1,62 +1,79 @@
-//! The watches of the companions; all of them end in one channel.
+//! The watches of Services and budgets, and the stores that they fill.
 
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use kube::Client;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::seen::{Marked, SeenBudgetSpec, SeenServiceSpec, WorkloadSpec, WorkloadStatus};
-use crate::cluster::follow::{Followed, Heard, Seen, WAITING, config, follow};
+use super::seen::{self, SeenBudgetSpec, SeenServiceSpec};
+use crate::cluster::feed::{Feed, Reduce};
+use crate::cluster::follow::{Followed, SOON};
+use crate::cluster::list::Asked;
+use crate::cluster::seen::{Nothing, Seen};
+use crate::cluster::sieve::Keep;
+use crate::cluster::store::{Kept, Store};
 use crate::policy::companions::{BudgetSpec, Existing, ServiceSpec};
-use crate::policy::kind::{KINDS, Kind};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 
-/// What the watches say.
-#[derive(Debug)]
-pub(super) enum News {
-    /// About marked workloads of a kind.
-    Workload(Kind, Heard<Marked>),
-    /// About Services.
-    Service(Heard<Existing<ServiceSpec>>),
-    /// About budgets.
-    Budget(Heard<Existing<BudgetSpec>>),
-}
+/// The Services, or the budgets, of all namespaces.
+pub(super) type Found<S> = Store<(), Existing<S>>;
 
-/// Starts all of them. They end when the set is dropped.
+/// Starts both. They end when the set is dropped.
 pub(super) fn start(
     client: &Client,
     settings: &Settings,
     metrics: &Metrics,
     tasks: &mut JoinSet<()>,
-) -> mpsc::Receiver<News> {
-    let (news, heard) = mpsc::channel(WAITING);
-    let managed_by = &settings.companions.managed_by;
-    let followed = |plural, (group, version, kind)| {
-        Followed::new(plural, (group, version, kind, plural), metrics, "companions.enabled")
+) -> (Arc<Found<ServiceSpec>>, Arc<Found<BudgetSpec>>) {
+    let (services, budgets) = (Store::new([()]), Store::new([()]));
+    let followed = |name, collection: &str, keep: Keep| Followed {
+        client: client.clone(),
+        list: Asked { collection: collection.to_owned(), selector: String::new(), metadata_only: false, keep },
+        watch: String::new(),
+        resumes: true,
+        seconds: SOON,
+        name,
+        metrics: metrics.clone(),
+        granted_by: "companions.enabled",
     };
-    for info in KINDS {
-        let workloads = followed(info.resource, (info.group, info.version, info.name));
-        let marked = config().labels(settings.mark.as_str());
-        let (kind, by) = (info.kind, managed_by.clone());
-        let reduce = move |seen: Seen<WorkloadSpec, WorkloadStatus>| seen.marked(kind, SystemTime::now(), &by);
-        tasks.spawn(follow(client.clone(), workloads, marked, news.clone(), reduce, move |heard| {
-            News::Workload(kind, heard)
-        }));
-    }
-    let [.., services, budgets] = NAMES;
-    let services = followed(services, ("", "v1", "Service"));
-    let by = managed_by.clone();
-    let reduce = move |seen: Seen<SeenServiceSpec>| seen.service(&by);
-    tasks.spawn(follow(client.clone(), services, config(), news.clone(), reduce, News::Service));
-    let budgets = followed(budgets, ("policy", "v1", "PodDisruptionBudget"));
-    let by = managed_by.clone();
-    let reduce = move |seen: Seen<SeenBudgetSpec>| seen.budget(&by);
-    tasks.spawn(follow(client.clone(), budgets, config(), news, reduce, News::Budget));
-    heard
+    let managed_by = || settings.companions.managed_by.clone();
+    let feed = Feed { store: Arc::clone(&services), of: (), reduce: Services(managed_by()) };
+    tasks.spawn(followed(SERVICES, "/api/v1/services", seen::keep_service()).follow(feed));
+    let feed = Feed { store: Arc::clone(&budgets), of: (), reduce: Budgets(managed_by()) };
+    let collection = "/apis/policy/v1/poddisruptionbudgets";
+    tasks.spawn(followed(BUDGETS, collection, seen::keep_budget()).follow(feed));
+    (services, budgets)
 }
 
-/// What is watched, as the metric calls it: the kinds that can be marked, and the two of companions.
-pub(super) const NAMES: [&str; KINDS.len() + 2] =
-    [KINDS[0].resource, KINDS[1].resource, KINDS[2].resource, KINDS[3].resource, "services", "poddisruptionbudgets"];
+/// Reads Services; ours are those of this manager.
+struct Services(String);
+/// Reads budgets, in the same way.
+struct Budgets(String);
+
+impl Reduce for Services {
+    type Spec = SeenServiceSpec;
+    type Status = Nothing;
+    type Value = Existing<ServiceSpec>;
+
+    fn read(&self, seen: Seen<'_, SeenServiceSpec>) -> Result<Existing<ServiceSpec>, &'static str> {
+        Ok(seen::service(seen, &self.0))
+    }
+}
+
+impl Reduce for Budgets {
+    type Spec = SeenBudgetSpec;
+    type Status = Nothing;
+    type Value = Existing<BudgetSpec>;
+
+    fn read(&self, seen: Seen<'_, SeenBudgetSpec>) -> Result<Existing<BudgetSpec>, &'static str> {
+        Ok(seen::budget(seen, &self.0))
+    }
+}
+
+impl<S: PartialEq> Kept for Existing<S> {}
+
+const SERVICES: &str = "services";
+const BUDGETS: &str = "poddisruptionbudgets";
+/// What is watched, as the metric calls it.
+pub(super) const NAMES: [&str; 2] = [SERVICES, BUDGETS];

@@ -4,13 +4,13 @@ use kube::Client;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::controller::{Memory, is_behind_deployment};
-use super::index::Key;
-use super::seen::Marked;
+use super::controller::Memory;
 use super::stamp::{self, Standing};
 use super::write::{self, Written};
 use crate::cluster::call::CallError;
 use crate::events::{Regarding, Saying, Voice};
+use crate::index::Key;
+use crate::index::marked::{Marked, Unread};
 use crate::policy::companions::{BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, released};
 use crate::policy::kind::Kind;
 use crate::settings::Settings;
@@ -71,7 +71,7 @@ impl Work {
                 is_state: true,
             }
         }));
-        if *replicas > 1 && !is_behind_deployment(marked) {
+        if *replicas > 1 && !marked.is_behind_deployment() {
             states.push(Saying {
                 reason: "SingletonAboveOne",
                 note: format!("this singleton has {replicas} replicas: scale it to 1, or take the mark off"),
@@ -93,6 +93,25 @@ impl Work {
         is_new.then(|| Self::Keep(Box::new(keep)))
     }
 
+    /// For a marked workload that cannot be read: what it has stays as it is, and that is said.
+    pub(super) fn unread(key: &Key, unread: &Unread, memory: &Memory) -> Option<Self> {
+        let state = Saying {
+            reason: "SingletonUnreadable",
+            note: format!("its companions stay as they are, and a Pod that has ended is not replaced: {}", unread.why),
+            is_warning: true,
+            is_state: true,
+        };
+        let keep = Keep {
+            resource: key.of.info().resource,
+            about: Regarding::workload(key.of, &key.namespace, &key.name, &unread.uid),
+            plan: Plan::default(),
+            said: memory.said.clone(),
+            states: vec![state],
+            stamp: None,
+        };
+        (keep.said != keep.states).then(|| Self::Keep(Box::new(keep)))
+    }
+
     /// After one that is not among the marked; nothing if it left nothing behind.
     pub(super) fn release(key: &Key, budgets: Vec<Existing<BudgetSpec>>, sets: Vec<Workload>) -> Option<Self> {
         (!budgets.is_empty() || !sets.is_empty()).then(|| Self::Release { key: key.clone(), budgets, sets })
@@ -102,7 +121,7 @@ impl Work {
     pub(super) async fn run(self, client: &Client, voice: &Voice, metrics: &Metrics, settings: &Settings) -> Done {
         let resource = match &self {
             Self::Keep(keep) => keep.resource,
-            Self::Release { key, .. } => key.kind().info().resource,
+            Self::Release { key, .. } => key.of.info().resource,
         };
         let done = match self {
             Self::Keep(keep) => keep.run(client, voice, metrics, settings).await,
@@ -162,13 +181,13 @@ async fn release(
     budgets: &[Existing<BudgetSpec>],
     sets: &[Workload],
 ) -> Result<(), Failure> {
-    let info = key.kind().info();
+    let info = key.of.info();
     let standing = stamp::standing(client, key, &settings.mark).await;
     let owner = match standing.map_err(|error| Failure::new((info.group, info.resource, "get"), error))? {
         Standing::Released(owner) => owner,
         Standing::Other => return Ok(()),
     };
-    let about = Regarding::workload(key.kind(), &key.namespace, &key.name, &owner.uid);
+    let about = Regarding::workload(key.of, &key.namespace, &key.name, &owner.uid);
     for step in &released(&owner, &budgets.iter().collect::<Vec<_>>()).steps {
         carry_out(client, voice, metrics, settings, &about, step).await?;
     }

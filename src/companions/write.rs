@@ -4,9 +4,8 @@ use http::Method;
 use kube::Client;
 use serde_json::json;
 
-use super::field_manager;
 use crate::cluster::call::{APPLY, CallError, call};
-use crate::policy::companions::{Companion, Step, Why};
+use crate::policy::companions::{Companion, Step, Why, field_manager};
 
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::event::{Event, Name, Version};
-use super::revision::Revision;
+use crate::cluster::revision::Revision;
 
 /// The marked workloads of one kind, up to a revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]

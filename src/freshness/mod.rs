@@ -6,10 +6,9 @@
 //! revision on: once a change as new as that version was seen, and the name is not among the marked ones, it is proven
 //! not to be marked. Nothing is kept about workloads that are not.
 //!
-//! * [`revision`]: what a `resourceVersion` is, where it may be compared.
-//! * [`event`]: one line of a watch, read no further than the proof needs.
+//! * [`event`]: a change of a workload, read no further than the proof needs.
 //! * [`known`]: what is known of a kind, and the proof itself.
-//! * `watch` lists and watches; `proof` is asked by `server`.
+//! * `watch` says what is watched, and keeps it; `proof` is asked by `server`.
 //!
 //! Whatever is not proven is asked for, as if this room were not there: [`known::Verdict`] has no other way to say no.
 //! Nothing is written from here. A ReplicaSet is never proven: its Deployment decides, and a Scale does not name it.
@@ -18,7 +17,6 @@ pub mod event;
 pub mod known;
 #[cfg(feature = "server")]
 mod proof;
-pub mod revision;
 #[cfg(feature = "server")]
 mod watch;
 

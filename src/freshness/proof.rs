@@ -10,9 +10,9 @@ use tokio::time::{sleep, timeout};
 
 use super::PROVEN;
 use super::known::{Known, Verdict};
-use super::revision::Revision;
-use super::watch::Followed;
+use super::watch::{Knowing, followed};
 use crate::cluster::follow::AFTER_A_PANIC;
+use crate::cluster::revision::Revision;
 use crate::configuration::Current;
 use crate::policy::lookup::{Found, Parent};
 use crate::policy::mark::MarkKey;
@@ -103,10 +103,8 @@ impl Upkeep {
     async fn keep(&mut self, settings: &Settings) {
         let mut watches = JoinSet::new();
         for ((kind, name), kept) in PROVEN.into_iter().zip(&self.kinds) {
-            let (client, metrics, mark) = (self.client.clone(), self.metrics.clone(), settings.mark.clone());
-            let followed = Followed { client, kind: kind.info(), mark, name, metrics };
-            let kept = Arc::clone(kept);
-            watches.spawn(async move { followed.follow(&kept).await });
+            let followed = followed(&self.client, kind.info(), &settings.mark, name, &self.metrics);
+            watches.spawn(followed.follow(Knowing::new(Arc::clone(kept), settings.mark.clone())));
         }
         loop {
             tokio::select! {

@@ -2,25 +2,21 @@
 //! there and lets everybody else work.
 //!
 //! ```text
-//! watch     -> view    the marked workloads, by name only
-//! view      -> plan    the list to come: grows at once, shrinks late
+//! index     -> plan    the list to come: grows at once, shrinks late
 //! selectors            the list as the namespaceSelectors of the entries that are found in a configuration
 //! upkeep               reads, and writes by compare-and-swap, whatever is not as it should be
 //! ```
 //!
 //! The list decides only what an outage does, never whether the guard holds: while a replica answers, an entry that
 //! is called in the namespaces of the list and its twin for all others say the same. So whatever is uncertain makes the
-//! list longer: until it is written everything is refused in an outage, and a namespace leaves it only when the API
-//! server's own store has just shown nothing marked there. Every replica may write; all come to the same list.
+//! list longer: until it is written everything is refused in an outage, also where a replica cannot follow the marked
+//! workloads for long; and a namespace leaves it only when the API server's own store has just shown nothing marked there. Every replica may write; all come to the same list.
 
 pub mod plan;
 pub mod selectors;
-pub mod view;
 
 #[cfg(feature = "server")]
 mod upkeep;
-#[cfg(feature = "server")]
-mod watch;
 
 #[cfg(feature = "server")]
 pub use upkeep::Upkeep;

@@ -12,16 +12,20 @@ use futures_util::future::join_all;
 use kube::Client;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::json;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::plan::{Absences, NAMES_MAX, Selection, Step, listed, step, target};
-use super::view::View;
-use super::{FIELD_MANAGER, selectors, watch};
+use super::{FIELD_MANAGER, selectors};
 use crate::certs::Configuration;
-use crate::cluster::follow::AFTER_A_PANIC;
+use crate::cluster::exchange;
+use crate::cluster::line::Object;
+use crate::cluster::list::Asked;
+use crate::cluster::seen::Meta;
+use crate::cluster::sieve::Keep;
 use crate::cluster::words;
 use crate::configuration::Current;
+use crate::index::{Entry, Index};
+use crate::policy::kind::KINDS;
 use crate::policy::mark::MarkKey;
 
 /// Keeps the list of namespaces.
@@ -31,12 +35,19 @@ pub struct Upkeep {
     /// Always listed: a list must not be empty.
     own: String,
     configurations: Vec<Configuration>,
-    view: View,
+    index: Index,
     absences: Absences,
+    /// When a list was last written where there was none.
+    narrowed: Option<Instant>,
     /// Whether it was said that there are too many to list.
     too_many: bool,
     /// The last thing that went wrong, so that it is said once and not with every attempt.
     trouble: Option<String>,
+}
+
+/// Whether a workload is there that was not, or the other way round.
+fn comes_or_goes(before: Option<&Entry>, after: Option<&Entry>) -> bool {
+    before.is_some() != after.is_some()
 }
 
 /// A configuration with entries that are called by namespace.
@@ -49,9 +60,15 @@ struct Read {
 impl Upkeep {
     /// `own` is the namespace of this process, `configurations` are those of its release.
     #[must_use]
-    pub fn new(client: Client, settings: Current, own: String, configurations: Vec<Configuration>) -> Self {
-        let (view, absences) = (View::default(), Absences::default());
-        Self { client, settings, own, configurations, view, absences, too_many: false, trouble: None }
+    pub fn new(
+        client: Client,
+        index: Index,
+        settings: Current,
+        own: String,
+        configurations: Vec<Configuration>,
+    ) -> Self {
+        let absences = Absences::default();
+        Self { client, settings, own, configurations, index, absences, narrowed: None, too_many: false, trouble: None }
     }
 
     /// Never ends. Another mark is another list.
@@ -59,49 +76,36 @@ impl Upkeep {
         let mut settings = self.settings.clone();
         loop {
             let mark = settings.get().mark.clone();
-            (self.view, self.absences) = (View::default(), Absences::default());
+            self.absences = Absences::default();
             let other_mark = async {
                 while settings.get().mark == mark {
                     settings.changed().await;
                 }
             };
             tokio::select! {
-                () = self.keep(&mark) => sleep(AFTER_A_PANIC).await,
+                () = self.keep(&mark) => {}
                 () = other_mark => {}
             }
         }
     }
 
-    /// Ends only with one of the watches, which only a panic ends.
     async fn keep(&mut self, mark: &MarkKey) {
-        let mut watches = JoinSet::new();
-        let mut news = watch::start(&self.client, mark, &mut watches);
+        let mut reader = self.index.reader(comes_or_goes);
         let mut known = BTreeSet::new();
         let mut due = Instant::now();
         loop {
             tokio::select! {
-                heard = news.recv() => {
-                    let Some((kind, heard)) = heard else { return };
-                    let mut other = self.view.hear(kind, heard);
-                    // All that has come meanwhile, before anything is decided.
-                    while let Ok((kind, heard)) = news.try_recv() {
-                        other |= self.view.hear(kind, heard);
-                    }
-                    if !other {
-                        continue;
-                    }
-                    let held = self.view.namespaces();
+                _ = reader.changed() => {
+                    let held = self.index.namespaces();
                     let is_new = !held.is_subset(&known);
                     known = held;
                     if !is_new {
                         continue;
                     }
                 }
-                _ = watches.join_next() => return,
                 () = sleep_until(due) => {}
             }
-            // Before the first list is whole nothing is known to be absent.
-            let done = self.view.is_synced() && self.look(mark).await;
+            let done = self.look(mark).await;
             due = Instant::now() + if done { EVERY } else { AGAIN };
         }
     }
@@ -133,11 +137,18 @@ impl Upkeep {
     }
 
     async fn pass(&mut self, mark: &MarkKey) -> Result<(), Trouble> {
-        let mut held = self.view.namespaces();
+        let mut held = self.index.namespaces();
         held.insert(self.own.clone());
+        let blind_for = self.index.blind_for();
         let (mut read, mut whole) = self.read().await;
-        let next = target(read.iter().map(|read| &read.selection), &held, &BTreeSet::new());
-        self.say_whether_too_many(&next);
+        // Who does not see where the singletons are must let an outage refuse everywhere.
+        let next = if blind_for.is_some_and(|blind_for| blind_for >= BLIND) {
+            Selection::Everywhere
+        } else {
+            let next = target(read.iter().map(|read| &read.selection), &held, &BTreeSet::new());
+            self.say_whether_too_many(&next);
+            next
+        };
         for read in &mut read {
             // Where one that refuses there may not know of a namespace, the others must not either: what could not be
             // read may be such a one.
@@ -147,14 +158,20 @@ impl Upkeep {
             }
         }
         whole?;
+        if blind_for.is_some() {
+            return Err(Trouble::Behind);
+        }
         let stored = listed(read.iter().map(|read| &read.selection));
         let gone = self.absences.gone(&stored, &held, Instant::now().into_std());
         let next = target(read.iter().map(|read| &read.selection), &held, &gone);
         if read.iter().all(|read| step(&read.selection, &next) == Step::Keep) {
             return Ok(());
         }
-        let found = watch::now(&self.client, mark).await;
-        let found = found.map_err(|cause| Trouble::List(words(&cause)))?;
+        let was_everywhere = read.iter().any(|read| read.selection == Selection::Everywhere);
+        if was_everywhere && self.narrowed.is_some_and(|narrowed| narrowed.elapsed() < NARROW_EVERY) {
+            return Err(Trouble::Behind);
+        }
+        let found = self.now(mark).await?;
         if !found.is_subset(&held) || !read.iter().all(|read| selectors::answer_alike(&read.object.data)) {
             return Err(Trouble::Behind);
         }
@@ -163,7 +180,28 @@ impl Upkeep {
                 self.write(read, &next).await?;
             }
         }
+        if was_everywhere {
+            self.narrowed = Some(Instant::now());
+        }
         Ok(())
+    }
+
+    /// The namespaces that hold a marked workload at this moment, from the store itself.
+    async fn now(&self, mark: &MarkKey) -> Result<BTreeSet<String>, Trouble> {
+        let mut namespaces = BTreeSet::new();
+        for info in KINDS {
+            let asked = Asked {
+                collection: info.collection(),
+                selector: mark.to_string(),
+                metadata_only: true,
+                keep: Keep::fields([("metadata", Meta::keep([]))]),
+            };
+            let listed = asked.list(&self.client, |object: Object<'_>| {
+                namespaces.insert(object.into_metadata().namespace.into_owned());
+            });
+            listed.await.map_err(Trouble::List)?;
+        }
+        Ok(namespaces)
     }
 
     /// The configurations that matter, and whether all could be read: one that cannot must not keep the others that
@@ -232,7 +270,7 @@ enum Trouble {
     Api { verb: &'static str, configuration: String, cause: String },
     /// The store cannot be asked.
     #[error("cannot list marked workloads: {0}")]
-    List(String),
+    List(exchange::Trouble),
     /// The configuration has changed since it was read.
     #[error("another replica was faster")]
     Overtaken,
@@ -251,6 +289,10 @@ impl Trouble {
 }
 
 const EVERY: Duration = Duration::from_secs(10);
+/// For how long a replica that cannot follow the marked workloads leaves the list as it is.
+const BLIND: Duration = Duration::from_secs(30);
+/// How often a list is written where an outage refuses everywhere: another replica, which cannot follow, may have said so.
+const NARROW_EVERY: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(10);
 /// Each lost race means that another replica has written.

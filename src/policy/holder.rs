@@ -54,8 +54,7 @@ impl Holder {
     pub fn read(body: &[u8], now: SystemTime) -> Result<Self, serde_json::Error> {
         let pod: Pod<'_> = serde_json::from_slice(body)?;
         let Metadata { labels, deletion_timestamp, deletion_grace_period_seconds: grace, finalizers } = pod.metadata;
-        let gone_by = deletion_timestamp.and_then(|at| OffsetDateTime::parse(&at, &Rfc3339).ok()).map(SystemTime::from);
-        let asked = gone_by.map(|gone_by| Asked::read(gone_by, grace, !finalizers.is_empty()));
+        let asked = deletion_timestamp.map(|gone_by| Asked::parse(&gone_by, grace, !finalizers.is_empty()));
         let Spec { node_name: node } = pod.spec;
         let state = State::of(asked, &node, is_terminal(&pod.status.phase), now);
         Ok(Self { node, is_strict: labels.get(KEY).is_some(), state })
@@ -120,6 +119,14 @@ impl State {
 }
 
 impl Asked {
+    /// Reads a `deletionTimestamp` as it is written (RFC 3339). One that cannot be read is beyond the year 9999, which an
+    /// endless grace makes of it.
+    #[must_use]
+    pub fn parse(deletion_timestamp: &str, grace: Option<u64>, has_finalizers: bool) -> Self {
+        let gone_by = OffsetDateTime::parse(deletion_timestamp, &Rfc3339).map(SystemTime::from);
+        Self::read(gone_by.unwrap_or(SystemTime::UNIX_EPOCH + YEAR_9999), grace, has_finalizers)
+    }
+
     /// Reads a Pod's `deletionTimestamp`, which is when it has to be gone: the time of asking and the grace, its
     /// `deletionGracePeriodSeconds`. Whoever deletes it may give any grace, and the API server then writes a time that
     /// overflowed; where the time of asking would be before 1970 it is the `deletionTimestamp` itself.
@@ -173,3 +180,5 @@ struct Status {
 }
 
 const NODE_MAX: usize = 64;
+/// Its last second, counted from 1970.
+const YEAR_9999: Duration = Duration::from_secs(253_402_300_799);

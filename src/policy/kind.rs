@@ -4,7 +4,7 @@
 //! follow from it.
 
 /// A workload kind that can be a singleton.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// `apps/v1` StatefulSet.
     StatefulSet,
@@ -80,10 +80,16 @@ impl KindInfo {
         format!("{}/{}", self.root(), self.resource)
     }
 
+    /// The path of all objects of the kind in one namespace.
+    #[must_use]
+    pub fn within(&self, namespace: &str) -> String {
+        format!("{}/namespaces/{namespace}/{}", self.root(), self.resource)
+    }
+
     /// The path of one object.
     #[must_use]
     pub fn object(&self, namespace: &str, name: &str) -> String {
-        format!("{}/namespaces/{namespace}/{}/{name}", self.root(), self.resource)
+        format!("{}/{name}", self.within(namespace))
     }
 
     fn root(&self) -> String {

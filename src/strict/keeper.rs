@@ -8,17 +8,18 @@ use std::time::{Duration, SystemTime};
 use futures_util::{StreamExt as _, stream};
 use kube::Client;
 use time::OffsetDateTime;
-use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::watch::{self, Keyed, MAKERS, News, Wanting};
+use super::watch::{self, Keyed};
 use super::work::{Outcome, Work};
 use crate::cluster::follow::AFTER_A_PANIC;
-use crate::cluster::shelf::Shelf;
+use crate::cluster::store::{Key, Reader};
 use crate::configuration::Current;
 use crate::events::{Regarding, SAY_AGAIN, Voice};
-use crate::policy::kind::PODS;
+use crate::index::marked::Wanting;
+use crate::index::{self, Entry, Index};
+use crate::policy::kind::Kind;
 use crate::policy::liveness::{self, Reminders, Step};
 use crate::policy::lookup::PodRef;
 use crate::settings::Settings;
@@ -27,16 +28,18 @@ use crate::telemetry::metrics::Metrics;
 /// Keeps strict singletons alive.
 pub struct Keeper {
     client: Client,
+    index: Index,
     settings: Current,
     metrics: Metrics,
     voice: Voice,
 }
 
 /// What this process knows.
-#[derive(Default)]
 struct State {
-    pods: Shelf<Keyed>,
-    workloads: [Shelf<Wanting>; MAKERS.len()],
+    marked: index::Reader,
+    /// The ReplicaSets that carry a key.
+    sets: Reader<(), Wanting>,
+    pods: Reader<(), Keyed>,
     waits: HashMap<String, Wait>,
 }
 
@@ -64,9 +67,9 @@ struct Wait {
 impl Keeper {
     /// `instance` names this replica in Events.
     #[must_use]
-    pub fn new(client: Client, settings: impl Into<Current>, metrics: Metrics, instance: String) -> Self {
+    pub fn new(client: Client, index: Index, settings: Current, metrics: Metrics, instance: String) -> Self {
         let voice = Voice::new(client.clone(), "singleton-guard.io/strict", "KeepStrict", instance);
-        Self { client, settings: settings.into(), metrics, voice }
+        Self { client, index, settings, metrics, voice }
     }
 
     /// Never ends.
@@ -84,14 +87,14 @@ impl Keeper {
     /// Until other things have to be watched, or none.
     async fn keep(&self, settings: &Arc<Settings>) {
         let mut watches = JoinSet::new();
-        let mut news = watch::start(&self.client, &settings.mark, &self.metrics, &mut watches);
-        let (mut state, mut current) = (State::default(), self.settings.clone());
+        let (pods, sets) = watch::start(&self.client, &settings.mark, &self.metrics, &mut watches);
+        let (marked, sets, pods) = (self.index.reader(is_strict), sets.reader(|_, _| true), pods.reader(|_, _| true));
+        let (mut state, mut current) = (State { marked, sets, pods, waits: HashMap::new() }, self.settings.clone());
         loop {
             tokio::select! {
-                heard = news.recv() => {
-                    let Some(heard) = heard else { break };
-                    state.hear(heard, &mut news);
-                }
+                _ = state.marked.changed() => {}
+                _ = state.sets.changed() => {}
+                _ = state.pods.changed() => {}
                 () = current.changed() => {
                     let now = current.get();
                     if now.mark != settings.mark || !now.strict {
@@ -109,7 +112,7 @@ impl Keeper {
             }
         }
         self.metrics.blocked(0, Duration::ZERO);
-        self.metrics.unwatched(MAKERS.map(|(name, _)| name).into_iter().chain([PODS]));
+        self.metrics.unwatched(watch::NAMES);
         watches.shutdown().await;
     }
 
@@ -144,6 +147,11 @@ impl Keeper {
     }
 }
 
+/// Whether a strict workload is or was there.
+fn is_strict(before: Option<&Entry>, after: Option<&Entry>) -> bool {
+    [before, after].into_iter().flatten().flatten().any(|marked| marked.strict.is_some())
+}
+
 impl Wait {
     fn new(under: Under, reminded: Option<OffsetDateTime>, now: Instant) -> Self {
         let patience = PATIENCE.mul_f64(fastrand::f64());
@@ -160,66 +168,53 @@ impl Wait {
 
 impl State {
     fn is_synced(&self) -> bool {
-        self.pods.is_synced && self.workloads.iter().all(|shelf| shelf.is_synced)
-    }
-
-    /// Puts it, and all that has come meanwhile, on its shelf.
-    fn hear(&mut self, heard: News, more: &mut Receiver<News>) {
-        let mut next = Some(heard);
-        while let Some(heard) = next {
-            match heard {
-                News::Pod(heard) => {
-                    self.pods.heed(heard, |_, _| ());
-                }
-                News::Workload(maker, heard) => {
-                    if let Some(shelf) = self.workloads.get_mut(maker) {
-                        shelf.heed(heard, |_, _| ());
-                    }
-                }
-            }
-            next = more.try_recv().ok();
-        }
+        self.marked.lock().is_synced() && self.sets.lock().is_synced() && self.pods.lock().is_synced()
     }
 
     /// What is due now, by the uid of who waits. Who does not wait any more is forgotten.
     fn due(&mut self, settings: &Settings, now: Instant, clock: SystemTime) -> Vec<(String, Work)> {
         let (mut waits, mut due) = (HashMap::new(), Vec::new());
-        for ((_, kind), shelf) in MAKERS.into_iter().zip(&self.workloads) {
-            for ((namespace, name), workload) in shelf.entries() {
-                let Wanting { uid, key, wants, has, reminded } = workload;
-                let pod = self.pods.get(namespace, key);
-                let waits_for_it = *wants && (!has || pod.is_some_and(Keyed::goes));
-                if !waits_for_it || key.is_empty() || settings.exempts(namespace) || waits.contains_key(uid) {
-                    continue;
-                }
-                let under = pod.map(|pod| (pod.uid.clone(), pod.is_terminal));
-                let known = self.waits.remove(uid).filter(|wait| wait.under == under);
-                let mut wait = known.unwrap_or_else(|| Wait::new(under.clone(), *reminded, now));
-                // Under a holder nobody is reminded, and nothing that has to be done may wait for it.
-                if wait.under.is_none() && wait.reminders.see(*reminded) {
-                    wait.is_free(now);
-                }
-                let holder = pod.map(|pod| pod.holder(clock));
-                let waited = now.saturating_duration_since(wait.since).saturating_sub(wait.patience);
-                let step = liveness::step(holder.as_ref(), waited);
-                let about = Regarding::workload(kind, namespace, name, uid);
-                let pod_ref = PodRef { namespace: namespace.clone().into(), name: key.clone().into() };
-                let work = match (step, holder) {
-                    _ if wait.next > now => None,
-                    (Step::Delete, Some(holder)) => {
-                        let uid = pod.map(|pod| pod.uid.clone()).unwrap_or_default();
-                        Some(Work::Delete { pod: pod_ref, uid, was_asked: holder.was_asked() })
-                    }
-                    (Step::Remind, _) => Some(Work::Remind { about, pod: pod_ref, tell: now >= wait.tell }),
-                    (Step::Tell, Some(holder)) if now >= wait.tell => {
-                        // By the clock that the holder was seen by, so that every replica says the same.
-                        Some(Work::Tell { about, note: liveness::blocked(&holder, key, clock) })
-                    }
-                    _ => None,
-                };
-                due.extend(work.map(|work| (uid.clone(), work)));
-                waits.insert(uid.clone(), wait);
+        let (marked, sets, pods) = (self.marked.lock(), self.sets.lock(), self.pods.lock());
+        // A ReplicaSet may be among both. A Deployment makes no Pods itself.
+        let strict = marked.entries().filter(|(key, _)| key.of != Kind::Deployment).filter_map(|(key, entry)| {
+            let wanting = entry.as_ref().ok()?.strict.as_ref()?;
+            Some((key.of, &key.namespace, &key.name, wanting))
+        });
+        let sets = sets.entries().map(|(key, wanting)| (Kind::ReplicaSet, &key.namespace, &key.name, wanting));
+        for (kind, namespace, name, workload) in sets.chain(strict) {
+            let Wanting { uid, key, wants, has, reminded } = workload;
+            let pod = pods.get(&Key { namespace: namespace.clone(), name: key.clone(), of: () });
+            let waits_for_it = *wants && (!has || pod.is_some_and(Keyed::goes));
+            if !waits_for_it || key.is_empty() || settings.exempts(namespace) || waits.contains_key(uid) {
+                continue;
             }
+            let under = pod.map(|pod| (pod.uid.clone(), pod.is_terminal));
+            let known = self.waits.remove(uid).filter(|wait| wait.under == under);
+            let mut wait = known.unwrap_or_else(|| Wait::new(under.clone(), *reminded, now));
+            // Under a holder nobody is reminded, and nothing that has to be done may wait for it.
+            if wait.under.is_none() && wait.reminders.see(*reminded) {
+                wait.is_free(now);
+            }
+            let holder = pod.map(|pod| pod.holder(clock));
+            let waited = now.saturating_duration_since(wait.since).saturating_sub(wait.patience);
+            let step = liveness::step(holder.as_ref(), waited);
+            let about = Regarding::workload(kind, namespace, name, uid);
+            let pod_ref = PodRef { namespace: namespace.clone().into(), name: key.clone().into() };
+            let work = match (step, holder) {
+                _ if wait.next > now => None,
+                (Step::Delete, Some(holder)) => {
+                    let uid = pod.map(|pod| pod.uid.clone()).unwrap_or_default();
+                    Some(Work::Delete { pod: pod_ref, uid, was_asked: holder.was_asked() })
+                }
+                (Step::Remind, _) => Some(Work::Remind { about, pod: pod_ref, tell: now >= wait.tell }),
+                (Step::Tell, Some(holder)) if now >= wait.tell => {
+                    // By the clock that the holder was seen by, so that every replica says the same.
+                    Some(Work::Tell { about, note: liveness::blocked(&holder, key, clock) })
+                }
+                _ => None,
+            };
+            due.extend(work.map(|work| (uid.clone(), work)));
+            waits.insert(uid.clone(), wait);
         }
         self.waits = waits;
         due

@@ -1,30 +1,24 @@
-//! The watches: the Pods that carry a key, and the workloads whose controllers make them: those that are strict, and the
-//! ReplicaSets of Deployments, which take the labels of their template on themselves.
+//! The watches of the Pods that carry a key, and of the ReplicaSets that do so without a mark of their own: those of strict
+//! Deployments, which take the labels of their template on themselves.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::cluster::follow::{Followed, Heard, Seen, WAITING, config, follow};
-use crate::policy::holder::{Asked, Holder, State, is_terminal};
+use crate::cluster::feed::{Feed, Reduce};
+use crate::cluster::follow::{Followed, SOON};
+use crate::cluster::list::Asked;
+use crate::cluster::seen::{LIST_BYTES, Meta, Seen};
+use crate::cluster::sieve::Keep;
+use crate::cluster::store::{Kept, Store};
+use crate::index::marked::{SeenWorkload, Wanting, WorkloadSpec, WorkloadStatus, keep};
+use crate::policy::holder::{Asked as AskedToEnd, Holder, State, is_terminal};
 use crate::policy::key::KEY;
 use crate::policy::kind::{Kind, PODS};
-use crate::policy::mark::{MarkKey, STRICT};
+use crate::policy::mark::MarkKey;
 use crate::telemetry::metrics::Metrics;
-
-/// What the watches say.
-#[derive(Debug)]
-pub(super) enum News {
-    /// About Pods with a key.
-    Pod(Heard<Keyed>),
-    /// About strict workloads, by the position of their kind in [`MAKERS`].
-    Workload(usize, Heard<Wanting>),
-}
 
 /// A Pod with a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,99 +26,90 @@ pub(super) struct Keyed {
     pub(super) uid: String,
     node: String,
     pub(super) is_terminal: bool,
-    asked: Option<Asked>,
-}
-
-/// A strict workload, as far as it wants a Pod.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wanting {
-    pub(super) uid: String,
-    /// The name of its Pod.
-    pub(super) key: String,
-    /// Whether it wants one.
-    pub(super) wants: bool,
-    /// Whether its controller counts one. That of a StatefulSet counts those too that end or have ended.
-    pub(super) has: bool,
-    /// When its controller was last reminded, by any replica.
-    pub(super) reminded: Option<OffsetDateTime>,
+    asked: Option<AskedToEnd>,
 }
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct PodSpec {
+pub(super) struct PodSpec {
     node_name: String,
 }
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
-struct PodStatus {
+pub(super) struct PodStatus {
     phase: String,
 }
 
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(default)]
-struct WorkloadSpec {
-    replicas: Option<i64>,
-    template: Template,
+/// The Pods with a key, and the ReplicaSets with one.
+pub(super) type Stores = (Arc<Store<(), Keyed>>, Arc<Store<(), Wanting>>);
+
+/// Starts both. They end when the set is dropped.
+pub(super) fn start(client: &Client, mark: &MarkKey, metrics: &Metrics, tasks: &mut JoinSet<()>) -> Stores {
+    let (pods, sets) = (Store::new([()]), Store::new([()]));
+    let followed = |name, collection, keep| Followed {
+        client: client.clone(),
+        list: Asked { collection, selector: KEY.to_owned(), metadata_only: false, keep },
+        watch: KEY.to_owned(),
+        resumes: true,
+        seconds: SOON,
+        name,
+        metrics: metrics.clone(),
+        granted_by: "strict.enabled",
+    };
+    let feed = Feed { store: Arc::clone(&sets), of: (), reduce: Sets };
+    tasks.spawn(followed(SETS, Kind::ReplicaSet.info().collection(), keep(Kind::ReplicaSet, mark)).follow(feed));
+    let feed = Feed { store: Arc::clone(&pods), of: (), reduce: Pods };
+    tasks.spawn(followed(PODS, format!("/api/v1/{PODS}"), keep_pod()).follow(feed));
+    (pods, sets)
 }
 
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(default)]
-struct Template {
-    metadata: ObjectMeta,
+fn keep_pod() -> Keep {
+    let metadata = Meta::keep([
+        ("deletionTimestamp", Keep::short()),
+        ("deletionGracePeriodSeconds", Keep::short()),
+        ("finalizers", Keep::whole(LIST_BYTES)),
+    ]);
+    let (spec, status) = (Keep::fields([("nodeName", Keep::short())]), Keep::fields([("phase", Keep::short())]));
+    Keep::fields([("metadata", metadata), ("spec", spec), ("status", status)])
 }
 
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(default)]
-struct WorkloadStatus {
-    replicas: i64,
-}
+/// Reads Pods.
+struct Pods;
+/// Reads ReplicaSets.
+struct Sets;
 
-/// Starts all of them. They end when the set is dropped.
-pub(super) fn start(
-    client: &Client,
-    mark: &MarkKey,
-    metrics: &Metrics,
-    tasks: &mut JoinSet<()>,
-) -> mpsc::Receiver<News> {
-    let (news, heard) = mpsc::channel(WAITING);
-    let followed = |name, names| Followed::new(name, names, metrics, "strict.enabled");
-    for (maker, (name, kind)) in MAKERS.into_iter().enumerate() {
-        let info = kind.info();
-        let workloads = followed(name, (info.group, info.version, info.name, info.resource));
-        let strict = config().labels(&if maker == 0 { KEY.to_owned() } else { format!("{mark}={STRICT}") });
-        let about = move |heard| News::Workload(maker, heard);
-        tasks.spawn(follow(client.clone(), workloads, strict, news.clone(), wanting, about));
-    }
-    let pods = followed(PODS, ("", "v1", "Pod", PODS));
-    tasks.spawn(follow(client.clone(), pods, config().labels(KEY), news, keyed, News::Pod));
-    heard
-}
+impl Reduce for Pods {
+    type Spec = PodSpec;
+    type Status = PodStatus;
+    type Value = Keyed;
 
-fn keyed(seen: Seen<PodSpec, PodStatus>) -> Keyed {
-    let ObjectMeta { uid, deletion_timestamp, deletion_grace_period_seconds, finalizers, .. } = seen.metadata;
-    let grace = deletion_grace_period_seconds.and_then(|grace| u64::try_from(grace).ok());
-    let has_finalizers = finalizers.is_some_and(|finalizers| !finalizers.is_empty());
-    let asked = deletion_timestamp.map(|gone_by| Asked::read(gone_by.0.into(), grace, has_finalizers));
-    Keyed {
-        uid: uid.unwrap_or_default(),
-        node: seen.spec.node_name,
-        is_terminal: is_terminal(&seen.status.phase),
-        asked,
-    }
-}
-
-fn wanting(mut seen: Seen<WorkloadSpec, WorkloadStatus>) -> Wanting {
-    let labels = seen.spec.template.metadata.labels.as_mut();
-    let said = seen.metadata.annotations.as_ref().and_then(|annotations| annotations.get(REMINDED));
-    Wanting {
-        uid: seen.metadata.uid.unwrap_or_default(),
-        key: labels.and_then(|labels| labels.remove(KEY)).unwrap_or_default(),
-        wants: seen.metadata.deletion_timestamp.is_none() && seen.spec.replicas.unwrap_or(1) > 0,
-        has: seen.status.replicas > 0,
-        reminded: said.and_then(|said| OffsetDateTime::parse(said, &Rfc3339).ok()),
+    fn read(&self, Seen { metadata, spec, status }: Seen<'_, PodSpec, PodStatus>) -> Result<Keyed, &'static str> {
+        let Meta { uid, deletion_timestamp, deletion_grace_period_seconds: grace, finalizers, .. } = metadata;
+        let grace = grace.and_then(|grace| u64::try_from(grace).ok());
+        // Too many to be read are some.
+        let has_finalizers = !finalizers.within().is_some_and(|finalizers| finalizers.is_empty());
+        Ok(Keyed {
+            uid: uid.into_owned(),
+            node: spec.node_name,
+            is_terminal: is_terminal(&status.phase),
+            asked: deletion_timestamp.map(|gone_by| AskedToEnd::parse(&gone_by, grace, has_finalizers)),
+        })
     }
 }
+
+impl Reduce for Sets {
+    type Spec = WorkloadSpec;
+    type Status = WorkloadStatus;
+    type Value = Wanting;
+
+    fn read(&self, seen: SeenWorkload<'_>) -> Result<Wanting, &'static str> {
+        Wanting::read(&seen)
+    }
+}
+
+impl Kept for Keyed {}
+impl Kept for Wanting {}
 
 impl Keyed {
     /// Whether another one is to follow it.
@@ -139,13 +124,6 @@ impl Keyed {
     }
 }
 
-/// When the controller of a ReplicaSet was last reminded.
-pub(super) const REMINDED: &str = "singleton-guard.io/reminded";
-/// Whose controllers make Pods, each with the name of its watch. The first are those that carry the key themselves; a
-/// ReplicaSet may be among them and among the strict ones.
-pub(super) const MAKERS: [(&str, Kind); 4] = [
-    ("replicasets of a key", Kind::ReplicaSet),
-    ("strict replicasets", Kind::ReplicaSet),
-    ("strict replicationcontrollers", Kind::ReplicationController),
-    ("strict statefulsets", Kind::StatefulSet),
-];
+const SETS: &str = "replicasets of a key";
+/// What is watched, as the metric calls it.
+pub(super) const NAMES: [&str; 2] = [SETS, PODS];

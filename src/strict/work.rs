@@ -9,9 +9,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::FIELD_MANAGER;
-use super::watch::REMINDED;
 use crate::cluster::call::{CallError, call};
 use crate::events::{Regarding, Saying, Voice};
+use crate::index::marked::REMINDED;
 use crate::policy::holder::Holder;
 use crate::policy::liveness;
 use crate::policy::lookup::PodRef;

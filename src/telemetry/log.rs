@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{ParseError, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, registry, reload};
@@ -105,12 +105,19 @@ pub fn start(format: Format, level: &str) -> Result<Level, LevelError> {
         Format::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
         Format::Text => lines.with_ansi(false).boxed(),
     };
+    let lines = lines.with_filter(filter_fn(|line| !names_bodies(line.target())));
     let _already_logging = registry().with(filter).with(lines).try_init();
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string);
         tracing::error!(location, cause = %panic_text(panic.payload()), "panic");
     }));
     Ok(level)
+}
+
+/// Whether lines of this origin may hold what an API server has answered: kube's client writes a whole list where it cannot
+/// read one, and that is other people's objects.
+fn names_bodies(target: &str) -> bool {
+    target.starts_with("kube_client")
 }
 
 /// The words of a panic, where it has any.

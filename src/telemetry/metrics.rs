@@ -44,6 +44,7 @@ pub struct Metrics {
     reloads: Family<ResultLabel, Counter>,
     reload_is_good: Gauge,
     synced: Family<ResourceLabel, Gauge>,
+    unreadable: Family<ResourceLabel, Gauge>,
     events: Family<ResultLabel, Counter>,
 }
 
@@ -130,6 +131,12 @@ impl Metrics {
             ),
             events: add(own, "denial_events", "Denials to be told of in Events, by what came of it", Family::default()),
             synced: add(own, "cache_synced", "1 if the watch of a resource is up to date, else 0", Family::default()),
+            unreadable: add(
+                own,
+                "unreadable_objects",
+                "Objects of a watch that cannot be read, and are left out",
+                Family::default(),
+            ),
             registry: Arc::new(root),
         }
     }
@@ -254,13 +261,18 @@ impl Metrics {
     pub fn unwatched(&self, resources: impl IntoIterator<Item = &'static str>) {
         for resource in resources {
             self.synced.remove(&ResourceLabel { resource });
+            self.unreadable.remove(&ResourceLabel { resource });
         }
+    }
+
+    /// So many objects of a watch cannot be read.
+    pub fn unreadable(&self, resource: &'static str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.unreadable.get_or_create(&ResourceLabel { resource }).set(count);
     }
 
     /// Companions are kept no more.
     pub fn without_companions(&self) {
-        self.singletons.clear();
-        self.above_one.clear();
         self.consent_windows.set(0);
     }
 

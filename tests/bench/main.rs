@@ -30,6 +30,7 @@ mod naive;
 mod process;
 mod programs;
 mod report;
+#[allow(dead_code, reason = "the count of instructions uses the rest")]
 mod reviews;
 mod rsa;
 mod scenarios;

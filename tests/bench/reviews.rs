@@ -33,7 +33,11 @@ pub(crate) fn all() -> Result<Vec<Review>> {
 
 /// What the API server answers to a metadata-only GET of the Scale's parent: no mark, and all its managed fields.
 pub(crate) fn parent() -> Result<String> {
-    let object: Value = serde_json::from_str(&statefulset(1)).context("reviews/statefulset.json")?;
+    metadata(1)
+}
+
+fn metadata(containers: usize) -> Result<String> {
+    let object: Value = serde_json::from_str(&statefulset(containers)).context("reviews/statefulset.json")?;
     let mut metadata = object.get("metadata").cloned().context("reviews/statefulset.json has no metadata")?;
     if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
         labels.retain(|key, _| !MARK.contains(key.as_str()));
@@ -42,6 +46,16 @@ pub(crate) fn parent() -> Result<String> {
         "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
     });
     Ok(parent.to_string())
+}
+
+/// What a watch of metadata says of a write to a workload without the mark: 4 KB.
+pub(crate) fn metadata_line() -> Result<String> {
+    Ok(format!(r#"{{"type":"MODIFIED","object":{}}}"#, metadata(3)?) + "\n")
+}
+
+/// What a watch says of a write to a marked StatefulSet: 9 KB.
+pub(crate) fn object_line() -> String {
+    format!(r#"{{"type":"MODIFIED","object":{}}}"#, statefulset(3)) + "\n"
 }
 
 fn scale(from: u32, to: u32) -> String {

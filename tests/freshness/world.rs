@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use singleton_guard::cluster::revision::Revision;
 use singleton_guard::freshness::event::{Event, Name, Version};
 use singleton_guard::freshness::known::{Known, Verdict};
-use singleton_guard::freshness::revision::Revision;
 
 /// The cluster, and all that is under way in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -99,15 +99,10 @@ fn a_service_that_selects_the_pods_is_enough() -> Result<(), String> {
     governed.service_name = Some("web".to_owned());
     let mut asking = deployment.clone();
     asking.annotations.headless_service = Some("own".to_owned());
-    let front = |app: &str| Existing {
-        name: "front".to_owned(),
-        is_ours: false,
-        controller: None,
-        ..existing(
-            &Value::Null,
-            &deployment,
-            ServiceSpec { selector: Labels::from([("app".to_owned(), app.to_owned())]), ..ServiceSpec::default() },
-        )
+    let front = |app: &str| {
+        let selector = Some(Labels::from([("app".to_owned(), app.to_owned())]));
+        let service = existing(&Value::Null, &deployment, ServiceSpec { selector, ..ServiceSpec::default() });
+        Existing { name: "front".to_owned(), is_ours: false, controller: None, ..service }
     };
     for (workload, app, made) in
         [(&deployment, "web", false), (&deployment, "other", true), (&governed, "web", true), (&asking, "web", true)]
@@ -318,7 +313,11 @@ fn made(workload: &Workload, now: SystemTime) -> (Option<Existing<ServiceSpec>>,
         existing(
             &body,
             workload,
-            ServiceSpec { is_headless: true, selector: labels(&body["spec"]["selector"]), ports: ports.collect() },
+            ServiceSpec {
+                is_headless: true,
+                selector: Some(labels(&body["spec"]["selector"])),
+                ports: ports.collect(),
+            },
         )
     });
     let budget = Some(body(&plan, Companion::Budget)).filter(|body| !body.is_null()).map(|body| {

@@ -6,18 +6,15 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use singleton_guard::namespaces::plan::{Absences, LISTED_FOR, NAMES_MAX, Selection, Step, step, target};
 use singleton_guard::namespaces::selectors::{answer_alike, refuses_in_listed, selection, written};
-use singleton_guard::namespaces::view::{Heard, View};
-use singleton_guard::policy::kind::KINDS;
 
 use crate::Property;
 
 /// Each is a trial of its own.
-pub const FACTS: [(&str, Property); 5] = [
+pub const FACTS: [(&str, Property); 4] = [
     ("namespaces: what is seen is listed at once, what is gone only later and with more proof", grows_at_once),
     ("namespaces: a namespace is gone when it was absent for long, without a break", absences),
     ("namespaces: what is written is what is read", written_is_read),
     ("namespaces: what somebody else has written is foreign", foreign),
-    ("namespaces: a list that runs does not show what it has not reached", views),
 ];
 
 fn grows_at_once() -> Result<(), String> {
@@ -106,28 +103,6 @@ fn foreign() -> Result<(), String> {
     same(&answer_alike(&trusted), &true)?;
     trusted["webhooks"][0]["clientConfig"]["caBundle"] = json!("QQ==");
     same(&answer_alike(&trusted), &false)
-}
-
-fn views() -> Result<(), String> {
-    let mut view = View::default();
-    let name = |namespace: &str| (namespace.to_owned(), "ledger".to_owned());
-    for kind in 0..KINDS.len() {
-        same(&view.is_synced(), &false)?;
-        view.hear(kind, Heard::Begin);
-        view.hear(kind, Heard::Listed(name("a")));
-        same(&view.hear(kind, Heard::End), &true)?;
-    }
-    same(&view.is_synced(), &true)?;
-    same(&view.hear(0, Heard::Set(name("b"))), &true)?;
-    same(&view.hear(0, Heard::Set(name("b"))), &false)?;
-    // The watch has lost the thread and lists again.
-    view.hear(0, Heard::Begin);
-    view.hear(0, Heard::Listed(name("c")));
-    same(&view.namespaces(), &names(&["a", "b"]))?;
-    view.hear(0, Heard::End);
-    same(&view.namespaces(), &names(&["a", "c"]))?;
-    view.hear(0, Heard::Unset(name("c")));
-    same(&view.namespaces(), &names(&["a"]))
 }
 
 fn twins() -> Value {

@@ -23,7 +23,7 @@ impl<S: Selects> Existing<S> {
 
 impl Selects for ServiceSpec {
     fn selects(&self, workload: &Workload) -> bool {
-        service_selects(&self.selector, &workload.pod)
+        service_selects(self.selector.as_ref(), &workload.pod)
     }
 
     fn could_be_called(called: &str, workload: &Workload) -> bool {

@@ -101,12 +101,12 @@ pub struct Existing<S> {
 }
 
 /// The part of a Service that a plan reads.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceSpec {
     /// `clusterIP` is `None`.
     pub is_headless: bool,
-    /// `selector`.
-    pub selector: Labels,
+    /// `selector`; none if it is too large to be kept, and so may select anything.
+    pub selector: Option<Labels>,
     /// `ports`; kept of ours only.
     pub ports: Vec<Port>,
 }
@@ -284,6 +284,13 @@ fn metadata<S>(workload: &Workload, name: &str, defaults: &Defaults, existing: O
     metadata
 }
 
+/// One that selects nothing.
+impl Default for ServiceSpec {
+    fn default() -> Self {
+        Self { is_headless: false, selector: Some(Labels::new()), ports: Vec::new() }
+    }
+}
+
 impl Default for Defaults {
     fn default() -> Self {
         Self {
@@ -302,6 +309,12 @@ impl Default for Defaults {
 #[must_use]
 pub fn managed_by(mark: &MarkKey) -> String {
     if *mark == MarkKey::default() { MANAGER.to_owned() } else { format!("{MANAGER}-{:08x}", fnv1a(mark.as_str())) }
+}
+
+/// The field manager of every write for companions: one for all replicas, another one for a guard with another mark.
+#[must_use]
+pub fn field_manager(managed_by: &str) -> String {
+    format!("{managed_by}-companions")
 }
 
 /// The label by which we know our own (Kubernetes, "Recommended Labels").

@@ -3,6 +3,7 @@
 //! No Pod is looked at: the labels are those of the Pod template, and the few that controllers add.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::policy::json::nullable;
 
@@ -66,6 +67,12 @@ impl Selector {
         Self { match_labels, match_expressions: Vec::new() }
     }
 
+    /// How many conditions it has.
+    #[must_use]
+    pub fn terms(&self) -> usize {
+        self.match_labels.len() + self.match_expressions.len()
+    }
+
     /// Whether it selects a Pod with these labels. Where a value is unknown: whether it may.
     #[must_use]
     pub fn selects(&self, pod: &PodLabels) -> bool {
@@ -88,6 +95,25 @@ impl Selector {
     }
 }
 
+/// As the parameter `labelSelector` of a list has it.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels = self.match_labels.iter().map(|(key, value)| format!("{key}={value}"));
+        let conditions = self.match_expressions.iter().filter_map(|Requirement { key, operator, values }| {
+            let values = values.join(",");
+            match operator {
+                Operator::In => Some(format!("{key} in ({values})")),
+                Operator::NotIn => Some(format!("{key} notin ({values})")),
+                Operator::Exists => Some(key.clone()),
+                Operator::DoesNotExist => Some(format!("!{key}")),
+                // One that is not known cannot be asked for.
+                Operator::Other => None,
+            }
+        });
+        f.write_str(&labels.chain(conditions).collect::<Vec<_>>().join(","))
+    }
+}
+
 impl Requirement {
     fn met_by(&self, pod: &PodLabels) -> bool {
         let is_unknown = pod.unknown == Some(self.key.as_str());
@@ -102,10 +128,11 @@ impl Requirement {
     }
 }
 
-/// Whether a Service with this selector routes to the Pod. A Service without a selector routes to nothing by itself.
+/// Whether a Service with this selector routes to the Pod. A Service without a selector routes to nothing by itself; one
+/// whose selector is unknown may route to it.
 #[must_use]
-pub fn service_selects(selector: &Labels, pod: &PodLabels) -> bool {
-    !selector.is_empty() && equal(selector, pod)
+pub fn service_selects(selector: Option<&Labels>, pod: &PodLabels) -> bool {
+    selector.is_none_or(|selector| !selector.is_empty() && equal(selector, pod))
 }
 
 fn equal(labels: &Labels, pod: &PodLabels) -> bool {

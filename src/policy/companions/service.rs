@@ -46,7 +46,7 @@ pub(super) fn plan(
     if let Some(existing) = existing.filter(|existing| !existing.belongs_to(workload, name)) {
         // A headless Service of theirs is what the Pod needs: nothing is missing.
         let governing = workload.service_name.is_some() && !existing.spec.is_headless;
-        if governing || !existing.spec.is_headless || !service_selects(&existing.spec.selector, &workload.pod) {
+        if governing || !existing.spec.is_headless || !service_selects(existing.spec.selector.as_ref(), &workload.pod) {
             plan.skipped.push((Companion::Service, Why::NameTaken { name: name.to_owned(), governing }));
         }
         return;
@@ -63,7 +63,7 @@ pub(super) fn plan(
         None => {
             // One of ours under another name goes.
             let mut others = around.services.iter().filter(|service| !own(service));
-            let other = others.find(|service| service_selects(&service.spec.selector, &workload.pod));
+            let other = others.find(|service| service_selects(service.spec.selector.as_ref(), &workload.pod));
             if let Some(other) = other.filter(|_| !chosen) {
                 plan.skipped.push((Companion::Service, Why::ServiceSelects { name: other.name.clone() }));
             } else if now < workload.ripe() {
@@ -80,7 +80,7 @@ fn is_right(existing: &Existing<ServiceSpec>, workload: &Workload, selector: &La
     let mut wanted = ports(workload);
     stored.sort_unstable();
     wanted.sort_unstable();
-    existing.is_held_by(workload) && existing.spec.selector == *selector && stored == wanted
+    existing.is_held_by(workload) && existing.spec.selector.as_ref() == Some(selector) && stored == wanted
 }
 
 fn apply(

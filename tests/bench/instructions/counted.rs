@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use anyhow::{Context as _, Result};
 
 use crate::reviews::{SCALE_DOWN, SCALE_UP, UPDATE_LARGE, UPDATE_SMALL};
+use crate::work::{MARKED_EVENT, UNMARKED_EVENT};
 
 /// One kind of work.
 pub(crate) struct Row {
@@ -101,6 +102,10 @@ fn targets(name: &str, bytes: usize, rows: &[Row], recorded: &Counts) -> Vec<Tar
         let most = PER_BYTE_MOST * u64::try_from(bytes).unwrap_or(u64::MAX);
         targets.push(Target { words: format!("at most {PER_BYTE_MOST} per byte"), most });
     }
+    if [UNMARKED_EVENT, MARKED_EVENT].contains(&name) {
+        let most = EVENT_PER_BYTE_MOST * u64::try_from(bytes).unwrap_or(u64::MAX);
+        targets.push(Target { words: format!("at most {EVENT_PER_BYTE_MOST} per byte"), most });
+    }
     if name == UPDATE_SMALL {
         let by_kube = format!("kube: {UPDATE_SMALL}");
         let now = rows.iter().find(|row| row.name == by_kube).map(|row| row.instructions);
@@ -120,6 +125,7 @@ fn ratio(a: u64, b: u64) -> f64 {
 
 const SCALE_MOST: u64 = 32_000;
 const PER_BYTE_MOST: u64 = 18;
+const EVENT_PER_BYTE_MOST: u64 = 12;
 const KUBE_TIMES: u64 = 5;
 /// What a change may cost before somebody has to look at it.
 const GATE_PERCENT: u64 = 2;

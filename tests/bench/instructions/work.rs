@@ -4,6 +4,12 @@ use std::hint::black_box;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail, ensure};
+use singleton_guard::cluster::line::{Line, Object};
+use singleton_guard::cluster::seen::Nothing;
+use singleton_guard::cluster::sieve::{Part, Sieve};
+use singleton_guard::freshness::event::{self, Event};
+use singleton_guard::index::marked::{self, Marked, WorkloadSpec, WorkloadStatus};
+use singleton_guard::policy::kind::Kind;
 use singleton_guard::policy::lookup::{Found, Lookup, Metadata};
 use singleton_guard::policy::mark::{DEFAULT_KEY, MarkKey};
 use singleton_guard::policy::request::Phase;
@@ -26,6 +32,10 @@ enum What {
     Decide { marked: bool },
     /// Reading the answer to the question about a Scale's parent.
     ReadParent,
+    /// Reading a line of the watch behind the freshness proof.
+    Prove,
+    /// Reading a line of the watch of the marked workloads.
+    Index,
     /// The same review in kube's type, and an answer in kube's type.
     #[cfg(feature = "kube")]
     Kube,
@@ -45,6 +55,8 @@ impl Work {
             what: What::Decide { marked: true },
         });
         works.push(Self { name: PARENT, body: reviews::parent()?, what: What::ReadParent });
+        works.push(Self { name: UNMARKED_EVENT, body: reviews::metadata_line()?, what: What::Prove });
+        works.push(Self { name: MARKED_EVENT, body: reviews::object_line(), what: What::Index });
         #[cfg(feature = "kube")]
         for (review, name) in all.iter().zip(KUBE) {
             works.push(Self { name, body: review.body.clone(), what: What::Kube });
@@ -56,6 +68,11 @@ impl Work {
     pub(crate) fn repeat(&self, times: u64) -> Result<()> {
         let (settings, key, body) = (Settings::default(), MarkKey::default(), self.body.as_bytes());
         let mut answer = Vec::new();
+        let keep = match self.what {
+            What::Index => Line::<WorkloadSpec, WorkloadStatus>::keep(&marked::keep(Kind::StatefulSet, &key)),
+            _ => Line::<Nothing, Nothing>::keep(&event::keep(&key)),
+        };
+        let mut sieve = Sieve::new(&keep);
         for _ in 0..times {
             match self.what {
                 What::Decide { marked } => {
@@ -65,6 +82,20 @@ impl Work {
                     let parent = Metadata::read(black_box(body))?;
                     ensure!(!black_box(parent).marked(&key), "the parent carries {DEFAULT_KEY}");
                 }
+                What::Prove => sieve.push(black_box(body), |part| {
+                    let Part::Value(line) = part else { bail!("an item of no list") };
+                    let Line::<Nothing, Nothing>::Is(Object::Read(seen)) = Line::read(line)? else { bail!("unreadable") };
+                    let Event::Is(_, version) = black_box(Event::is(seen.metadata, &key)?) else { bail!("no change") };
+                    ensure!(!version.marked, "it carries {DEFAULT_KEY}");
+                    Ok(())
+                })?,
+                What::Index => sieve.push(black_box(body), |part| {
+                    let Part::Value(line) = part else { bail!("an item of no list") };
+                    let Line::Is(Object::Read(seen)) = Line::read(line)? else { bail!("unreadable") };
+                    let read = Marked::read(seen, Kind::StatefulSet, &key, "", SystemTime::UNIX_EPOCH);
+                    ensure!(black_box(read).is_ok_and(|marked| marked.replicas == 1), "not a singleton");
+                    Ok(())
+                })?,
                 #[cfg(feature = "kube")]
                 What::Kube => {
                     black_box(by_kube(black_box(body))?);
@@ -104,6 +135,9 @@ fn by_kube(body: &[u8]) -> Result<Vec<u8>> {
 
 /// What a look-up reads, beside its decision.
 pub(crate) const PARENT: &str = "metadata of a parent";
+/// What a watch hears, beside all decisions.
+pub(crate) const UNMARKED_EVENT: &str = "an event of an unmarked one";
+pub(crate) const MARKED_EVENT: &str = "an event of a marked one";
 /// In the order of [`reviews::all`].
 #[cfg(feature = "kube")]
 const KUBE: [&str; 4] =

@@ -1,0 +1,304 @@
+//! A sieve for JSON as it streams in: of each value only the parts that somebody reads come out, as JSON again. Pure.
+//!
+//! Nothing else is ever held: neither a list nor a line nor an object as a whole, however large it is and however deep it
+//! nests. What comes out is bounded too: a part that is larger than its bound comes out as [`BEYOND`] in its place. What is
+//! passed over is not checked beyond its strings and brackets; whatever comes out is read by a strict reader after it.
+
+mod keep;
+mod pass;
+
+pub use keep::Keep;
+
+use keep::Want;
+use pass::{Pass, trimmed};
+
+/// What comes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// An item of the list that is kept item by item.
+    Item(&'a [u8]),
+    /// A value of the stream, which is over.
+    Value(&'a [u8]),
+}
+
+/// The stream is not JSON where it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer is not JSON")]
+pub struct Malformed;
+
+/// The sieve: bytes in, in pieces of any size.
+#[derive(Debug)]
+pub struct Sieve<'k> {
+    keep: &'k Keep,
+    out: Vec<u8>,
+    key: Vec<u8>,
+    open: Vec<Open<'k>>,
+    state: State<'k>,
+}
+
+/// An object or a list that is kept in parts, and is not over yet.
+#[derive(Debug, Clone, Copy)]
+struct Open<'k> {
+    keep: &'k Keep,
+    /// Where in `out` it begins.
+    start: usize,
+    is_empty: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State<'k> {
+    /// A value comes.
+    Value(&'k Keep),
+    /// A key comes, or the end of the object.
+    Key,
+    /// Within a key.
+    InKey { escaped: bool },
+    /// A colon comes, and then a value, of which this is kept.
+    Colon(Option<&'k Keep>),
+    /// An item comes, or the end of the list.
+    Item(&'k Keep),
+    /// Within a value that is kept as it is, or not at all.
+    Passing { pass: Pass, kept: Option<Kept> },
+}
+
+/// A value that is kept as it is.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    /// Where in `out` it begins.
+    start: usize,
+    most: usize,
+}
+
+impl<'k> Sieve<'k> {
+    /// For a stream of values of which this is kept.
+    #[must_use]
+    pub fn new(keep: &'k Keep) -> Self {
+        Self { keep, out: Vec::new(), key: Vec::new(), open: Vec::new(), state: State::Value(keep) }
+    }
+
+    /// Takes in the next piece of the stream, and hands out what is whole.
+    ///
+    /// # Errors
+    /// What was handed out before stands.
+    pub fn push<E: From<Malformed>>(
+        &mut self,
+        mut bytes: &[u8],
+        mut each: impl FnMut(Part<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while !bytes.is_empty() {
+            bytes = self.step(bytes, &mut each)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the stream may end here: no value has begun.
+    #[must_use]
+    pub fn is_between_values(&self) -> bool {
+        self.open.is_empty() && matches!(self.state, State::Value(_))
+    }
+
+    /// Takes one step, and answers what is left of the piece.
+    fn step<'b, E: From<Malformed>>(
+        &mut self,
+        bytes: &'b [u8],
+        each: &mut impl FnMut(Part<'_>) -> Result<(), E>,
+    ) -> Result<&'b [u8], E> {
+        match self.state {
+            State::Passing { mut pass, kept } => {
+                let (count, is_over) = pass.run(bytes)?;
+                let (passed, rest) = bytes.split_at_checked(count).unwrap_or((bytes, &[]));
+                let mut still_kept = kept;
+                if let Some(Kept { start, most }) = kept {
+                    if self.out.len() - start + passed.len() <= most {
+                        self.out.extend_from_slice(passed);
+                    } else {
+                        self.out.truncate(start);
+                        self.out.extend_from_slice(BEYOND.as_bytes());
+                        still_kept = None;
+                    }
+                }
+                self.state = State::Passing { pass, kept: still_kept };
+                if is_over {
+                    self.value_is_over(each)?;
+                }
+                Ok(rest)
+            }
+            State::InKey { escaped } => Ok(self.in_key(bytes, escaped)),
+            State::Value(keep) => {
+                let Some((first, rest)) = first(bytes) else { return Ok(&[]) };
+                match (first, &keep.want) {
+                    (b'{', Want::Fields(_)) => {
+                        self.begin(keep, first);
+                        self.state = State::Key;
+                        Ok(rest)
+                    }
+                    (b'[', Want::Items(item) | Want::Each(item)) => {
+                        self.begin(keep, first);
+                        self.state = State::Item(item);
+                        Ok(rest)
+                    }
+                    // Of another type than was expected: whoever reads it decides.
+                    (_, want) => {
+                        let most = if matches!(want, Want::Whole) { keep.most } else { Keep::short().most };
+                        let kept = Some(Kept { start: self.out.len(), most });
+                        self.state = State::Passing { pass: Pass::new(), kept };
+                        Ok(trimmed(bytes))
+                    }
+                }
+            }
+            State::Key => match first(bytes) {
+                None => Ok(&[]),
+                Some((b',', rest)) => Ok(rest),
+                Some((b'}', rest)) => self.end(b'}', each).map(|()| rest),
+                Some((b'"', rest)) => {
+                    self.key.clear();
+                    // Nearly every key is here as a whole.
+                    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+                    if let Some((key, [b'"', b':', rest @ ..])) = end.and_then(|end| rest.split_at_checked(end)) {
+                        let keep = self.open.last().and_then(|open| open.keep.field(key));
+                        if keep.is_some() {
+                            self.key.extend_from_slice(key);
+                            self.begin_value(keep);
+                            return Ok(rest);
+                        }
+                        let mut pass = Pass::new();
+                        let (count, is_over) = pass.run(rest)?;
+                        if !is_over {
+                            self.state = State::Passing { pass, kept: None };
+                        }
+                        return Ok(rest.get(count..).unwrap_or_default());
+                    }
+                    self.state = State::InKey { escaped: false };
+                    Ok(rest)
+                }
+                Some(_) => Err(Malformed.into()),
+            },
+            State::Colon(keep) => match first(bytes) {
+                None => Ok(&[]),
+                Some((b':', rest)) => {
+                    self.begin_value(keep);
+                    Ok(rest)
+                }
+                Some(_) => Err(Malformed.into()),
+            },
+            State::Item(keep) => match first(bytes) {
+                None => Ok(&[]),
+                Some((b',', rest)) => Ok(rest),
+                Some((b']', rest)) => self.end(b']', each).map(|()| rest),
+                Some(_) => {
+                    self.separate();
+                    self.state = State::Value(keep);
+                    Ok(bytes)
+                }
+            },
+        }
+    }
+
+    fn in_key<'b>(&mut self, bytes: &'b [u8], mut escaped: bool) -> &'b [u8] {
+        let end = bytes.iter().position(|byte| {
+            let is_end = *byte == b'"' && !escaped;
+            escaped = *byte == b'\\' && !escaped;
+            is_end
+        });
+        let (part, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or((bytes, &[]));
+        // A longer one is none that is kept, also without its end.
+        let room = KEY_MAX.saturating_sub(self.key.len()).min(part.len());
+        self.key.extend_from_slice(part.get(..room).unwrap_or_default());
+        let Some((_, rest)) = rest.split_first() else {
+            self.state = State::InKey { escaped };
+            return &[];
+        };
+        let keep = self.open.last().and_then(|open| self.field_of(open.keep));
+        self.state = State::Colon(keep);
+        rest
+    }
+
+    /// The value of the key that is over.
+    fn begin_value(&mut self, keep: Option<&'k Keep>) {
+        self.state = match keep {
+            Some(keep) => {
+                self.separate();
+                self.out.push(b'"');
+                self.out.extend_from_slice(&self.key);
+                self.out.extend_from_slice(b"\":");
+                State::Value(keep)
+            }
+            None => State::Passing { pass: Pass::new(), kept: None },
+        };
+    }
+
+    fn field_of(&self, keep: &'k Keep) -> Option<&'k Keep> {
+        if !self.key.contains(&b'\\') {
+            return keep.field(&self.key);
+        }
+        let quoted = [b"\"", self.key.as_slice(), b"\""].concat();
+        serde_json::from_slice::<String>(&quoted).ok().and_then(|key| keep.field(key.as_bytes()))
+    }
+
+    fn begin(&mut self, keep: &'k Keep, bracket: u8) {
+        self.open.push(Open { keep, start: self.out.len(), is_empty: true });
+        self.out.push(bracket);
+    }
+
+    fn end<E: From<Malformed>>(
+        &mut self,
+        bracket: u8,
+        each: &mut impl FnMut(Part<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.open.pop();
+        self.out.push(bracket);
+        self.value_is_over(each)
+    }
+
+    /// A comma, but before the first.
+    fn separate(&mut self) {
+        if let Some(open) = self.open.last_mut() {
+            if !open.is_empty {
+                self.out.push(b',');
+            }
+            open.is_empty = false;
+        }
+    }
+
+    fn value_is_over<E: From<Malformed>>(&mut self, each: &mut impl FnMut(Part<'_>) -> Result<(), E>) -> Result<(), E> {
+        let Some(&Open { keep, start, .. }) = self.open.last() else {
+            self.state = State::Value(self.keep);
+            let told = each(Part::Value(&self.out));
+            self.out.clear();
+            return told;
+        };
+        match &keep.want {
+            Want::Each(item) => {
+                self.state = State::Item(item);
+                let told = each(Part::Item(self.out.get(start + 1..).unwrap_or_default()));
+                self.out.truncate(start + 1);
+                if let Some(open) = self.open.last_mut() {
+                    open.is_empty = true;
+                }
+                return told;
+            }
+            Want::Items(item) => self.state = State::Item(item),
+            Want::Fields(_) | Want::Whole => self.state = State::Key,
+        }
+        // What is in it is all that may be in it: the rest is passed over.
+        if self.out.len() - start > keep.most {
+            self.open.pop();
+            self.out.truncate(start);
+            self.out.extend_from_slice(BEYOND.as_bytes());
+            let pass = Pass::rest_of_brackets();
+            self.state = State::Passing { pass, kept: None };
+        }
+        Ok(())
+    }
+}
+
+/// The first byte that is no white space, and what follows it.
+fn first(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    trimmed(bytes).split_first().map(|(first, rest)| (*first, rest))
+}
+
+/// Comes out in the place of what is larger than its bound: a text that means nothing to anybody, where a map or a list was
+/// expected an error, unless the reader expects it ([`super::seen::Bounded`]).
+pub const BEYOND: &str = "\"\u{2026}\"";
+/// Longer than any key that is kept: a prefix of 253 characters, a slash and a name of 63, each character escaped.
+const KEY_MAX: usize = 2_048;

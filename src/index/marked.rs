@@ -1,0 +1,289 @@
+//! A marked workload as the watches read it, reduced at once to what its readers need. Pure.
+
+use std::time::SystemTime;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::cluster::seen::{Bounded, LIST_BYTES, Meta, Seen, TERMS_BYTES, TERMS_MAX, keep_only};
+use crate::cluster::sieve::Keep;
+use crate::policy::companions::selector::{Labels, PodLabels, Selector};
+use crate::policy::companions::wish::{Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
+use crate::policy::companions::{Owner, Port, Workload};
+use crate::policy::key::KEY;
+use crate::policy::kind::Kind;
+use crate::policy::mark::{Mark, MarkKey, is_dns_label};
+
+/// What is kept of a marked workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    /// What its companions follow from.
+    pub workload: Workload,
+    /// The larger of `spec.replicas` and `status.replicas`.
+    pub replicas: i64,
+    /// The annotation in which a Deployment counts its ReplicaSets: another one means that there is another.
+    pub revision: Option<String>,
+    /// Whether the mark is (also) our own stamp.
+    pub is_stamped: bool,
+    /// Of a strict one, how it stands with its Pod.
+    pub strict: Option<Wanting>,
+}
+
+/// A marked workload that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// Its uid, where that much could be read.
+    pub uid: String,
+    /// Why it cannot; names no content.
+    pub why: &'static str,
+}
+
+/// How a strict workload stands with its Pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanting {
+    /// The workload's uid.
+    pub uid: String,
+    /// The name of its Pod; empty where there is none.
+    pub key: String,
+    /// Whether it wants one.
+    pub wants: bool,
+    /// Whether its controller counts one. That of a StatefulSet counts those too that end or have ended.
+    pub has: bool,
+    /// When its controller was last reminded, by any replica.
+    pub reminded: Option<OffsetDateTime>,
+}
+
+/// The part of a workload's `spec` that is read.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct WorkloadSpec {
+    replicas: Option<i64>,
+    selector: Option<Bounded<WorkloadSelector>>,
+    service_name: Option<String>,
+    ordinals: Option<Ordinals>,
+    template: Option<Template>,
+}
+
+/// `LabelSelector`, or the plain map of a ReplicationController.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(untagged)]
+enum WorkloadSelector {
+    Equal(Labels),
+    Full(Selector),
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+struct Ordinals {
+    start: i64,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+struct Template {
+    metadata: TemplateMetadata,
+    spec: PodSpec,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+struct TemplateMetadata {
+    labels: Option<Bounded<Labels>>,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+struct PodSpec {
+    containers: Option<Bounded<Vec<Container>>>,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+struct Container {
+    ports: Option<Vec<ContainerPort>>,
+}
+
+#[derive(Debug, Clone, serde::Deserialize)]
+struct ContainerPort {
+    #[serde(default)]
+    name: String,
+    #[serde(default = "tcp")]
+    protocol: String,
+    #[serde(rename = "containerPort")]
+    number: u16,
+}
+
+/// The part of a workload's `status` that is read.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct WorkloadStatus {
+    replicas: Option<i64>,
+}
+
+/// A workload as it is read.
+pub type SeenWorkload<'a> = Seen<'a, WorkloadSpec, WorkloadStatus>;
+
+/// What is kept of a workload as it streams in.
+#[must_use]
+pub fn keep(kind: Kind, mark: &MarkKey) -> Keep {
+    let short = |fields: &[&'static str]| Keep::fields(fields.iter().map(|field| (*field, Keep::short())));
+    let annotations = [HEADLESS_SERVICE, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, REVISION, REMINDED];
+    let owner = short(&["apiVersion", "kind", "name", "uid", "controller"]);
+    let mut metadata = Meta::keep([
+        ("labels", keep_only([mark.as_str()])),
+        ("annotations", keep_only(annotations)),
+        ("ownerReferences", Keep::items(owner, LIST_BYTES)),
+        ("deletionTimestamp", Keep::short()),
+    ]);
+    // Only ReplicaSets are stamped.
+    if kind == Kind::ReplicaSet {
+        metadata = metadata.and([("managedFields", Keep::items(short(&["manager"]), LIST_BYTES))]);
+    }
+    let container = Keep::fields([("ports", Keep::whole(PORTS_BYTES))]);
+    let template = Keep::fields([
+        ("metadata", Keep::fields([("labels", Keep::whole(TERMS_BYTES))])),
+        ("spec", Keep::fields([("containers", Keep::items(container, PORTS_BYTES))])),
+    ]);
+    let spec = Keep::fields([
+        ("replicas", Keep::short()),
+        ("selector", Keep::whole(TERMS_BYTES)),
+        ("serviceName", Keep::short()),
+        ("ordinals", short(&["start"])),
+        ("template", template),
+    ]);
+    Keep::fields([("metadata", metadata), ("spec", spec), ("status", short(&["replicas"]))])
+}
+
+impl Marked {
+    /// Reduces what was read. `stamp` is the field manager of our stamps.
+    ///
+    /// # Errors
+    /// Something that others' work depends on is larger than is read.
+    pub fn read(
+        seen: SeenWorkload<'_>,
+        kind: Kind,
+        mark: &MarkKey,
+        stamp: &str,
+        now: SystemTime,
+    ) -> Result<Self, &'static str> {
+        let strict = matches!(Mark::parse(seen.metadata.labels.get(mark.as_str())), Mark::Strict);
+        let strict = if strict { Some(Wanting::read(&seen)?) } else { None };
+        let Seen { metadata, spec, status } = seen;
+        let WorkloadSpec { replicas, selector, service_name, ordinals, template } = spec;
+        let Template { metadata: TemplateMetadata { labels }, spec: PodSpec { containers } } =
+            template.unwrap_or_default();
+        let mut known = within(labels.unwrap_or_default(), "the Pod template has more labels than are read")?;
+        let containers = within(containers.unwrap_or_default(), "the containers have more ports than are read")?;
+        let selector = match selector.map(|selector| within(selector, SELECTOR)).transpose()? {
+            None => Selector::of(known.clone()),
+            Some(WorkloadSelector::Equal(labels)) => Selector::of(labels),
+            Some(WorkloadSelector::Full(selector)) => selector,
+        };
+        if selector.terms() > TERMS_MAX {
+            return Err(SELECTOR);
+        }
+        if known.len() > TERMS_MAX {
+            return Err("the Pod template has more labels than are read");
+        }
+        let name = metadata.name.clone().into_owned();
+        if kind == Kind::StatefulSet {
+            let start = ordinals.unwrap_or_default().start;
+            // StatefulSetPodNameLabel and PodIndexLabel of apps/v1: the one Pod has exactly these.
+            known.insert("statefulset.kubernetes.io/pod-name".to_owned(), format!("{name}-{start}"));
+            known.insert("apps.kubernetes.io/pod-index".to_owned(), start.to_string());
+        }
+        let unknown = match kind {
+            Kind::StatefulSet => Some("controller-revision-hash"),
+            Kind::Deployment => Some("pod-template-hash"),
+            Kind::ReplicaSet | Kind::ReplicationController => None,
+        };
+        let controller = metadata.controller()?.map(|owner| Owner {
+            kind: owner.kind.clone().into_owned(),
+            name: owner.name.clone().into_owned(),
+            uid: owner.uid.clone().into_owned(),
+        });
+        let annotation = |key| metadata.annotations.get(key).map(str::to_owned);
+        let managers = metadata.managed_fields.as_ref().within();
+        Ok(Self {
+            replicas: replicas.unwrap_or(1).max(status.replicas.unwrap_or(0)),
+            revision: annotation(REVISION),
+            is_stamped: managers.is_some_and(|managers| managers.iter().any(|entry| entry.manager == stamp)),
+            strict,
+            workload: Workload {
+                kind,
+                namespace: metadata.namespace.clone().into_owned(),
+                name,
+                uid: metadata.uid.clone().into_owned(),
+                is_deleted: metadata.deletion_timestamp.is_some(),
+                controller,
+                annotations: Annotations {
+                    headless_service: annotation(HEADLESS_SERVICE),
+                    disruption: annotation(DISRUPTION),
+                    disruption_allowed_until: annotation(DISRUPTION_ALLOWED_UNTIL),
+                },
+                selector,
+                pod: PodLabels { known, unknown },
+                ports: containers
+                    .into_iter()
+                    .flat_map(|container| container.ports.unwrap_or_default())
+                    .map(Port::from)
+                    .collect(),
+                // The API server stores any text here; only one that can be a name is one.
+                service_name: service_name.filter(|name| is_dns_label(name)),
+                seen: now,
+            },
+        })
+    }
+
+    /// Whether its Deployment stands for it. Under any other controller it is a singleton of its own, as to the rules.
+    #[must_use]
+    pub fn is_behind_deployment(&self) -> bool {
+        let Workload { kind, controller, .. } = &self.workload;
+        *kind == Kind::ReplicaSet && controller.as_ref().is_some_and(|owner| owner.kind == Kind::Deployment.info().name)
+    }
+}
+
+impl Wanting {
+    /// Of a workload that makes Pods of a key.
+    ///
+    /// # Errors
+    /// The labels of its template are larger than is read.
+    pub fn read(Seen { metadata, spec, status }: &SeenWorkload<'_>) -> Result<Self, &'static str> {
+        let labels = spec.template.as_ref().and_then(|template| template.metadata.labels.as_ref());
+        let key = match labels {
+            None => None,
+            Some(Bounded::Within(labels)) => labels.get(KEY).cloned(),
+            Some(Bounded::Beyond) => return Err("the Pod template has more labels than are read"),
+        };
+        let reminded = metadata.annotations.get(REMINDED);
+        Ok(Self {
+            uid: metadata.uid.clone().into_owned(),
+            key: key.unwrap_or_default(),
+            wants: metadata.deletion_timestamp.is_none() && spec.replicas.unwrap_or(1) > 0,
+            has: status.replicas.unwrap_or(0) > 0,
+            reminded: reminded.and_then(|said| OffsetDateTime::parse(said, &Rfc3339).ok()),
+        })
+    }
+}
+
+fn within<T>(bounded: Bounded<T>, why: &'static str) -> Result<T, &'static str> {
+    bounded.within().ok_or(why)
+}
+
+impl From<ContainerPort> for Port {
+    fn from(port: ContainerPort) -> Self {
+        Self { name: port.name, protocol: port.protocol, number: port.number }
+    }
+}
+
+/// The API server fills it in; a client's own object may lack it.
+fn tcp() -> String {
+    "TCP".to_owned()
+}
+
+/// When the controller of a ReplicaSet was last reminded.
+pub const REMINDED: &str = "singleton-guard.io/reminded";
+const REVISION: &str = "deployment.kubernetes.io/revision";
+const SELECTOR: &str = "the selector has more terms than are read";
+/// A thousand ports with the longest names.
+const PORTS_BYTES: usize = 128 << 10;

@@ -1,0 +1,178 @@
+//! The watches of the marked workloads, and the store that they fill.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use kube::Client;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::marked::{Marked, SeenWorkload, Unread, WorkloadSpec, WorkloadStatus, keep};
+use crate::cluster::feed::{Feed, Reduce};
+use crate::cluster::follow::{AFTER_A_PANIC, Followed, SOON};
+use crate::cluster::list::Asked;
+use crate::cluster::store::{self, Interest, Kept, State, Store};
+use crate::configuration::Current;
+use crate::policy::companions::field_manager;
+use crate::policy::kind::{KINDS, Kind};
+use crate::policy::mark::MarkKey;
+use crate::settings::Settings;
+use crate::telemetry::metrics::Metrics;
+
+/// A marked workload, or why it cannot be read.
+pub(crate) type Entry = Result<Marked, Unread>;
+/// The kind, the namespace and the name of a workload, whether it is marked now or was.
+pub(crate) type Key = store::Key<Kind>;
+/// One who hears of changes of marked workloads.
+pub(crate) type Reader = store::Reader<Kind, Entry>;
+
+/// The marked workloads. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Index(Arc<Store<Kind, Entry>>);
+
+/// Keeps the index.
+pub struct Upkeep {
+    index: Index,
+    client: Client,
+    settings: Current,
+    metrics: Metrics,
+}
+
+/// Reads the workloads of one kind.
+struct Workloads {
+    kind: Kind,
+    mark: MarkKey,
+    /// The field manager of our stamps.
+    stamp: String,
+}
+
+impl Index {
+    /// An empty one, and who fills it.
+    #[must_use]
+    pub fn new(client: Client, settings: Current, metrics: Metrics) -> (Self, Upkeep) {
+        let index = Self(Store::new(KINDS.map(|info| info.kind)));
+        (index.clone(), Upkeep { index, client, settings, metrics })
+    }
+
+    /// Who hears of the changes of interest.
+    pub(crate) fn reader(&self, interest: Interest<Entry>) -> Reader {
+        self.0.reader(interest)
+    }
+
+    /// A look at all of it.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<Kind, Entry>> {
+        self.0.lock()
+    }
+
+    /// The namespaces that hold a marked workload, also one that cannot be read.
+    pub(crate) fn namespaces(&self) -> BTreeSet<String> {
+        let mut namespaces = BTreeSet::new();
+        for (Key { namespace, .. }, _) in self.lock().entries() {
+            // They come sorted.
+            if namespaces.last() != Some(namespace) {
+                namespaces.insert(namespace.clone());
+            }
+        }
+        namespaces
+    }
+
+    /// For how long one of its watches has not been at work; nothing while all are.
+    pub(crate) fn blind_for(&self) -> Option<Duration> {
+        self.lock().lost().map(|since| since.elapsed())
+    }
+
+    fn count(&self, metrics: &Metrics) {
+        let state = self.lock();
+        for info in KINDS {
+            let own = state.entries().filter(|(key, _)| key.of == info.kind).map(|(_, entry)| entry.as_ref());
+            let own = own.filter(|entry| !entry.is_ok_and(Marked::is_behind_deployment));
+            let (mut all, mut above) = (0, 0);
+            for entry in own {
+                all += 1;
+                above += usize::from(entry.is_ok_and(|marked| marked.replicas > 1));
+            }
+            metrics.singletons(info.resource, all, above);
+        }
+    }
+}
+
+impl Upkeep {
+    /// Never ends. Another mark is another index.
+    pub async fn run(mut self) {
+        loop {
+            let settings = self.settings.get();
+            self.index.lock().reset();
+            let (index, metrics) = (self.index.clone(), self.metrics.clone());
+            let mut watches = self.watches(&settings);
+            let mut reader = index.reader(|_, _| true);
+            loop {
+                tokio::select! {
+                    _ = reader.changed() => index.count(&metrics),
+                    _ = watches.join_next() => {
+                        sleep(AFTER_A_PANIC).await;
+                        break;
+                    }
+                    () = self.settings.changed() => {
+                        if self.settings.get().mark != settings.mark {
+                            break;
+                        }
+                    }
+                }
+            }
+            watches.shutdown().await;
+        }
+    }
+
+    fn watches(&self, settings: &Settings) -> JoinSet<()> {
+        let mut watches = JoinSet::new();
+        for info in KINDS {
+            let mark = settings.mark.clone();
+            let followed = Followed {
+                client: self.client.clone(),
+                list: Asked {
+                    collection: info.collection(),
+                    selector: mark.to_string(),
+                    metadata_only: false,
+                    keep: keep(info.kind, &mark),
+                },
+                watch: mark.to_string(),
+                resumes: true,
+                seconds: SOON,
+                name: info.resource,
+                metrics: self.metrics.clone(),
+                granted_by: "its rules for the guarded kinds",
+            };
+            let stamp = field_manager(&settings.companions.managed_by);
+            let reduce = Workloads { kind: info.kind, mark, stamp };
+            watches.spawn(followed.follow(Feed { store: Arc::clone(&self.index.0), of: info.kind, reduce }));
+        }
+        watches
+    }
+}
+
+impl Reduce for Workloads {
+    type Spec = WorkloadSpec;
+    type Status = WorkloadStatus;
+    type Value = Entry;
+
+    fn read(&self, seen: SeenWorkload<'_>) -> Result<Entry, &'static str> {
+        Marked::read(seen, self.kind, &self.mark, &self.stamp, SystemTime::now()).map(Ok)
+    }
+
+    /// Its namespace holds a singleton all the same.
+    fn unread(&self, uid: String, why: &'static str) -> Option<Entry> {
+        Some(Err(Unread { uid, why }))
+    }
+}
+
+impl Kept for Entry {
+    /// It has been known since it was seen first.
+    fn settle(&mut self, before: &Self) {
+        if let (Ok(marked), Ok(before)) = (self, before)
+            && marked.workload.uid == before.workload.uid
+        {
+            marked.workload.seen = before.workload.seen;
+        }
+    }
+}
