@@ -72,7 +72,7 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
     let reload = reload.map(|reload| reload.telling(own_pod(arguments, &client)));
     let voice = Voice::new(client.clone(), "singleton-guard.io/admission", "Deny", instance.clone());
-    let (denials, teller) = Denials::new(voice, metrics.clone());
+    let (denials, teller) = Denials::new(client.clone(), voice, Arc::new(|_| false), metrics.clone());
     let (index, index_upkeep) = Index::new(client.clone(), settings.clone(), metrics.clone());
     let companions =
         Controller::new(client.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());

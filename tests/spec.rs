@@ -181,7 +181,7 @@ fn local(root: &'static Path, cases: &[Case]) -> Vec<Trial> {
 }
 
 /// What holds for every request.
-const PROPERTIES: [(&str, Property); 24] = [
+const PROPERTIES: [(&str, Property); 25] = [
     ("slow tests are run again a few times in a run", late::repeats_are_few),
     ("maxSurge is rounded up", readings::max_surge_is_rounded_up),
     ("the numbering moves only without a Pod", readings::the_numbering_moves_only_without_a_pod),
@@ -197,6 +197,7 @@ const PROPERTIES: [(&str, Property); 24] = [
     ("a wrong configuration names the line, the field and what would be right", configuration::names_what_is_wrong),
     ("a denial is one Event, however often it happens", events::are_folded),
     ("what waits to be told is bounded, and what is written", events::are_bounded),
+    ("questions about what is to be told are bounded", events::are_doubted_within_bounds),
     ("an Event is about what exists and can be named", events::are_about_what_exists),
     ("a configuration is read again, and a wrong one changes nothing", configuration::is_read_again),
     ("any bytes are answered", properties::any_bytes_are_answered),
@@ -243,7 +244,7 @@ const STORIES: [(&str, LiveTest); 18] = [
 ];
 
 /// Tests that need the guard for themselves, one after the other.
-const ALONE: [(&str, LiveTest); 17] = [
+const ALONE: [(&str, LiveTest); 18] = [
     // First: what restarted processes have counted is gone.
     ("watched::every metric asked for exists", |lab| Box::pin(watched::every_metric_asked_for_exists(lab))),
     ("configuration::a running Pod follows its configuration", |lab| {
@@ -252,6 +253,7 @@ const ALONE: [(&str, LiveTest); 17] = [
     ("denials::a denial is one Event on the workload", |lab| {
         Box::pin(denials_live::a_denial_is_one_event_on_the_workload(lab))
     }),
+    ("denials::a forged review leaves no Event", |lab| Box::pin(denials_live::a_forged_review_leaves_none(lab))),
     ("denials::the audit log has the verdict", |lab| Box::pin(denials_live::the_audit_log_has_the_verdict(lab))),
     ("operations::a release comes, works and goes", |lab| Box::pin(operations::a_release_comes_works_and_goes(lab))),
     ("operations::an installation that guards nothing fails", |lab| {

@@ -8,8 +8,9 @@ use kube::client::Body;
 use kube::core::Status;
 
 use super::client::{root_cause, words};
-use crate::policy::kind::PODS;
-use crate::policy::lookup::{ObjectRef, PodRef, Unknown};
+use crate::events::Regarding;
+use crate::policy::kind::{KINDS, PODS};
+use crate::policy::lookup::{Metadata, ObjectRef, PodRef, Unknown};
 
 /// Gets the object's `PartialObjectMetadata` as bytes; none if there is no object of that name.
 ///
@@ -31,6 +32,23 @@ pub(super) async fn pod(client: &Client, pod: &PodRef<'_>) -> Result<Option<Byte
     let PodRef { namespace, name } = pod;
     let path = format!("/api/v1/namespaces/{namespace}/{PODS}/{name}");
     look(client, namespace, name, path, "application/json").await
+}
+
+/// Whether the object of this name has this uid, by its metadata.
+///
+/// # Errors
+/// As above.
+pub(crate) async fn has_uid(client: &Client, about: &Regarding) -> Result<bool, Unknown> {
+    let Regarding { group, kind, namespace, name, uid } = about;
+    let path = match KINDS.iter().find(|info| info.group == *group && info.name == *kind) {
+        Some(info) => info.object(namespace, name),
+        None if group.is_empty() && *kind == "Pod" => format!("/api/v1/namespaces/{namespace}/{PODS}/{name}"),
+        // There is no right to read any other.
+        None => return Ok(false),
+    };
+    let Some(body) = look(client, namespace, name, path, PARTIAL_OBJECT_METADATA).await? else { return Ok(false) };
+    let metadata = Metadata::read(&body).map_err(|error| Unknown::Unreadable(error.to_string()))?;
+    Ok(metadata.uid() == uid)
 }
 
 async fn look(

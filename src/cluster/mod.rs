@@ -47,4 +47,4 @@ pub use client::{ConnectError, connect, words};
 #[cfg(feature = "server")]
 pub use gate::Gate;
 #[cfg(feature = "server")]
-pub(crate) use metadata::PARTIAL_OBJECT_METADATA;
+pub(crate) use metadata::{PARTIAL_OBJECT_METADATA, has_uid};

@@ -2,15 +2,25 @@
 //! depends on it. Nothing is said of a dry run.
 //!
 //! A review is no proof: whoever reaches the port can forge one. So names are checked before they become part of a path,
-//! what waits and what is written are bounded ([`super::fold`]), and nothing but an Event can come of it.
+//! nothing but an Event can come of it, and that only about an object that exists with the uid that the review names: by
+//! what this process knows anyway, or by one GET of its metadata. The GETs, what waits and what is written are bounded, each
+//! by itself ([`super::doubt`], [`super::fold`]).
 
+use std::fmt;
 use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use kube::Client;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
+use super::doubt::Doubt;
 use super::fold::{Added, Fold, Said};
 use super::voice::{Regarding, Saying, Voice};
+use crate::cluster::has_uid;
 use crate::policy::decision::{Decision, Mode, Verdict};
 use crate::policy::mark::{is_dns_label, is_dns_subdomain};
 use crate::policy::request::Operation;
@@ -18,34 +28,50 @@ use crate::policy::violation::Code;
 use crate::telemetry::metrics::Metrics;
 
 /// Takes denials, never waits.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Denials {
-    queue: mpsc::Sender<Said>,
+    confirmed: mpsc::Sender<Said>,
+    doubtful: mpsc::Sender<Said>,
+    known: Known,
     metrics: Metrics,
 }
 
+/// Whether this process knows, without asking, that there is such an object of that uid.
+pub type Known = Arc<dyn Fn(&Regarding) -> bool + Send + Sync>;
+
 /// Writes them.
 pub struct Teller {
-    queue: mpsc::Receiver<Said>,
+    confirmed: mpsc::Receiver<Said>,
+    doubtful: mpsc::Receiver<Said>,
+    doubt: Doubt,
     fold: Fold,
+    client: Client,
     voice: Voice,
     metrics: Metrics,
 }
 
 impl Denials {
-    /// The two ends of one queue.
+    /// The two ends of one queue. `known` spares a question, and a denial that it confirms waits for no other.
     #[must_use]
-    pub fn new(voice: Voice, metrics: Metrics) -> (Self, Teller) {
-        let (queue, told) = mpsc::channel(QUEUE);
-        let teller = Teller { queue: told, fold: Fold::default(), voice, metrics: metrics.clone() };
-        (Self { queue, metrics }, teller)
+    pub fn new(client: Client, voice: Voice, known: Known, metrics: Metrics) -> (Self, Teller) {
+        let ((confirmed, to_write), (doubtful, to_confirm)) = (mpsc::channel(QUEUE), mpsc::channel(DOUBTFUL));
+        let teller = Teller {
+            confirmed: to_write,
+            doubtful: to_confirm,
+            doubt: Doubt::default(),
+            fold: Fold::default(),
+            client,
+            voice,
+            metrics: metrics.clone(),
+        };
+        (Self { confirmed, doubtful, known, metrics }, teller)
     }
 
     /// Tells of a decision, if it is one to tell of.
     pub fn tell(&self, operation: Operation, dry_run: bool, decision: &Decision) {
-        if let Some(said) = said(operation, dry_run, decision)
-            && self.queue.try_send(said).is_err()
-        {
+        let Some(said) = said(operation, dry_run, decision) else { return };
+        let queue = if (self.known)(&said.about) { &self.confirmed } else { &self.doubtful };
+        if queue.try_send(said).is_err() {
             self.metrics.event("dropped");
         }
     }
@@ -53,37 +79,73 @@ impl Denials {
 
 impl Teller {
     /// Never ends.
-    pub async fn run(mut self) {
+    pub async fn run(self) {
+        let Self { mut confirmed, mut doubtful, mut doubt, mut fold, client, voice, metrics } = self;
+        let mut questions = FuturesUnordered::new();
         loop {
-            let due = self.fold.next_at();
-            tokio::select! {
-                said = self.queue.recv() => {
+            let due = fold.next_at();
+            let to_fold = tokio::select! {
+                said = confirmed.recv() => match said {
+                    Some(said) => said,
                     // Nobody is left who could tell of anything.
-                    let Some(said) = said else { return pending().await };
-                    match self.fold.add(said, Instant::now()) {
-                        Added::Waiting => {}
-                        Added::Folded => self.metrics.event("folded"),
-                        Added::Dropped => self.metrics.event("dropped"),
+                    None => return pending().await,
+                },
+                Some(said) = doubtful.recv(), if questions.len() < AT_ONCE => {
+                    if fold.has(&said) {
+                        said
+                    } else if doubt.may_ask(Instant::now()) {
+                        questions.push(confirmed_by(&client, said));
+                        continue;
+                    } else {
+                        metrics.event("unconfirmed");
+                        continue;
                     }
+                }
+                Some(answer) = questions.next() => {
+                    let Some(said) = answer else {
+                        metrics.event("unconfirmed");
+                        continue;
+                    };
+                    said
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    if let Some((said, times)) = self.fold.take(Instant::now()) {
-                        self.write(&said, times).await;
+                    if let Some((said, times)) = fold.take(Instant::now()) {
+                        metrics.event(write(&voice, &said, times).await);
                     }
+                    continue;
                 }
+            };
+            match fold.add(to_fold, Instant::now()) {
+                Added::Waiting => {}
+                Added::Folded => metrics.event("folded"),
+                Added::Dropped => metrics.event("dropped"),
             }
         }
     }
+}
 
-    async fn write(&self, Said { about, saying }: &Said, times: u32) {
-        let result = match self.voice.publish(about, saying, times).await {
-            Ok(()) => "written",
-            Err(error) => {
-                self.voice.failed(about, &error);
-                "failed"
-            }
-        };
-        self.metrics.event(result);
+/// What is to be said, if the API server has the object. One that it does not show in time is not told of.
+async fn confirmed_by(client: &Client, said: Said) -> Option<Said> {
+    let answer = timeout(PATIENCE, has_uid(client, &said.about)).await;
+    if let Ok(Err(cause)) = &answer {
+        tracing::debug!(%cause, "an object could not be confirmed");
+    }
+    matches!(answer, Ok(Ok(true))).then_some(said)
+}
+
+async fn write(voice: &Voice, Said { about, saying }: &Said, times: u32) -> &'static str {
+    match voice.publish(about, saying, times).await {
+        Ok(()) => "written",
+        Err(error) => {
+            voice.failed(about, &error);
+            "failed"
+        }
+    }
+}
+
+impl fmt::Debug for Denials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Denials").finish_non_exhaustive()
     }
 }
 
@@ -121,3 +183,9 @@ fn is_uid(text: &str) -> bool {
 const UID_MAX: usize = 64;
 /// A burst that a task can miss while it writes; more would be told of too late.
 const QUEUE: usize = 256;
+/// As many again as may be asked for in a while; about a megabyte.
+const DOUBTFUL: usize = 1024;
+/// Questions under way.
+const AT_ONCE: usize = 16;
+/// For an answer to a question.
+const PATIENCE: Duration = Duration::from_secs(5);

@@ -58,6 +58,12 @@ impl Fold {
         Added::Waiting
     }
 
+    /// Whether the same waits, or was said a moment ago.
+    #[must_use]
+    pub fn has(&self, said: &Said) -> bool {
+        self.entries.contains_key(said)
+    }
+
     /// When there is something to do.
     #[must_use]
     pub fn next_at(&self) -> Option<Instant> {

@@ -3,12 +3,13 @@
 //! An Event is never what something depends on: one that cannot be written is a line in the log.
 
 mod denials;
+pub mod doubt;
 pub mod fold;
 mod voice;
 
 use std::time::Duration;
 
-pub use denials::{Denials, Teller, said};
+pub use denials::{Denials, Known, Teller, said};
 pub use voice::{Regarding, Saying, Voice};
 
 /// When a state is said again while it lasts. The API server forgets an Event an hour after it was made (`--event-ttl`;

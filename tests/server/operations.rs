@@ -76,7 +76,7 @@ async fn the_metrics_have_their_names() {
 }
 
 /// The real port.
-async fn served() -> std::net::SocketAddr {
+fn served() -> std::net::SocketAddr {
     let listener = operations::listen(LOOPBACK).unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(operations::serve(listener, operations::router(Readiness::default(), Metrics::new())));
@@ -94,7 +94,7 @@ async fn probe(stream: &mut TcpStream) -> String {
 async fn the_connection_that_has_been_silent_for_longest_gives_way() {
     // Both ends of a connection are of this process.
     assert!(rlimit::increase_nofile_limit(8_192).unwrap() >= 8_192);
-    let address = served().await;
+    let address = served();
     let started = Instant::now();
     let mut silent = Vec::new();
     for _ in 0..2_100 {
@@ -111,7 +111,7 @@ async fn the_connection_that_has_been_silent_for_longest_gives_way() {
 
 #[tokio::test]
 async fn headers_that_come_byte_by_byte_are_not_waited_for() {
-    let address = served().await;
+    let address = served();
     for first in [&b""[..], b"GET /livez HTTP/1.1\r\nx: "] {
         let started = Instant::now();
         let mut slow = TcpStream::connect(address).await.unwrap();

@@ -2,6 +2,7 @@
 //! audit log. These tests need the guard for themselves: so many denials are told in a minute, and no more.
 
 use anyhow::{Context as _, Result, ensure};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -9,7 +10,9 @@ use super::api;
 use super::case::{MARK, complete};
 use super::companions_place::Place;
 use super::configuration_live::metrics;
+use super::installed::NAMESPACE;
 use super::modes::outputs;
+use super::workloads::both_ready;
 use crate::lab::Lab;
 
 /// A denial is an Event on the workload, by whatever replica; its repetitions count up in that Event; a dry run and a
@@ -52,6 +55,56 @@ pub async fn a_denial_is_one_event_on_the_workload(lab: &Lab) -> Result<()> {
         metrics(lab).await?.values().filter(|text| text.contains("denial_events_total{result=\"written\"}")).count();
     ensure!(written > 0, "no replica counts what it has written");
     Ok(())
+}
+
+/// Reviews that no API server has sent, about objects that do not exist, leave no Event, and keep no real denial from being
+/// told: to each replica more than may be written in a minute.
+pub async fn a_forged_review_leaves_none(lab: &Lab) -> Result<()> {
+    let (place, client) = (Place::new(lab).await?, lab.client());
+    place.create("StatefulSet", "ledger", json!({})).await?;
+    for pod in both_ready(lab).await? {
+        let pod = pod.rsplit('/').next().unwrap_or_default();
+        let path = &format!("/api/v1/namespaces/{NAMESPACE}/pods/https:{pod}:10250/proxy/validate");
+        let (client, namespace) = (&client, &place.namespace);
+        let forged = stream::iter((0..FORGED).map(|number| async move {
+            let content = Some(("application/json", forged(namespace, number).to_string()));
+            let answer = api::call(client, Method::POST, path, content, None).await?.success()?;
+            ensure!(answer["response"]["allowed"] == false, "it was not denied: {answer}");
+            anyhow::Ok(())
+        }));
+        forged.buffer_unordered(16).try_collect::<()>().await?;
+    }
+    refused(&place, "ledger", "").await?;
+    place
+        .until("an Event about the real denial, and no other", async || {
+            let told = told(&place).await?;
+            let forged = told.iter().find(|event| event["regarding"]["name"] != "ledger");
+            ensure!(forged.is_none(), "a forged review was told: {forged:?}");
+            Ok(!told.is_empty())
+        })
+        .await?;
+    place
+        .until("every forged review to be found out", async || {
+            let texts = metrics(lab).await?;
+            let counted =
+                texts.values().flat_map(|text| text.lines()).filter_map(|line| line.strip_prefix(UNCONFIRMED));
+            Ok(counted.filter_map(|count| count.trim().parse::<usize>().ok()).sum::<usize>() >= 2 * FORGED)
+        })
+        .await?;
+    let told = told(&place).await?;
+    ensure!(told.iter().all(|event| event["regarding"]["name"] == "ledger"), "forged reviews were told: {told:#?}");
+    Ok(())
+}
+
+/// Somebody scales a singleton that there is not.
+fn forged(namespace: &str, number: usize) -> Value {
+    let name = format!("pay-up-or-else-{number}");
+    let object = |replicas: usize| json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name, "namespace": namespace, "uid": format!("forged-{number}"), "labels": {MARK: "true"}}, "spec": {"replicas": replicas}});
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "forged", "resource": {"group": "apps", "version": "v1", "resource": "statefulsets"}, "name": name,
+        "namespace": namespace, "operation": "UPDATE", "userInfo": {"username": "alice", "groups": ["system:authenticated"]},
+        "object": object(3), "oldObject": object(1), "dryRun": false,
+    }})
 }
 
 /// The audit log has what was decided, and why, under the webhook's name.
@@ -110,5 +163,8 @@ async fn told(place: &Place<'_>) -> Result<Vec<Value>> {
     Ok(events.into_iter().filter(|event| event["reason"] == "SingletonScaleDenied").collect())
 }
 
+/// To each replica.
+const FORGED: usize = 400;
+const UNCONFIRMED: &str = "singleton_guard_denial_events_total{result=\"unconfirmed\"} ";
 /// How often the same is refused.
 const REPEATED: usize = 25;

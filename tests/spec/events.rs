@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use singleton_guard::events::doubt::{ASKED_MAX, Doubt};
 use singleton_guard::events::fold::{Added, Fold, PERIOD, QUIET, SPOKEN_MAX, Said, WAITING_MAX};
 use singleton_guard::events::said;
 use singleton_guard::policy::decision::{Decision, Denial, Subject};
@@ -62,6 +63,15 @@ pub fn are_bounded() -> Result<(), String> {
     });
     let most = most.max().unwrap_or_default();
     if most == SPOKEN_MAX { Ok(()) } else { Err(format!("{most} written in {PERIOD:?}, the limit is {SPOKEN_MAX}")) }
+}
+
+/// Questions about objects have a bound of their own, in every minute.
+pub fn are_doubted_within_bounds() -> Result<(), String> {
+    let (mut doubt, start) = (Doubt::default(), Instant::now());
+    let asked =
+        |doubt: &mut Doubt, second| (0..1_000).filter(|_| doubt.may_ask(start + Duration::from_secs(second))).count();
+    let seen = [0, 30, 59, 60, 61].map(|second| asked(&mut doubt, second));
+    if seen == [ASKED_MAX, 0, 0, ASKED_MAX, 0] { Ok(()) } else { Err(format!("{seen:?} questions")) }
 }
 
 /// Told is a refusal of a change to an object that exists; its names cannot lead a path anywhere else.
