@@ -21,12 +21,15 @@
 //! * [`certs::plan`]: whether a certificate is kept or made anew, and the steps of a rotation; [`certs::lifetimes`].
 //! * [`namespaces::plan`]: in which namespaces an outage refuses.
 //! * [`freshness::known`]: which marked workloads there are, up to which revision, and what that proves.
+//! * [`cluster::sieve`], [`cluster::line`], [`cluster::seen`]: what is read of a list and of a watch; [`index::marked`]: what
+//!   is kept of a marked workload.
 //!
 //! *The shell*, only with the feature `server`, does the IO:
 //!
 //! * `run` builds everything once and starts the named tasks; `args` and `telemetry` are what they say.
 //! * `server` terminates TLS, reads bodies, keeps deadlines and drains.
-//! * `cluster` answers a look-up: the only thing a request ever waits for.
+//! * `cluster` answers a look-up: the only thing a request ever waits for. It has the one machine that lists and watches.
+//! * `index` keeps the marked workloads, for all who need to know them.
 //! * `freshness` makes most look-ups needless: it watches, and proves what a parent is.
 //! * `configuration` reads the file, again whenever it changes; everybody else sees the settings in force.
 //! * `events` says things in `events.k8s.io`: denials, folded, and what the other rooms have to say.

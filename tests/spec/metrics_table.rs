@@ -71,5 +71,6 @@ fn after_everything() -> Metrics {
     metrics.event("written");
     metrics.reloaded(true);
     metrics.synced("statefulsets", true);
+    metrics.unreadable("statefulsets", 0);
     metrics
 }
