@@ -115,11 +115,14 @@ pub fn is_long() -> bool {
 /// Only in the long form, because it takes minutes to build.
 const CERT_MANAGER: (&str, Drill) =
     ("a certificate that cert-manager renews fails no call", |lab| Box::pin(cert_manager::run(lab)));
-const DRILLS: [(&str, Drill); 9] = [
+const DRILLS: [(&str, Drill); 10] = [
     ("a namespace is listed within a second of its first mark", |lab| Box::pin(lists::a_first_mark_is_listed(lab))),
     ("the list comes back, whatever is done to it", |lab| Box::pin(lists::the_list_comes_back(lab))),
     ("a list that cannot be written keeps only those from knowing that must not", |lab| {
         Box::pin(lists::one_cannot_be_written(lab))
+    }),
+    ("where a replica cannot follow the singletons an outage refuses everywhere, until it can again", |lab| {
+        Box::pin(lists::who_cannot_follow(lab))
     }),
     ("a kill of one replica fails calls for a second at most", |lab| Box::pin(kills::one_replica(lab))),
     ("with every replica dead, then hanging, only what could break a rule waits", |lab| {

@@ -141,6 +141,47 @@ pub async fn one_cannot_be_written(lab: &Lab) -> Result<()> {
     until_listed(&client, &second).await
 }
 
+/// A replica that does not see where the singletons are lets an outage refuse everywhere, and a list comes back with its sight.
+pub async fn who_cannot_follow(lab: &Lab) -> Result<()> {
+    let client = lab.client();
+    let namespace = new_namespace(lab).await?;
+    create(&client, &namespace, "StatefulSet", "ledger", true, 0).await?;
+    until_listed(&client, &namespace).await?;
+    let role = format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/{RELEASE}");
+    let whole = api::call(&client, Method::GET, &role, None, None).await?.success()?["rules"].clone();
+    let mut rules = whole.clone();
+    for rule in rules.as_array_mut().into_iter().flatten() {
+        if let Some(resources) = rule["resources"].as_array_mut() {
+            resources.retain(|resource| *resource != "statefulsets");
+        }
+    }
+    set_rules(&client, &role, &rules).await?;
+    let started = Instant::now();
+    let widened = within(Duration::from_secs(120), "an outage to refuse everywhere", async || {
+        Ok(names(&client, "scale").await?.is_none() && names(&client, "owned").await?.is_none())
+    })
+    .await;
+    let took = started.elapsed();
+    set_rules(&client, &role, &whole).await?;
+    widened?;
+    let started = Instant::now();
+    within(Duration::from_secs(150), "the list to be back", async || is_listed(&client, &namespace).await).await?;
+    eprintln!(
+        "everywhere {took:.0?} after the right was gone; listed again {:.0?} after it was back",
+        started.elapsed()
+    );
+    Ok(())
+}
+
+async fn within(patience: Duration, what: &str, is_so: impl AsyncFn() -> Result<bool>) -> Result<()> {
+    let started = Instant::now();
+    while !is_so().await? {
+        ensure!(started.elapsed() < patience, "waited {patience:.0?} in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    Ok(())
+}
+
 async fn set_rules(client: &Client, role: &str, rules: &Value) -> Result<()> {
     let content = ("application/merge-patch+json", json!({"rules": rules}).to_string());
     api::call(client, Method::PATCH, role, Some(content), None).await?.success().map(drop)
