@@ -72,8 +72,10 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
     let reload = reload.map(|reload| reload.telling(own_pod(arguments, &client)));
     let voice = Voice::new(client.clone(), "singleton-guard.io/admission", "Deny", instance.clone());
-    let (denials, teller) = Denials::new(client.clone(), voice, Arc::new(|_| false), metrics.clone());
     let (index, index_upkeep) = Index::new(client.clone(), settings.clone(), metrics.clone());
+    let marked = index.clone();
+    let known = Arc::new(move |about: &Regarding| marked.has(about.kind, &about.namespace, &about.name, &about.uid));
+    let (denials, teller) = Denials::new(client.clone(), voice, known, metrics.clone());
     let companions =
         Controller::new(client.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());
     let strict = Keeper::new(client.clone(), index.clone(), settings.clone(), metrics.clone(), instance);

@@ -77,6 +77,16 @@ impl Index {
         namespaces
     }
 
+    /// Whether a marked workload of this kind and name has this uid.
+    pub(crate) fn has(&self, kind: &str, namespace: &str, name: &str, uid: &str) -> bool {
+        let Some(info) = KINDS.iter().find(|info| info.name == kind) else { return false };
+        let key = Key { namespace: namespace.to_owned(), name: name.to_owned(), of: info.kind };
+        self.lock().get(&key).is_some_and(|entry| match entry {
+            Ok(marked) => marked.workload.uid == uid,
+            Err(unread) => unread.uid == uid,
+        })
+    }
+
     /// For how long one of its watches has not been at work; nothing while all are.
     pub(crate) fn blind_for(&self) -> Option<Duration> {
         self.lock().lost().map(|since| since.elapsed())
