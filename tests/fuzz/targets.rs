@@ -2,7 +2,7 @@
 //! cargo-fuzz on nightly.
 //!
 //! ```text
-//! cargo +nightly fuzz run --fuzz-dir tests/fuzz read|decide|patch
+//! cargo +nightly fuzz run --fuzz-dir tests/fuzz read|decide|patch|watch
 //! ```
 //!
 //! They know the public rooms only, and take nothing but bytes.
@@ -10,9 +10,16 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
+use singleton_guard::cluster::line::{Line, Object};
+use singleton_guard::cluster::seen::Nothing;
+use singleton_guard::cluster::sieve::{Keep, Malformed, Part, Sieve};
+use singleton_guard::freshness::event::{self, Event};
+use singleton_guard::index::marked::{self, Marked, WorkloadSpec, WorkloadStatus};
 use singleton_guard::policy::decision::Decision;
 use singleton_guard::policy::holder::{Holder, State};
+use singleton_guard::policy::kind::Kind;
 use singleton_guard::policy::lookup::{Found, Lookup, Owner, Unknown};
+use singleton_guard::policy::mark::MarkKey;
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
@@ -58,6 +65,45 @@ pub fn patch(body: &[u8]) {
     json_patch::patch(&mut review["request"]["object"], &patch).expect("the patch applies");
     let again = patch_for(review.to_string().as_bytes());
     assert!(again.is_none(), "{patch:?} and then {again:?}");
+}
+
+/// What comes out of a watch does not depend on how it is cut into pieces, is bounded for each line, and is read or not
+/// read, but never a panic.
+pub fn watch(stream: &[u8]) {
+    let mark = MarkKey::default();
+    let whole = Line::<WorkloadSpec, WorkloadStatus>::keep(&marked::keep(Kind::ReplicaSet, &mark));
+    let name = Line::<Nothing, Nothing>::keep(&event::keep(&mark));
+    for keep in [&whole, &name] {
+        let expected = sieved(keep, stream, stream.len());
+        for size in [1, 7] {
+            assert_eq!(sieved(keep, stream, size), expected, "in pieces of {size}");
+        }
+        for line in expected.0 {
+            assert!(line.len() <= LINE_MAX, "{} bytes came out of one line", line.len());
+            if let Ok(Line::Is(Object::Read(seen))) = Line::<Nothing, Nothing>::read(&line) {
+                let _event = Event::is(seen.metadata, &mark);
+            }
+            if let Ok(Line::Is(Object::Read(seen))) = Line::<WorkloadSpec, WorkloadStatus>::read(&line) {
+                let _marked = Marked::read(seen, Kind::ReplicaSet, &mark, "stamp", UNIX_EPOCH);
+            }
+        }
+    }
+}
+
+/// The lines that come out, and whether the stream was JSON.
+fn sieved(keep: &Keep, stream: &[u8], size: usize) -> (Vec<Vec<u8>>, bool) {
+    let (mut sieve, mut lines) = (Sieve::new(keep), Vec::new());
+    for piece in stream.chunks(size.max(1)) {
+        let pushed = sieve.push(piece, |part| {
+            let (Part::Item(line) | Part::Value(line)) = part;
+            lines.push(line.to_vec());
+            Ok::<(), Malformed>(())
+        });
+        if pushed.is_err() {
+            return (lines, false);
+        }
+    }
+    (lines, true)
 }
 
 /// Whether a review passes while every other object is a singleton. What gets no answer does not: the call has failed.
@@ -115,6 +161,8 @@ fn patch_for(body: &[u8]) -> Option<json_patch::Patch> {
     Some(serde_json::from_slice(&patch).expect("a JSON patch"))
 }
 
+/// More than the bounds of all that is kept of an object, in sum.
+const LINE_MAX: usize = 512 << 10;
 /// What is ever completed: of a workload, of a strict one, and of its Pod.
 const COMPLETED: [&str; 4] =
     ["/spec/strategy", "/spec/serviceName", "/spec/template/metadata/labels/singleton-guard.io~1key", "/metadata/name"];

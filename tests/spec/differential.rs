@@ -13,6 +13,7 @@ use crate::lab::go_program;
 use crate::targets;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::{Value, json};
 
 /// See `tests/reference/main.go`.
 pub fn what_the_reference_refuses_we_never_allow(root: &Path) -> Result<(), String> {
@@ -38,6 +39,12 @@ pub fn what_holds_for_any_bytes_holds(root: &Path) -> Result<(), String> {
         targets::read(&body);
         targets::decide(&body);
         targets::patch(&body);
+        targets::watch(&body);
+        // Its object, as a watch would tell of it.
+        if let Ok(review) = serde_json::from_slice::<Value>(&body) {
+            let line = json!({"type": "MODIFIED", "object": review["request"]["object"]});
+            targets::watch(line.to_string().as_bytes());
+        }
     }
     Ok(())
 }
