@@ -169,6 +169,13 @@ impl Settings {
     pub fn mode(&self, namespace: &str) -> Mode {
         if self.warn_namespaces.contains(namespace) { Mode::Warn } else { Mode::Enforce }
     }
+
+    /// Whether the API server lets no Pod of this namespace have a key but the one that is named by it: the policies that
+    /// do so come with the chart, and are left out where a refusal is only a warning.
+    #[must_use]
+    pub fn holds_keys(&self, namespace: &str) -> bool {
+        self.strict && self.mode(namespace) == Mode::Enforce && !self.exempts(namespace)
+    }
 }
 
 impl Default for Settings {

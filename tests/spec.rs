@@ -169,7 +169,7 @@ fn local(root: &'static Path, cases: &[Case]) -> Vec<Trial> {
     for (name, property) in PROPERTIES {
         trials.push(Trial::test(format!("property::{name}"), move || Ok(property()?)));
     }
-    for (name, fact) in companions_plan::FACTS.into_iter().chain(namespaces_plan::FACTS) {
+    for (name, fact) in companions_plan::facts().chain(namespaces_plan::FACTS) {
         trials.push(Trial::test(format!("plan::{name}"), move || Ok(fact()?)));
     }
     for case in cases {

@@ -18,7 +18,7 @@ use crate::cluster::follow::AFTER_A_PANIC;
 use crate::configuration::Current;
 use crate::events::{SAY_AGAIN, Saying, Voice};
 use crate::index::{Index, Key};
-use crate::policy::companions::plan;
+use crate::policy::companions::{Surroundings, plan};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 
@@ -204,7 +204,9 @@ impl Loop<'_> {
             match entry {
                 Ok(marked) => {
                     let now = SystemTime::now();
-                    let plan = plan(&marked.workload, &look.around(&key.namespace), &settings.companions, now);
+                    let keys_hold = settings.holds_keys(&key.namespace);
+                    let around = Surroundings { keys_hold, ..look.around(&key.namespace) };
+                    let plan = plan(&marked.workload, &around, &settings.companions, now);
                     windows.extend(plan.window.map(|_| key.clone()));
                     if let Some(again) = plan.again {
                         let wait = again.duration_since(now).unwrap_or_default() + JITTER.mul_f64(fastrand::f64());

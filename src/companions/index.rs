@@ -57,6 +57,7 @@ impl Look<'_> {
             workloads: self.marked_in(namespace).map(|marked| &marked.workload).collect(),
             services: self.services.within(namespace).map(|(_, service)| service).collect(),
             budgets: self.budgets.within(namespace).map(|(_, budget)| budget).collect(),
+            ..Surroundings::default()
         }
     }
 

@@ -9,7 +9,7 @@ use crate::cluster::seen::{Bounded, LIST_BYTES, Meta, Seen, TERMS_BYTES, TERMS_M
 use crate::cluster::sieve::Keep;
 use crate::policy::companions::selector::{Labels, PodLabels, Selector};
 use crate::policy::companions::wish::{Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
-use crate::policy::companions::{Owner, Port, Workload};
+use crate::policy::companions::{Owner, POD_NAME, POD_TEMPLATE_HASH, Port, Workload};
 use crate::policy::key::KEY;
 use crate::policy::kind::Kind;
 use crate::policy::mark::{Mark, MarkKey, is_dns_label};
@@ -189,12 +189,12 @@ impl Marked {
         if kind == Kind::StatefulSet {
             let start = ordinals.unwrap_or_default().start;
             // StatefulSetPodNameLabel and PodIndexLabel of apps/v1: the one Pod has exactly these.
-            known.insert("statefulset.kubernetes.io/pod-name".to_owned(), format!("{name}-{start}"));
+            known.insert(POD_NAME.to_owned(), format!("{name}-{start}"));
             known.insert("apps.kubernetes.io/pod-index".to_owned(), start.to_string());
         }
         let unknown = match kind {
             Kind::StatefulSet => Some("controller-revision-hash"),
-            Kind::Deployment => Some("pod-template-hash"),
+            Kind::Deployment => Some(POD_TEMPLATE_HASH),
             Kind::ReplicaSet | Kind::ReplicationController => None,
         };
         let controller = metadata.controller()?.map(|owner| Owner {
@@ -208,7 +208,6 @@ impl Marked {
             replicas: replicas.unwrap_or(1).max(status.replicas.unwrap_or(0)),
             revision: annotation(REVISION),
             is_stamped: managers.is_some_and(|managers| managers.iter().any(|entry| entry.manager == stamp)),
-            strict,
             workload: Workload {
                 kind,
                 namespace: metadata.namespace.clone().into_owned(),
@@ -222,6 +221,7 @@ impl Marked {
                     disruption_allowed_until: annotation(DISRUPTION_ALLOWED_UNTIL),
                 },
                 selector,
+                key: strict.as_ref().map(|wanting| wanting.key.clone()).filter(|key| !key.is_empty()),
                 pod: PodLabels { known, unknown },
                 ports: containers
                     .into_iter()
@@ -232,6 +232,7 @@ impl Marked {
                 service_name: service_name.filter(|name| is_dns_label(name)),
                 seen: now,
             },
+            strict,
         })
     }
 

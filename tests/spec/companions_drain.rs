@@ -173,10 +173,16 @@ async fn running(place: &Place<'_>) -> Result<Option<String>> {
     Ok(running.and_then(|pod| pod["metadata"]["name"].as_str().map(str::to_owned)))
 }
 
-async fn evict(place: &Place<'_>, pod: &str) -> Result<Answer> {
+/// Asks for the eviction of a Pod.
+pub async fn evict(place: &Place<'_>, pod: &str) -> Result<Answer> {
     let path = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", place.namespace);
     let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}});
     api::call(&place.lab.client(), Method::POST, &path, Some(("application/json", eviction.to_string())), None).await
+}
+
+/// A time until which consent may be given.
+pub fn in_an_hour() -> Result<String> {
+    Ok(OffsetDateTime::from(SystemTime::now() + Duration::from_secs(3600)).format(&Rfc3339)?)
 }
 
 /// The drain before it has taken its time, and the disruption controller takes its own.

@@ -139,23 +139,23 @@ pub async fn a_field_that_somebody_took_stays_theirs(lab: &Lab) -> Result<()> {
         let content = Some(("application/apply-patch+yaml", body.to_string()));
         api::call(&lab.client(), Method::PATCH, &path, content, None).await?.success()
     };
-    apply(json!({"maxUnavailable": 0})).await?;
+    apply(json!({"minAvailable": 3})).await?;
     place
         .until("it is said whose the field is", async || {
             let said = place.events("SingletonCompanionSkipped").await?;
-            Ok(said.iter().any(|note| note.contains("somebody") && note.contains("maxUnavailable")))
+            Ok(said.iter().any(|note| note.contains("somebody") && note.contains("minAvailable")))
         })
         .await?;
     settle().await;
     let budget = place.budget(&name).await?;
-    ensure!(budget["spec"]["maxUnavailable"] == 0, "a field of somebody's was written: {budget}");
+    ensure!(budget["spec"]["minAvailable"] == 3, "a field of somebody's was written: {budget}");
     let said = place.events("SingletonCompanionSkipped").await?;
     ensure!(said.len() == 1, "said more than once: {said:?}");
     apply(json!({})).await?;
     place
         .until("ours is back", async || {
             let budget = place.get("PodDisruptionBudget", &name).await?.unwrap_or_default();
-            Ok(budget["spec"]["maxUnavailable"] == 1)
+            Ok(budget["spec"]["minAvailable"] == 0)
         })
         .await
 }

@@ -152,5 +152,7 @@ pub fn pick(chance: &mut TestRunner, below: usize) -> usize {
     usize::try_from(chance.rng().next_u32()).unwrap_or_default() % below
 }
 
+/// `minAvailable` of a budget that blocks whatever Pods there are.
+pub const MORE_THAN_ALL: i32 = i32::MAX;
 /// The kinds that have companions.
 pub const KINDS: [&str; 4] = ["StatefulSet", "ReplicaSet", "Deployment", "ReplicationController"];

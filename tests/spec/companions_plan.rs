@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use singleton_guard::policy::companions::selector::{Labels, PodLabels, Selector};
-use singleton_guard::policy::companions::wish::{Annotations, Disruption};
+use singleton_guard::policy::companions::wish::Annotations;
 use singleton_guard::policy::companions::{
     BudgetSpec, Companion, Defaults, Existing, Owner, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload,
     managed_by, plan, released,
@@ -14,8 +14,14 @@ use singleton_guard::policy::mark::MarkKey;
 
 use crate::Property;
 
+mod budgets;
+
 /// Each is a trial of its own.
-pub const FACTS: [(&str, Property); 14] = [
+pub fn facts() -> impl Iterator<Item = (&'static str, Property)> {
+    FACTS.into_iter().chain(budgets::FACTS)
+}
+
+const FACTS: [(&str, Property); 10] = [
     ("companions: what is made is what is kept", what_is_made_is_what_is_kept),
     ("companions: the Service has the name asked for", the_service_has_the_name_asked_for),
     ("companions: a Service that selects the Pods is enough", a_service_that_selects_the_pods_is_enough),
@@ -23,15 +29,11 @@ pub const FACTS: [(&str, Property); 14] = [
         "companions: a Service of ours under another name is exchanged",
         a_service_of_ours_under_another_name_is_exchanged,
     ),
-    ("companions: the settings decide what no annotation does", the_settings_decide_what_no_annotation_does),
     ("companions: who is controlled gets nothing", who_is_controlled_gets_nothing),
     ("companions: a release is of one workload", a_release_is_of_one_workload),
     ("companions: names never change", names_never_change),
-    ("companions: consent opens and closes", consent_opens_and_closes),
     ("companions: names of ports are distinct", names_of_ports_are_distinct),
     ("companions: expressions are no Service", expressions_are_no_service),
-    ("companions: two singletons that share Pods have one budget", two_singletons_that_share_pods_have_one_budget),
-    ("companions: what is orphaned is adopted by name only", what_is_orphaned_is_adopted_by_name_only),
     ("companions: nothing happens to what is being deleted", nothing_happens_to_what_is_being_deleted),
 ];
 
@@ -42,11 +44,12 @@ fn what_is_made_is_what_is_kept() -> Result<(), String> {
             let mut workload = workload(kind, "ledger");
             workload.annotations.disruption = Some(disruption.to_owned());
             workload.ports = vec![port("http", 80), port("", 9090)];
-            let (service, budget) = made(&workload, now());
+            let (service, budget) = made(&workload, &Defaults::default(), now());
             let around = Surroundings {
                 workloads: vec![&workload],
                 services: service.iter().collect(),
                 budgets: budget.iter().collect(),
+                ..Surroundings::default()
             };
             let again = plan(&workload, &around, &Defaults::default(), now());
             same(&again.steps, &Vec::new(), "steps of a second plan")?;
@@ -98,7 +101,7 @@ fn a_service_that_selects_the_pods_is_enough() -> Result<(), String> {
     let mut governed = workload(Kind::StatefulSet, "web");
     governed.service_name = Some("web".to_owned());
     let mut asking = deployment.clone();
-    asking.annotations.headless_service = Some("own".to_owned());
+    asking.annotations.headless_service = Some("web-own".to_owned());
     let front = |app: &str| {
         let selector = Some(Labels::from([("app".to_owned(), app.to_owned())]));
         let service = existing(&Value::Null, &deployment, ServiceSpec { selector, ..ServiceSpec::default() });
@@ -108,15 +111,16 @@ fn a_service_that_selects_the_pods_is_enough() -> Result<(), String> {
         [(&deployment, "web", false), (&deployment, "other", true), (&governed, "web", true), (&asking, "web", true)]
     {
         let front = front(app);
-        let around = Surroundings { workloads: vec![workload], services: vec![&front], budgets: Vec::new() };
+        let around = Surroundings { workloads: vec![workload], services: vec![&front], ..Surroundings::default() };
         let plan = plan(workload, &around, &Defaults::default(), now());
         same(&!body(&plan, Companion::Service).is_null(), &made, &format!("whether {workload:#?} gets one"))?;
         let why = Why::ServiceSelects { name: "front".to_owned() };
         same(&plan.skipped.contains(&(Companion::Service, why)), &!made, "whether that is said")?;
     }
-    let (Some(ours), _) = made(&deployment, now()) else { return Err("none is made".to_owned()) };
+    let (Some(ours), _) = made(&deployment, &Defaults::default(), now()) else { return Err("none is made".to_owned()) };
     let front = front("web");
-    let around = Surroundings { workloads: vec![&deployment], services: vec![&ours, &front], budgets: Vec::new() };
+    let around =
+        Surroundings { workloads: vec![&deployment], services: vec![&ours, &front], ..Surroundings::default() };
     let plan = plan(&deployment, &around, &Defaults::default(), now());
     let moved = plan.steps.iter().any(|step| step.companion() == Companion::Service);
     same(&moved, &false, "whether clients lose a Service to one that came later")
@@ -126,44 +130,30 @@ fn a_service_that_selects_the_pods_is_enough() -> Result<(), String> {
 fn a_service_of_ours_under_another_name_is_exchanged() -> Result<(), String> {
     let workload = workload(Kind::Deployment, "web");
     let mut asking = workload.clone();
-    asking.annotations.headless_service = Some("own".to_owned());
-    let (Some(before), _) = made(&asking, now()) else { return Err("none is made".to_owned()) };
-    let around = Surroundings { workloads: vec![&workload], services: vec![&before], budgets: Vec::new() };
+    asking.annotations.headless_service = Some("web-own".to_owned());
+    let (Some(before), _) = made(&asking, &Defaults::default(), now()) else { return Err("none is made".to_owned()) };
+    let around = Surroundings { workloads: vec![&workload], services: vec![&before], ..Surroundings::default() };
     let plan = plan(&workload, &around, &Defaults::default(), now());
     let steps = plan.steps.iter().filter(|step| step.companion() == Companion::Service);
     let kinds: Vec<_> = steps.map(|step| matches!(step, Step::Apply { .. })).collect();
     same(&(kinds, plan.skipped.len()), &(vec![false, true], 0), "one goes, one comes, and nothing is skipped")
 }
 
-fn the_settings_decide_what_no_annotation_does() -> Result<(), String> {
-    for (default, annotation, bound) in [
-        (Disruption::Allow, None, Some("maxUnavailable")),
-        (Disruption::Block, None, Some("minAvailable")),
-        (Disruption::None, None, None),
-        (Disruption::Block, Some("allow"), Some("maxUnavailable")),
-        (Disruption::None, Some("block"), Some("minAvailable")),
-        (Disruption::Block, Some("none"), None),
-        (Disruption::Block, Some("never"), Some("minAvailable")),
-    ] {
-        let mut workload = workload(Kind::ReplicaSet, "ledger");
-        workload.annotations.disruption = annotation.map(str::to_owned);
-        let around = Surroundings { workloads: vec![&workload], ..Surroundings::default() };
-        let defaults = Defaults { disruption: default, ..Defaults::default() };
-        let budget = body(&plan(&workload, &around, &defaults, now()), Companion::Budget);
-        let bounds = ["maxUnavailable", "minAvailable"].into_iter().filter(|bound| budget["spec"][bound] == 1);
-        same(&bounds.collect(), &Vec::from_iter(bound), &format!("the bound for {default:?} and {annotation:?}"))?;
-    }
-    Ok(())
-}
-
 /// Also one whose controller is no singleton; what it had of its own goes.
 fn who_is_controlled_gets_nothing() -> Result<(), String> {
     let mut workload = workload(Kind::ReplicaSet, "web-5d9c");
-    let (Some(service), Some(budget)) = made(&workload, now()) else { return Err("it has both alone".to_owned()) };
+    let (Some(service), Some(budget)) = made(&workload, &Defaults::default(), now()) else {
+        return Err("it has both alone".to_owned());
+    };
     workload.controller =
         Some(Owner { kind: "Deployment".to_owned(), name: "web".to_owned(), uid: "uid-of-web".to_owned() });
     same(&planned(&workload, now()), &Plan::default(), "the plan for one that never had any")?;
-    let around = Surroundings { workloads: vec![&workload], services: vec![&service], budgets: vec![&budget] };
+    let around = Surroundings {
+        workloads: vec![&workload],
+        services: vec![&service],
+        budgets: vec![&budget],
+        ..Surroundings::default()
+    };
     let steps = plan(&workload, &around, &Defaults::default(), now()).steps;
     let gone = |step: &Step| matches!(step, Step::Remove { why: Why::Controlled, .. });
     same(&(steps.len(), steps.iter().all(gone)), &(2, true), "what goes")
@@ -172,7 +162,9 @@ fn who_is_controlled_gets_nothing() -> Result<(), String> {
 /// The budget of who is released goes, and no other: not that of a namesake, nor of anybody who is not ours.
 fn a_release_is_of_one_workload() -> Result<(), String> {
     let workload = workload(Kind::StatefulSet, "ledger");
-    let Some(budget) = made(&workload, now()).1 else { return Err("there is a budget".to_owned()) };
+    let Some(budget) = made(&workload, &Defaults::default(), now()).1 else {
+        return Err("there is a budget".to_owned());
+    };
     let owner = |uid: &str| Owner { kind: "StatefulSet".to_owned(), name: "ledger".to_owned(), uid: uid.to_owned() };
     let steps = |owner: &Owner, budget: &Existing<BudgetSpec>| released(owner, &[budget]).steps.len();
     let mine = owner(&workload.uid);
@@ -206,29 +198,6 @@ fn names_never_change() -> Result<(), String> {
     same(&mark("example.com/only-one")?.as_str(), &"singleton-guard-f1161a4c", "who keeps what another mark asks for")
 }
 
-fn consent_opens_and_closes() -> Result<(), String> {
-    let mut workload = workload(Kind::StatefulSet, "ledger");
-    workload.annotations.disruption = Some("block".to_owned());
-    // 2026-01-01T00:00:00Z.
-    let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
-    workload.annotations.disruption_allowed_until = Some("2026-01-01T01:00:00+01:00".to_owned());
-    let at = |ahead: u64| {
-        let plan = planned(&workload, midnight - Duration::from_secs(ahead));
-        let bounds =
-            ["maxUnavailable", "minAvailable"].map(|bound| body(&plan, Companion::Budget)["spec"].get(bound).is_some());
-        (bounds, plan.window, plan.again)
-    };
-    let (open, closed) = ([true, false], [false, true]);
-    same(&at(1), &(open, Some(midnight), Some(midnight)), "a second before the end")?;
-    same(&at(0), &(closed, None, None), "at the end")?;
-    same(&at(24 * 3600), &(open, Some(midnight), Some(midnight)), "as far ahead as the settings allow")?;
-    let (longest, skew) = (Duration::from_secs(24 * 3600), Duration::from_secs(5 * 60));
-    same(&at(25 * 3600), &(closed, None, Some(midnight - longest - skew)), "further ahead: it opens when it may")?;
-    workload.annotations.disruption_allowed_until = Some("tomorrow".to_owned());
-    let plan = planned(&workload, midnight);
-    same(&(plan.window, plan.again), &(None, None), "no time at all")
-}
-
 fn names_of_ports_are_distinct() -> Result<(), String> {
     let mut workload = workload(Kind::Deployment, "web");
     let udp = Port { name: String::new(), protocol: "UDP".to_owned(), number: 80 };
@@ -257,38 +226,9 @@ fn expressions_are_no_service() -> Result<(), String> {
     let plan = planned(&workload, now());
     same(&plan.skipped, &vec![(Companion::Service, Why::NotEqualities)], "several values")?;
     let kept = body(&plan, Companion::Budget)["spec"]["selector"].clone();
-    same(&kept, &serde_json::to_value(&workload.selector).unwrap_or_default(), "the budget's selector")
-}
-
-fn two_singletons_that_share_pods_have_one_budget() -> Result<(), String> {
-    let (one, mut other) = (workload(Kind::Deployment, "a"), workload(Kind::Deployment, "b"));
-    other.selector = one.selector.clone();
-    other.pod = one.pod.clone();
-    let budgets = [made(&one, now()).1, made(&other, now()).1];
-    let [Some(first), Some(second)] = &budgets else { return Err("both have a budget alone".to_owned()) };
-    let around = || Surroundings { workloads: vec![&one, &other], services: Vec::new(), budgets: vec![first, second] };
-    let keeps = |workload: &Workload| {
-        let plan = plan(workload, &around(), &Defaults::default(), now());
-        !plan.steps.iter().any(|step| matches!(step, Step::Remove { companion: Companion::Budget, .. }))
-    };
-    same(&(keeps(&one), keeps(&other)), &(true, false), "who keeps the budget")
-}
-
-fn what_is_orphaned_is_adopted_by_name_only() -> Result<(), String> {
-    let workload = workload(Kind::StatefulSet, "ledger");
-    let (_, budget) = made(&workload, now());
-    let mut orphan = budget.ok_or("there is a budget")?;
-    orphan.controller = None;
-    let around = |budget| Surroundings { workloads: vec![&workload], services: Vec::new(), budgets: vec![budget] };
-    let adopted = plan(&workload, &around(&orphan), &Defaults::default(), now());
-    let uid = body(&adopted, Companion::Budget)["metadata"]["ownerReferences"][0]["uid"].clone();
-    same(&uid, &json!(workload.uid), "the adopted budget's owner")?;
-    let mut theirs = orphan.clone();
-    theirs.is_ours = false;
-    theirs.spec.selector = Some(Selector::of(Labels::from([("app".to_owned(), "other".to_owned())])));
-    let left = plan(&workload, &around(&theirs), &Defaults::default(), now());
-    let touched = left.steps.iter().any(|step| matches!(step, Step::Apply { companion: Companion::Budget, .. }));
-    same(&touched, &false, "whether a budget of theirs is touched")
+    let of_deployment = json!({"key": "pod-template-hash", "operator": "Exists"});
+    let several = json!({"key": "app", "operator": "In", "values": ["web", "b"]});
+    same(&kept, &json!({"matchExpressions": [several, of_deployment]}), "the budget's selector")
 }
 
 fn nothing_happens_to_what_is_being_deleted() -> Result<(), String> {
@@ -298,8 +238,13 @@ fn nothing_happens_to_what_is_being_deleted() -> Result<(), String> {
 }
 
 /// The companions that a plan makes, as the watch would show them.
-fn made(workload: &Workload, now: SystemTime) -> (Option<Existing<ServiceSpec>>, Option<Existing<BudgetSpec>>) {
-    let plan = planned(workload, now);
+pub fn made(
+    workload: &Workload,
+    defaults: &Defaults,
+    now: SystemTime,
+) -> (Option<Existing<ServiceSpec>>, Option<Existing<BudgetSpec>>) {
+    let around = Surroundings { workloads: vec![workload], ..Surroundings::default() };
+    let plan = plan(workload, &around, defaults, now);
     let labels = |value: &Value| serde_json::from_value::<Labels>(value.clone()).unwrap_or_default();
     let service = Some(body(&plan, Companion::Service)).filter(|body| !body.is_null()).map(|body| {
         let ports = body["spec"]["ports"].as_array().cloned().unwrap_or_default();
@@ -350,12 +295,12 @@ fn existing<S>(body: &Value, workload: &Workload, spec: S) -> Existing<S> {
     }
 }
 
-fn planned(workload: &Workload, now: SystemTime) -> Plan {
+pub fn planned(workload: &Workload, now: SystemTime) -> Plan {
     let around = Surroundings { workloads: vec![workload], ..Surroundings::default() };
     plan(workload, &around, &Defaults::default(), now)
 }
 
-fn body(plan: &Plan, wanted: Companion) -> Value {
+pub fn body(plan: &Plan, wanted: Companion) -> Value {
     let body = plan.steps.iter().find_map(|step| match step {
         Step::Apply { companion, body, .. } if *companion == wanted => Some(body.clone()),
         _ => None,
@@ -363,8 +308,12 @@ fn body(plan: &Plan, wanted: Companion) -> Value {
     body.unwrap_or_default()
 }
 
-fn workload(kind: Kind, name: &str) -> Workload {
+pub fn workload(kind: Kind, name: &str) -> Workload {
     let labels = Labels::from([("app".to_owned(), name.to_owned())]);
+    let mut known = labels.clone();
+    if kind == Kind::StatefulSet {
+        known.insert("statefulset.kubernetes.io/pod-name".to_owned(), format!("{name}-0"));
+    }
     Workload {
         kind,
         namespace: "pay".to_owned(),
@@ -373,8 +322,9 @@ fn workload(kind: Kind, name: &str) -> Workload {
         is_deleted: false,
         controller: None,
         annotations: Annotations::default(),
-        selector: Selector::of(labels.clone()),
-        pod: PodLabels { known: labels, unknown: None },
+        selector: Selector::of(labels),
+        key: None,
+        pod: PodLabels { known, unknown: (kind == Kind::Deployment).then_some("pod-template-hash") },
         ports: Vec::new(),
         service_name: None,
         seen: SystemTime::UNIX_EPOCH,
@@ -385,10 +335,10 @@ fn port(name: &str, number: u16) -> Port {
     Port { name: name.to_owned(), protocol: "TCP".to_owned(), number }
 }
 
-fn now() -> SystemTime {
+pub fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000)
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(got: &T, expected: &T, what: &str) -> Result<(), String> {
+pub fn same<T: PartialEq + std::fmt::Debug>(got: &T, expected: &T, what: &str) -> Result<(), String> {
     if got == expected { Ok(()) } else { Err(format!("{what}: expected {expected:#?}, got {got:#?}")) }
 }

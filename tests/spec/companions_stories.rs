@@ -3,8 +3,11 @@
 use super::{companions_dns, companions_drain, companions_live, companions_selectors};
 use crate::LiveTest;
 
+mod former;
+mod strangers;
+
 /// What the companions' controller does in a cluster.
-pub const COMPANIONS: [(&str, LiveTest); 14] = [
+pub const COMPANIONS: [(&str, LiveTest); 17] = [
     ("they are made for every kind with one write each", |lab| Box::pin(companions_live::made_for_every_kind(lab))),
     ("they follow the annotations and come back by themselves", |lab| {
         Box::pin(companions_live::follows_the_annotations(lab))
@@ -20,6 +23,11 @@ pub const COMPANIONS: [(&str, LiveTest); 14] = [
     }),
     ("a drain passes, waits, and passes with consent", |lab| Box::pin(companions_drain::drain(lab))),
     ("a Pod that is not ready can be evicted in every mode", |lab| Box::pin(companions_drain::crash_looping(lab))),
+    ("others: what a version of before has made is changed once", |lab| Box::pin(former::are_changed_once(lab))),
+    ("others: Pods that only share the labels block no eviction", |lab| Box::pin(strangers::they_block_nothing(lab))),
+    ("others: Pods that only share the labels let no singleton go", |lab| {
+        Box::pin(strangers::they_let_nothing_go(lab))
+    }),
     ("a second apply, a diff and an upgrade move nothing", |lab| Box::pin(companions_drain::second_apply(lab))),
     ("selectors mean what the API server says", |lab| Box::pin(companions_selectors::compare(lab))),
     ("the name is the Pod, and nobody while it ends", |lab| Box::pin(companions_dns::the_name_is_the_pod(lab))),

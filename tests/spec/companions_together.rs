@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::case::{MARK, complete};
 use super::companions_faults::settle;
-use super::companions_place::{Place, budget_name, chance, pick};
+use super::companions_place::{MORE_THAN_ALL, Place, budget_name, chance, pick};
 use super::companions_process::Process;
 use super::companions_storm::moment;
 use crate::lab::Lab;
@@ -140,7 +140,7 @@ pub async fn an_open_window_is_counted(lab: &Lab) -> Result<()> {
         .await?;
     let name = budget_name("ledger", "StatefulSet");
     let budget = place.budget(&name).await?;
-    ensure!(budget["spec"]["maxUnavailable"] == 1, "the window is open: {budget}");
+    ensure!(budget["spec"]["minAvailable"] == 0, "the window is open: {budget}");
     place.until("the window is counted", async || Ok(open(&first).await? >= 1.0)).await?;
     drop(first);
     let second = replica("second")?;
@@ -149,7 +149,7 @@ pub async fn an_open_window_is_counted(lab: &Lab) -> Result<()> {
     place
         .until("the budget blocks", async || {
             let budget = place.get("PodDisruptionBudget", &name).await?.unwrap_or_default();
-            Ok(budget["spec"]["minAvailable"] == 1)
+            Ok(budget["spec"]["minAvailable"] == MORE_THAN_ALL)
         })
         .await?;
     ensure!(SystemTime::now() < closes + SOON, "it was open for longer than was consented to");

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::api;
 use super::case::{Case, MARK};
-use super::companions_place::{Place, budget_name};
+use super::companions_place::{MORE_THAN_ALL, Place, budget_name};
 use super::installed::{NAMESPACE, RELEASE, chart};
 use super::live::{self, eventually};
 use crate::lab::Lab;
@@ -51,12 +51,13 @@ pub async fn a_running_pod_follows_its_configuration(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     place.create("StatefulSet", "ledger", json!({})).await?;
     let name = budget_name("ledger", "StatefulSet");
-    ensure!(place.budget(&name).await?["spec"]["maxUnavailable"] == 1, "the default is not allow");
+    ensure!(place.budget(&name).await?["spec"]["minAvailable"] == 0, "the default is not allow");
 
     bring(lab, &with(&original, "  disruption: \"allow\"", "  disruption: block")).await?;
     place
         .until("the budget to follow the changed default", async || {
-            Ok(place.get("PodDisruptionBudget", &name).await?.is_some_and(|budget| budget["spec"]["minAvailable"] == 1))
+            let budget = place.get("PodDisruptionBudget", &name).await?.unwrap_or_default();
+            Ok(budget["spec"]["minAvailable"] == MORE_THAN_ALL)
         })
         .await?;
 

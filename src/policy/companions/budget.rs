@@ -2,14 +2,21 @@
 //! ever, and a second budget for the same Pod makes the API server refuse all evictions with 500. Ours lets a drain
 //! through unless it is told otherwise, never keeps an unhealthy Pod (`unhealthyPodEvictionPolicy: AlwaysAllow`,
 //! KEP-3017), and is not there where another budget selects the Pods.
+//!
+//! A budget counts every Pod that its selector matches: a Job's, one without a controller, a neighbour's. With
+//! `maxUnavailable` or a percentage the disruption controller asks the controllers of all of them for a number, fails at
+//! a Job, and finds one too many where another Pod is ready. An integer `minAvailable` asks nobody, so ours is always
+//! one: 0 is met whatever there is; what is more than all Pods there could be is met by none.
 
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::selector::Selector;
+use super::selector::{Operator, Requirement, Selector};
 use super::wish::{BadWindow, Consent, Disruption};
 use super::{BudgetSpec, Companion, Defaults, Existing, Plan, Step, Surroundings, Why, Workload, metadata, name};
+use crate::policy::key::KEY;
+use crate::policy::kind::Kind;
 
 pub(super) fn plan(
     workload: &Workload,
@@ -44,17 +51,52 @@ pub(super) fn plan(
     let (open, changes) = if disruption == Disruption::Block { window(workload, defaults, now) } else { (None, None) };
     plan.window = open;
     plan.again = [plan.again, changes].into_iter().flatten().min();
-    let bound = if disruption == Disruption::Allow || open.is_some() { MAX_UNAVAILABLE } else { MIN_AVAILABLE };
+    let min_available = match disruption {
+        Disruption::Block if open.is_some() => NONE,
+        Disruption::Block if workload.held_key(around).is_some() => THE_ONE,
+        Disruption::Block => MORE_THAN_ALL,
+        Disruption::Allow | Disruption::None => NONE,
+    };
+    let spec = BudgetSpec {
+        selector: Some(counted(workload, around)),
+        min_available: Some(json!(min_available)),
+        max_unavailable: None,
+        unhealthy_pod_eviction_policy: Some(ALWAYS_ALLOW.to_owned()),
+    };
     match mine {
-        Some(mine) if mine.is_deleted || is_right(mine, workload, bound) => {}
+        Some(mine) if mine.is_deleted || mine.is_held_by(workload) && mine.spec == spec => {}
         None if now < workload.ripe() => plan.again = [plan.again, Some(workload.ripe())].into_iter().flatten().min(),
-        _ => plan.steps.push(apply(workload, &name, bound, defaults, mine)),
+        _ => plan.steps.push(apply(workload, &name, &spec, defaults, mine)),
     }
+}
+
+/// The workload's selector, with a label beside it that its controller alone gives, where it gives one. Others' Pods are
+/// then left to other budgets; those that carry that label too are why the number has to hold by itself.
+fn counted(workload: &Workload, around: &Surroundings<'_>) -> Selector {
+    let mut selector = workload.selector.clone();
+    match (workload.held_key(around), workload.kind) {
+        (Some(key), _) => {
+            selector.match_labels.insert(KEY.to_owned(), key.to_owned());
+        }
+        (None, Kind::StatefulSet) => {
+            // One that is too long for a label is that of no Pod.
+            let pod = workload.pod.known.get(POD_NAME).filter(|name| name.len() <= LABEL_MAX);
+            selector.match_labels.extend(pod.map(|name| (POD_NAME.to_owned(), name.clone())));
+        }
+        (None, Kind::Deployment) => selector.match_expressions.push(Requirement {
+            key: POD_TEMPLATE_HASH.to_owned(),
+            operator: Operator::Exists,
+            values: Vec::new(),
+        }),
+        (None, Kind::ReplicaSet | Kind::ReplicationController) => {}
+    }
+    selector
 }
 
 /// Another budget that selects the Pods. Where two workloads select each other's Pods, the one whose budget comes
 /// first by name has it; a budget of ours without an owner counts as anybody's.
 fn rival<'a>(workload: &Workload, around: &Surroundings<'a>, name: &str) -> Option<&'a Existing<BudgetSpec>> {
+    let ours = counted(workload, around);
     around.budgets.iter().copied().find(|budget| {
         let selects = budget.spec.selector.as_ref().is_some_and(|selector| selector.selects(&workload.pod));
         if !selects || budget.name == name || budget.belongs_to(workload, name) {
@@ -62,9 +104,7 @@ fn rival<'a>(workload: &Workload, around: &Surroundings<'a>, name: &str) -> Opti
         }
         let owner = budget.controller.as_ref().filter(|_| budget.is_ours);
         let yields = around.workloads.iter().any(|other| {
-            owner.is_some_and(|owner| owner.uid == other.uid)
-                && workload.selector.selects(&other.pod)
-                && budget.name.as_str() > name
+            owner.is_some_and(|owner| owner.uid == other.uid) && ours.selects(&other.pod) && budget.name.as_str() > name
         });
         !yields
     })
@@ -82,37 +122,40 @@ fn window(workload: &Workload, defaults: &Defaults, now: SystemTime) -> (Option<
     }
 }
 
-fn is_right(existing: &Existing<BudgetSpec>, workload: &Workload, bound: &str) -> bool {
-    let BudgetSpec { selector, min_available, max_unavailable, unhealthy_pod_eviction_policy } = &existing.spec;
-    let (wanted, other) =
-        if bound == MAX_UNAVAILABLE { (max_unavailable, min_available) } else { (min_available, max_unavailable) };
-    existing.is_held_by(workload)
-        && selector.as_ref() == Some(&workload.selector)
-        && *wanted == Some(json!(1))
-        && other.is_none()
-        && unhealthy_pod_eviction_policy.as_deref() == Some(ALWAYS_ALLOW)
-}
-
 fn apply(
     workload: &Workload,
     name: &str,
-    bound: &str,
+    spec: &BudgetSpec,
     defaults: &Defaults,
     existing: Option<&Existing<BudgetSpec>>,
 ) -> Step {
-    let selector: &Selector = &workload.selector;
+    let BudgetSpec { selector, min_available, unhealthy_pod_eviction_policy, .. } = spec;
     let metadata = metadata(workload, name, defaults, existing);
     let body: Value = json!({
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": metadata,
-        "spec": {bound: 1, "selector": selector, "unhealthyPodEvictionPolicy": ALWAYS_ALLOW},
+        "spec": {
+            "minAvailable": min_available,
+            "selector": selector,
+            "unhealthyPodEvictionPolicy": unhealthy_pod_eviction_policy,
+        },
     });
     Step::Apply { companion: Companion::Budget, name: name.to_owned(), body, exists: existing.is_some() }
 }
 
-const MAX_UNAVAILABLE: &str = "maxUnavailable";
-const MIN_AVAILABLE: &str = "minAvailable";
+/// `minAvailable` that any number of Pods meets.
+const NONE: i32 = 0;
+/// One that only the one Pod with the key could meet, and does not without itself. `kubectl` and alerts then show 1 of 1.
+const THE_ONE: i32 = 1;
+/// One that no number of Pods meets: the field is an `int32`.
+const MORE_THAN_ALL: i32 = i32::MAX;
+/// What the controller of a StatefulSet adds to its Pods (`StatefulSetPodNameLabel` of apps/v1).
+pub const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
+/// What that of a Deployment does (`DefaultDeploymentUniqueLabelKey`).
+pub const POD_TEMPLATE_HASH: &str = "pod-template-hash";
+/// The longest value of a label.
+const LABEL_MAX: usize = 63;
 const ALWAYS_ALLOW: &str = "AlwaysAllow";
 /// The replica that admitted the window may have had another clock than this one.
 const SKEW: Duration = Duration::from_secs(5 * 60);

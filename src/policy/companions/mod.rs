@@ -23,6 +23,7 @@ use super::text::fnv1a;
 use selector::{Labels, PodLabels, Selector};
 use wish::{Annotations, Disruption};
 
+pub use budget::{POD_NAME, POD_TEMPLATE_HASH};
 pub(crate) use name::service_label;
 pub use why::{Companion, Why};
 
@@ -62,6 +63,8 @@ pub struct Workload {
     pub selector: Selector,
     /// The labels that its Pods have.
     pub pod: PodLabels,
+    /// The key of its Pod, where it is strict.
+    pub key: Option<String>,
     /// The ports that its containers declare.
     pub ports: Vec<Port>,
     /// `spec.serviceName` of a StatefulSet.
@@ -144,6 +147,8 @@ pub struct Surroundings<'a> {
     pub services: Vec<&'a Existing<ServiceSpec>>,
     /// The budgets.
     pub budgets: Vec<&'a Existing<BudgetSpec>>,
+    /// Whether the API server lets no Pod have a key but the one that is named by it.
+    pub keys_hold: bool,
 }
 
 /// What is to be done for a workload, in this order. Nothing where all is as it should be.
@@ -226,6 +231,11 @@ impl Workload {
     /// A manifest often brings a Service and a budget of its own right behind the workload: they come first.
     fn ripe(&self) -> SystemTime {
         self.seen + GRACE
+    }
+
+    /// The key of its one Pod, where no other Pod can have it.
+    fn held_key(&self, around: &Surroundings<'_>) -> Option<&str> {
+        self.key.as_deref().filter(|_| around.keys_hold)
     }
 }
 

@@ -14,6 +14,7 @@ use super::wish::HeadlessService;
 use super::{
     Companion, Defaults, Existing, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload, metadata, name,
 };
+use crate::policy::key::KEY;
 
 pub(super) fn plan(
     workload: &Workload,
@@ -51,10 +52,11 @@ pub(super) fn plan(
         }
         return;
     }
-    let Some(selector) = workload.selector.equalities().filter(|selector| !selector.is_empty()) else {
+    let Some(mut selector) = workload.selector.equalities().filter(|selector| !selector.is_empty()) else {
         plan.skipped.push((Companion::Service, Why::NotEqualities));
         return;
     };
+    selector.extend(workload.held_key(around).map(|key| (KEY.to_owned(), key.to_owned())));
     let chosen = workload.service_name.is_some() || matches!(wish, Some(HeadlessService::Named(_)));
     match existing {
         // It may be on its way out; what comes after is told by its end.

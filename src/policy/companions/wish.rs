@@ -33,9 +33,9 @@ pub enum HeadlessService<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Disruption {
-    /// It may evict it: `maxUnavailable: 1`.
+    /// It may evict it.
     Allow,
-    /// It must wait for consent: `minAvailable: 1`.
+    /// It must wait for consent.
     Block,
     /// No PodDisruptionBudget.
     None,

@@ -1,0 +1,174 @@
+//! The budgets in the plan: what they count, what they let through and until when, and which of several stays.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+use singleton_guard::policy::companions::selector::{Labels, PodLabels, Selector};
+use singleton_guard::policy::companions::wish::Disruption;
+use singleton_guard::policy::companions::{Companion, Defaults, Step, Surroundings, Workload, plan};
+use singleton_guard::policy::kind::Kind;
+
+use crate::Property;
+
+use super::{body, made, now, planned, same, workload};
+
+/// Each is a trial of its own.
+pub const FACTS: [(&str, Property); 6] = [
+    ("companions: the settings decide what no annotation does", the_settings_decide_what_no_annotation_does),
+    ("companions: consent opens and closes", consent_opens_and_closes),
+    ("companions: a budget is about one Pod", a_budget_is_about_one_pod),
+    ("companions: former budgets are changed once", former_budgets_are_changed_once),
+    ("companions: two singletons that share Pods have one budget", two_singletons_that_share_pods_have_one_budget),
+    ("companions: what is orphaned is adopted by name only", what_is_orphaned_is_adopted_by_name_only),
+];
+
+fn the_settings_decide_what_no_annotation_does() -> Result<(), String> {
+    for (default, annotation, bound) in [
+        (Disruption::Allow, None, Some(NONE)),
+        (Disruption::Block, None, Some(MORE_THAN_ALL)),
+        (Disruption::None, None, None),
+        (Disruption::Block, Some("allow"), Some(NONE)),
+        (Disruption::None, Some("block"), Some(MORE_THAN_ALL)),
+        (Disruption::Block, Some("none"), None),
+        (Disruption::Block, Some("never"), Some(MORE_THAN_ALL)),
+    ] {
+        let mut workload = workload(Kind::ReplicaSet, "ledger");
+        workload.annotations.disruption = annotation.map(str::to_owned);
+        let around = Surroundings { workloads: vec![&workload], ..Surroundings::default() };
+        let defaults = Defaults { disruption: default, ..Defaults::default() };
+        let budget = body(&plan(&workload, &around, &defaults, now()), Companion::Budget);
+        let what = format!("the bound for {default:?} and {annotation:?}");
+        same(&budget["spec"]["minAvailable"].as_i64(), &bound, &what)?;
+        same(&budget["spec"].get("maxUnavailable"), &None, "what would have the controllers asked")?;
+    }
+    Ok(())
+}
+
+fn consent_opens_and_closes() -> Result<(), String> {
+    let mut workload = workload(Kind::StatefulSet, "ledger");
+    workload.annotations.disruption = Some("block".to_owned());
+    // 2026-01-01T00:00:00Z.
+    let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+    workload.annotations.disruption_allowed_until = Some("2026-01-01T01:00:00+01:00".to_owned());
+    let at = |ahead: u64| {
+        let plan = planned(&workload, midnight - Duration::from_secs(ahead));
+        let bound = body(&plan, Companion::Budget)["spec"]["minAvailable"].as_i64();
+        (bound, plan.window, plan.again)
+    };
+    let (open, closed) = (Some(NONE), Some(MORE_THAN_ALL));
+    same(&at(1), &(open, Some(midnight), Some(midnight)), "a second before the end")?;
+    same(&at(0), &(closed, None, None), "at the end")?;
+    same(&at(24 * 3600), &(open, Some(midnight), Some(midnight)), "as far ahead as the settings allow")?;
+    let (longest, skew) = (Duration::from_secs(24 * 3600), Duration::from_secs(5 * 60));
+    same(&at(25 * 3600), &(closed, None, Some(midnight - longest - skew)), "further ahead: it opens when it may")?;
+    workload.annotations.disruption_allowed_until = Some("tomorrow".to_owned());
+    let plan = planned(&workload, midnight);
+    same(&(plan.window, plan.again), &(None, None), "no time at all")
+}
+
+/// What a controller alone gives is selected too, and of a strict one what nobody else can have; that holds only where the
+/// API server holds it.
+fn a_budget_is_about_one_pod() -> Result<(), String> {
+    let app = json!({"app": "ledger"});
+    let hash = json!([{"key": "pod-template-hash", "operator": "Exists"}]);
+    let named = json!({"app": "ledger", "statefulset.kubernetes.io/pod-name": "ledger-0"});
+    let keyed = json!({"app": "ledger", "singleton-guard.io/key": "ledger-key"});
+    for (kind, key, keys_hold, selector, bound) in [
+        (Kind::ReplicaSet, None, true, json!({"matchLabels": app}), MORE_THAN_ALL),
+        (Kind::ReplicationController, None, true, json!({"matchLabels": app}), MORE_THAN_ALL),
+        (Kind::Deployment, None, true, json!({"matchLabels": app, "matchExpressions": hash}), MORE_THAN_ALL),
+        (Kind::StatefulSet, None, true, json!({"matchLabels": named}), MORE_THAN_ALL),
+        (Kind::StatefulSet, Some("ledger-key"), false, json!({"matchLabels": named}), MORE_THAN_ALL),
+        (Kind::StatefulSet, Some("ledger-key"), true, json!({"matchLabels": keyed}), 1),
+        (Kind::Deployment, Some("ledger-key"), true, json!({"matchLabels": keyed}), 1),
+        (Kind::ReplicaSet, Some("ledger-key"), true, json!({"matchLabels": keyed}), 1),
+    ] {
+        let mut workload = workload(kind, "ledger");
+        workload.key = key.map(str::to_owned);
+        workload.annotations.disruption = Some("block".to_owned());
+        let around = Surroundings { workloads: vec![&workload], keys_hold, ..Surroundings::default() };
+        let plan = plan(&workload, &around, &Defaults::default(), now());
+        let spec = body(&plan, Companion::Budget)["spec"].clone();
+        same(&spec["selector"], &selector, &format!("what the budget of a {kind:?} with the key {key:?} selects"))?;
+        same(&spec["minAvailable"].as_i64(), &Some(bound), &format!("what it asks for, with the key {key:?}"))?;
+        let service = body(&plan, Companion::Service)["spec"]["selector"].clone();
+        let only = if key.is_some() && keys_hold { &keyed } else { &app };
+        same(&service, only, "what the Service selects")?;
+    }
+    let mut long = workload(Kind::StatefulSet, "ledger");
+    long.pod.known.insert("statefulset.kubernetes.io/pod-name".to_owned(), "l".repeat(64));
+    let selector = body(&planned(&long, now()), Companion::Budget)["spec"]["selector"].clone();
+    same(&selector, &json!({"matchLabels": app}), "the selector where the name is too long for a label")
+}
+
+/// A budget of a former form is changed once, into what is kept.
+fn former_budgets_are_changed_once() -> Result<(), String> {
+    for (disruption, bound) in [("allow", "maxUnavailable"), ("block", "minAvailable")] {
+        let mut workload = workload(Kind::Deployment, "ledger");
+        workload.annotations.disruption = Some(disruption.to_owned());
+        let mut former = made(&workload, &Defaults::default(), now()).1.ok_or("there is a budget")?;
+        former.spec.selector = Some(workload.selector.clone());
+        (former.spec.min_available, former.spec.max_unavailable) =
+            if bound == "minAvailable" { (Some(json!(1)), None) } else { (None, Some(json!(1))) };
+        let around = Surroundings { workloads: vec![&workload], budgets: vec![&former], ..Surroundings::default() };
+        let changed = plan(&workload, &around, &Defaults::default(), now());
+        let spec = body(&changed, Companion::Budget)["spec"].clone();
+        let fresh = body(&planned(&workload, now()), Companion::Budget)["spec"].clone();
+        same(&spec, &fresh, "what a former budget becomes")?;
+    }
+    Ok(())
+}
+
+/// Unless their controllers tell them apart.
+fn two_singletons_that_share_pods_have_one_budget() -> Result<(), String> {
+    let (one, mut other) = (workload(Kind::Deployment, "a"), workload(Kind::Deployment, "b"));
+    other.selector = one.selector.clone();
+    other.pod = one.pod.clone();
+    let budgets = [made(&one, &Defaults::default(), now()).1, made(&other, &Defaults::default(), now()).1];
+    let [Some(first), Some(second)] = &budgets else { return Err("both have a budget alone".to_owned()) };
+    let around =
+        || Surroundings { workloads: vec![&one, &other], budgets: vec![first, second], ..Surroundings::default() };
+    let keeps = |workload: &Workload| {
+        let plan = plan(workload, &around(), &Defaults::default(), now());
+        !plan.steps.iter().any(|step| matches!(step, Step::Remove { companion: Companion::Budget, .. }))
+    };
+    same(&(keeps(&one), keeps(&other)), &(true, false), "who keeps the budget")?;
+    let (mut one, mut other) = (one, other);
+    for set in [&mut one, &mut other] {
+        set.kind = Kind::StatefulSet;
+        let name = format!("{}-0", set.name);
+        set.pod = PodLabels { unknown: None, ..set.pod.clone() };
+        set.pod.known.insert("statefulset.kubernetes.io/pod-name".to_owned(), name);
+    }
+    let budgets = [made(&one, &Defaults::default(), now()).1, made(&other, &Defaults::default(), now()).1];
+    let budgets: Vec<_> = budgets.iter().flatten().collect();
+    for workload in [&one, &other] {
+        let around =
+            Surroundings { workloads: vec![&one, &other], budgets: budgets.clone(), ..Surroundings::default() };
+        let steps = plan(workload, &around, &Defaults::default(), now()).steps;
+        let moved = steps.iter().any(|step| step.companion() == Companion::Budget);
+        same(&moved, &false, "whether a StatefulSet's budget gives way to that of its neighbour")?;
+    }
+    Ok(())
+}
+
+fn what_is_orphaned_is_adopted_by_name_only() -> Result<(), String> {
+    let workload = workload(Kind::StatefulSet, "ledger");
+    let (_, budget) = made(&workload, &Defaults::default(), now());
+    let mut orphan = budget.ok_or("there is a budget")?;
+    orphan.controller = None;
+    let around = |budget| Surroundings { workloads: vec![&workload], budgets: vec![budget], ..Surroundings::default() };
+    let adopted = plan(&workload, &around(&orphan), &Defaults::default(), now());
+    let uid = body(&adopted, Companion::Budget)["metadata"]["ownerReferences"][0]["uid"].clone();
+    same(&uid, &json!(workload.uid), "the adopted budget's owner")?;
+    let mut theirs = orphan.clone();
+    theirs.is_ours = false;
+    theirs.spec.selector = Some(Selector::of(Labels::from([("app".to_owned(), "other".to_owned())])));
+    let left = plan(&workload, &around(&theirs), &Defaults::default(), now());
+    let touched = left.steps.iter().any(|step| matches!(step, Step::Apply { companion: Companion::Budget, .. }));
+    same(&touched, &false, "whether a budget of theirs is touched")
+}
+
+/// `minAvailable` of the two forms: what is met always, and never.
+const NONE: i64 = 0;
+const MORE_THAN_ALL: i64 = 2_147_483_647;
