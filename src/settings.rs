@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-use crate::policy::companions::{self, wish::Disruption};
+use crate::policy::companions::{self, wish::Allowed, wish::Disruption};
 use crate::policy::decision::Mode;
 use crate::policy::mark::{MarkKey, is_dns_label};
 use crate::policy::node_users::NodeUsers;
@@ -65,6 +65,16 @@ struct CompanionsConfiguration {
     disruption: Disruption,
     #[serde(deserialize_with = "window")]
     consent_window_max: Duration,
+    foreign_names: Permission,
+    block: Permission,
+}
+
+/// Whether a workload may ask for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Permission {
+    Allow,
+    Deny,
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -208,12 +218,22 @@ impl TryFrom<GuardConfiguration> for Settings {
             release,
             strict: StrictConfiguration { enabled: strict, node_users },
             freshness_proof: FreshnessProofConfiguration { enabled: freshness_proof },
-            companions: CompanionsConfiguration { enabled, headless_service, disruption, consent_window_max },
+            companions:
+                CompanionsConfiguration { enabled, headless_service, disruption, consent_window_max, foreign_names, block },
             events: EventsConfiguration { denials: denial_events },
             log: LogConfiguration { level: log_level },
         } = configuration;
         let managed_by = companions::managed_by(&mark);
-        let companions = companions::Defaults { enabled, headless_service, disruption, consent_window_max, managed_by };
+        let allowed = Allowed { foreign_names: foreign_names == Permission::Allow, block: block == Permission::Allow };
+        if disruption == Disruption::Block && !allowed.block {
+            return Err(SettingsError {
+                field: "companions.disruption".to_owned(),
+                problem: "\"block\" is what companions.block denies; choose \"allow\" or \"none\", or allow it"
+                    .to_owned(),
+            });
+        }
+        let companions =
+            companions::Defaults { enabled, headless_service, disruption, consent_window_max, allowed, managed_by };
         let both = warn_namespaces.iter().position(|namespace| exempt_namespaces.contains(namespace));
         if let Some((index, Namespace(name))) = both.and_then(|index| Some((index, warn_namespaces.get(index)?))) {
             return Err(SettingsError {
@@ -293,9 +313,11 @@ impl Default for EventsConfiguration {
 
 impl Default for CompanionsConfiguration {
     fn default() -> Self {
-        let companions::Defaults { enabled, headless_service, disruption, consent_window_max, .. } =
+        let companions::Defaults { enabled, headless_service, disruption, consent_window_max, allowed, .. } =
             companions::Defaults::default();
-        Self { enabled, headless_service, disruption, consent_window_max }
+        let permission = |is_allowed| if is_allowed { Permission::Allow } else { Permission::Deny };
+        let (foreign_names, block) = (permission(allowed.foreign_names), permission(allowed.block));
+        Self { enabled, headless_service, disruption, consent_window_max, foreign_names, block }
     }
 }
 

@@ -9,6 +9,7 @@ use kube::Client;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::deleted::Deleted;
 use super::index::{Around, concerned_by_workload};
 use super::queue::Queue;
 use super::watch;
@@ -83,6 +84,7 @@ impl Controller {
 struct State {
     queue: Queue<Key>,
     memory: HashMap<Key, Memory>,
+    deleted: Deleted,
     /// Whose window of consent is open.
     windows: HashSet<Key>,
 }
@@ -120,6 +122,9 @@ impl Loop<'_> {
                 }
                 changes = around.services.changed() => {
                     let look = around.look();
+                    for change in &changes {
+                        self.state.deleted.heed(change, &look, &self.settings.companions, SystemTime::now());
+                    }
                     self.concerns(changes.iter().flat_map(|change| look.concerned_by(change)));
                 }
                 changes = around.budgets.changed() => {
@@ -175,7 +180,7 @@ impl Loop<'_> {
     /// Plans for one workload, and starts what the plan says.
     fn begin(&mut self, around: &Around, key: Key) {
         let look = around.look();
-        let State { queue, memory, windows } = &mut self.state;
+        let State { queue, memory, deleted, windows } = &mut self.state;
         windows.remove(&key);
         let (Controller { client, metrics, voice, .. }, settings) = (self.controller, &self.settings);
         if settings.exempts(&key.namespace) {
@@ -204,8 +209,11 @@ impl Loop<'_> {
             match entry {
                 Ok(marked) => {
                     let now = SystemTime::now();
-                    let keys_hold = settings.holds_keys(&key.namespace);
-                    let around = Surroundings { keys_hold, ..look.around(&key.namespace) };
+                    let around = Surroundings {
+                        keys_hold: settings.holds_keys(&key.namespace),
+                        deleted: deleted.of(&marked.workload.uid),
+                        ..look.around(&key.namespace)
+                    };
                     let plan = plan(&marked.workload, &around, &settings.companions, now);
                     windows.extend(plan.window.map(|_| key.clone()));
                     if let Some(again) = plan.again {

@@ -12,6 +12,7 @@
 //! touched: each write names the uid and the revision that it was planned for.
 
 mod controller;
+mod deleted;
 mod index;
 mod queue;
 mod seen;

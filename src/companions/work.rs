@@ -235,8 +235,7 @@ async fn say(voice: &Voice, about: &Regarding, saying: &Saying) {
 }
 
 fn skipped(companion: Companion, why: &Why) -> Saying {
-    let is_warning = matches!(why, Why::NameTaken { .. } | Why::Refused { .. } | Why::FieldTaken { .. });
-    let note = format!("no {companion} of ours: {why}");
+    let (note, is_warning) = (why.sentence(companion), why.is_warning());
     Saying { reason: "SingletonCompanionSkipped", note, is_warning, is_state: true }
 }
 

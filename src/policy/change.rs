@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::companions::wish::Consent;
+use super::companions::wish::{Allowed, Consent};
 use super::decision::Mode;
 use super::kind::{Kind, Resource};
 use super::mark::{Mark, MarkKey};
@@ -28,6 +28,8 @@ pub struct Change<'a> {
     pub key: MarkKey,
     /// By which time, and how far ahead, consent to a disruption is judged.
     pub consent: Consent,
+    /// What a workload may ask of its companions.
+    pub allowed: Allowed,
     /// Who may take the mark off.
     pub release: Release,
     /// What a broken rule comes to.

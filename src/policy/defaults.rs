@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::cel;
 use super::companions::service_label;
-use super::companions::wish::HeadlessService;
+use super::companions::wish::{Allowed, HeadlessService};
 use super::decision::Decision;
 use super::int_or_string::IntOrString;
 use super::key::{self, KEY};
@@ -43,7 +43,7 @@ pub(super) fn complete(request: &Request<'_>, settings: &Settings) -> Decision {
     let default = match kind {
         Kind::Deployment if is_marked => strategy(object, old),
         Kind::StatefulSet => match (request.operation, old) {
-            (Operation::Create, _) if is_marked => governing_service(object),
+            (Operation::Create, _) if is_marked => governing_service(object, settings.companions.allowed),
             (Operation::Update, Some(old)) => kept_service(object, old, is_marked || was_marked),
             _ => None,
         },
@@ -152,11 +152,11 @@ fn int_or_string(bound: &IntOrString<'_>) -> Option<Value> {
 
 /// A StatefulSet is governed by the Service of its own name, so that the Pod has a name of its own. Not where the
 /// name is still to be generated.
-fn governing_service(object: &Object<'_>) -> Option<Default> {
+fn governing_service(object: &Object<'_>, allowed: Allowed) -> Option<Default> {
     let name = &object.metadata.name;
     (service_name(object).is_empty() && !name.is_empty()).then(|| {
         let service = match object.headless_service() {
-            Some(HeadlessService::Named(wanted)) => wanted.to_owned(),
+            Some(HeadlessService::Named(wanted)) if allowed.names(name, wanted) => wanted.to_owned(),
             _ => service_label(name).into_owned(),
         };
         Default::of_spec("serviceName", Value::String(service), None)

@@ -1,5 +1,5 @@
-//! The rules as the API server can hold them by itself, as data: the native floor, which may be switched on, and the
-//! places of strict singletons, which do not depend on our process.
+//! The rules as the API server can hold them by itself, as data: the native floor, which may be switched on, the
+//! places of strict singletons, which do not depend on our process, and what only the API server can tell.
 //!
 //! One [`Place`] is one `ValidatingAdmissionPolicy` with its binding; what it refuses comes from the rules, which state
 //! it beside their checks, and the words come from the same catalogue. The chart's templates are generated from here.
@@ -39,6 +39,8 @@ pub enum Place {
     Deletion,
     /// Their eviction; the parameters are those Pods.
     Eviction,
+    /// The workloads themselves, judged by what their author may do.
+    ServiceRight,
 }
 
 /// What the parameters of a policy are.
@@ -81,6 +83,7 @@ impl Place {
             Self::Pods => "strict-pods".to_owned(),
             Self::Deletion => "strict-deletion".to_owned(),
             Self::Eviction => "strict-eviction".to_owned(),
+            Self::ServiceRight => "service-right".to_owned(),
         }
     }
 
@@ -88,7 +91,7 @@ impl Place {
     #[must_use]
     pub const fn row(self) -> Option<Row> {
         match self {
-            Self::Workload | Self::Strict => Some(Row::Workload),
+            Self::Workload | Self::Strict | Self::ServiceRight => Some(Row::Workload),
             Self::Status => Some(Row::Status),
             Self::Scale(_) | Self::ScaleBehind => Some(Row::Scale),
             Self::Behind => Some(Row::Owned),
@@ -96,10 +99,13 @@ impl Place {
         }
     }
 
-    /// Whether it is one of the floor, and not of strict singletons.
+    /// Whether it is one of the floor, and not of strict singletons or companions.
     #[must_use]
     pub const fn is_floor(self) -> bool {
-        !matches!(self, Self::Strict | Self::StrictBehind | Self::Pods | Self::Deletion | Self::Eviction)
+        !matches!(
+            self,
+            Self::Strict | Self::StrictBehind | Self::Pods | Self::Deletion | Self::Eviction | Self::ServiceRight
+        )
     }
 
     /// What the parameters are, where there are any.
@@ -111,7 +117,13 @@ impl Place {
             Parameters { api_version, kind: info.name, selected: Selected::Marked }
         };
         match self {
-            Self::Workload | Self::Status | Self::Strict | Self::StrictBehind | Self::Pods | Self::Deletion => None,
+            Self::Workload
+            | Self::Status
+            | Self::Strict
+            | Self::StrictBehind
+            | Self::Pods
+            | Self::Deletion
+            | Self::ServiceRight => None,
             Self::Scale(kind) => Some(marked(kind)),
             Self::ScaleBehind | Self::Behind => Some(marked(Kind::Deployment)),
             Self::Eviction => Some(Parameters { api_version: "v1", kind: "Pod", selected: Selected::Keyed }),
@@ -148,7 +160,7 @@ impl Place {
         let kind = match self {
             Self::Scale(kind) => kind.info(),
             Self::ScaleBehind => Kind::ReplicaSet.info(),
-            Self::Strict => return Row::Defaults.watched(),
+            Self::Strict | Self::ServiceRight => return Row::Defaults.watched(),
             Self::StrictBehind => return Row::Owned.watched(),
             Self::Pods => return by_group(POD_WRITES.map(|resource| ("", resource.to_owned())).to_vec()),
             Self::Deletion => return by_group(vec![("", PODS.to_owned())]),
@@ -164,7 +176,7 @@ impl Place {
     #[must_use]
     pub fn conditions(self) -> Vec<Condition> {
         let mut conditions = match self {
-            Self::Strict | Self::Pods | Self::Deletion => Vec::new(),
+            Self::Strict | Self::Pods | Self::Deletion | Self::ServiceRight => Vec::new(),
             Self::StrictBehind => {
                 vec![Condition { name: "behind-a-deployment", expression: cel::WAS_BEHIND.to_owned() }]
             }
@@ -203,7 +215,8 @@ impl Place {
             | Self::StrictBehind
             | Self::Pods
             | Self::Deletion
-            | Self::Eviction => Vec::new(),
+            | Self::Eviction
+            | Self::ServiceRight => Vec::new(),
             Self::Scale(kind) => {
                 let same = "params.metadata.uid == oldObject.?metadata.?uid.orValue('')";
                 let of_its_own = format!("{same}\n&& !{}", cel::IS_BEHIND.replacen("object", "params", 1));
@@ -233,7 +246,7 @@ impl Place {
     /// The kind of the object in the words of a refusal: a text, or what stands for it.
     fn kind_name(self) -> &'static str {
         match self {
-            Self::Workload | Self::Status | Self::Strict => "{kind}",
+            Self::Workload | Self::Status | Self::Strict | Self::ServiceRight => "{kind}",
             Self::Scale(kind) => kind.info().name,
             Self::ScaleBehind | Self::Behind | Self::StrictBehind => Kind::ReplicaSet.info().name,
             Self::Pods | Self::Deletion | Self::Eviction => "Pod",
@@ -311,6 +324,9 @@ pub fn places() -> Vec<Place> {
 /// The policies of strict singletons.
 pub const STRICT_PLACES: [Place; 5] =
     [Place::Strict, Place::StrictBehind, Place::Pods, Place::Deletion, Place::Eviction];
+
+/// The policies of companions.
+pub const COMPANION_PLACES: [Place; 1] = [Place::ServiceRight];
 
 /// Where the labels of a Pod can be written. A Binding's labels become the Pod's (KEP-4742).
 const POD_WRITES: [&str; 6] =

@@ -147,7 +147,8 @@ fn validate<'a>(request: Request<'a>, settings: &Settings, now: SystemTime) -> S
     let (key, consent) = (settings.mark.clone(), Consent { now, max: settings.companions.consent_window_max });
     let (release, mode) = (settings.release, settings.mode(&workload.namespace));
     let (via, strict) = (subresource.into(), settings.strict);
-    let change = Change { workload, via, from: old_object, to, key, consent, release, mode, strict };
+    let allowed = settings.companions.allowed;
+    let change = Change { workload, via, from: old_object, to, key, consent, allowed, release, mode, strict };
     let Some(lookup) = question(&change) else {
         return Step::Decided(Outcome::of(&change, Standing::own(&change)).conclude(&change));
     };

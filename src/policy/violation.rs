@@ -119,6 +119,15 @@ pub enum Violation {
         /// The value.
         requested: String,
     },
+    /// SG006: a Service is asked for under a name that is not the workload's own.
+    ForeignName {
+        /// The name.
+        requested: String,
+    },
+    /// SG006: `block` where the settings have switched it off.
+    BlockDenied,
+    /// SG006: it would get a Service that its author may not make.
+    NoServiceRight,
     /// SG006: consent to a disruption for longer than the settings allow.
     ConsentTooLong {
         /// The end that is asked for.
@@ -215,6 +224,9 @@ impl Violation {
             | Self::StrictMark
             | Self::UnmarkableKind { .. }
             | Self::MalformedAnnotation { .. }
+            | Self::ForeignName { .. }
+            | Self::BlockDenied
+            | Self::NoServiceRight
             | Self::ConsentTooLong { .. } => Code::Sg006,
             Self::SelectedLabel { .. } | Self::Disowned { .. } => Code::Sg007,
             Self::NameTaken(_) => Code::Sg010,
@@ -248,6 +260,8 @@ impl Violation {
             | Self::UnmarkableKind { .. } => format!("metadata.labels[{key}]"),
             Self::SelectedLabel { key, .. } => format!("metadata.labels[{key}]"),
             Self::MalformedAnnotation { annotation, .. } => format!("metadata.annotations[{}]", annotation.key()),
+            Self::ForeignName { .. } | Self::NoServiceRight => format!("metadata.annotations[{HEADLESS_SERVICE}]"),
+            Self::BlockDenied => format!("metadata.annotations[{DISRUPTION}]"),
             Self::ConsentTooLong { .. } => format!("metadata.annotations[{DISRUPTION_ALLOWED_UNTIL}]"),
             Self::Disowned { .. } => "metadata.ownerReferences".to_owned(),
             Self::NameTaken(_) | Self::NotNamed { .. } | Self::OneOfMany { .. } => "metadata.name".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::companions::wish::DISRUPTION_ALLOWED_UNTIL;
+use super::companions::wish::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
 use super::key::KEY;
 use super::mark::MarkKey;
 use super::text::clip;
@@ -81,6 +81,16 @@ impl Violation {
                 annotation.allowed(),
                 clip(requested, VALUE_MAX)
             ),
+            Self::ForeignName { requested } => format!(
+                "annotation {HEADLESS_SERVICE} must be the workload's name, or begin with it and \"-\", requested \"{}\"",
+                clip(requested, VALUE_MAX)
+            ),
+            Self::BlockDenied => format!(
+                "annotation {DISRUPTION} must be \"allow\" or \"none\", requested \"block\", which is switched off here"
+            ),
+            Self::NoServiceRight => {
+                "would get a headless Service: who writes this must be allowed to create Services there".to_owned()
+            }
             Self::ConsentTooLong { requested, max } => format!(
                 "annotation {DISRUPTION_ALLOWED_UNTIL} must be at most {} ahead, requested \"{}\"",
                 hours(*max),
@@ -172,6 +182,13 @@ impl Violation {
             Self::StrictMark => r#"use "true", or let an administrator install the chart with strict.enabled"#,
             Self::UnmarkableKind { .. } => "leave the label out, or use a StatefulSet with one replica",
             Self::MalformedAnnotation { annotation, .. } => annotation.remedy(),
+            Self::ForeignName { .. } => {
+                "make this Service yourself, with clusterIP None, or take a name that says whose it is"
+            }
+            Self::BlockDenied => r#"use "allow" or "none", or let an administrator set companions.block to allow"#,
+            Self::NoServiceRight => {
+                "ask for that right, or annotate the workload with singleton-guard.io/headless-service: none"
+            }
             Self::ConsentTooLong { .. } => {
                 "give a nearer time, and renew it if need be; companions.consentWindowMax is the limit"
             }

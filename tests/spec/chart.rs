@@ -56,6 +56,7 @@ pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
             "companions.headlessService=false",
             "companions.disruption=block",
             "companions.consentWindowMax=90m",
+            "companions.foreignNames=allow",
         ],
         &[
             "exemptNamespaces={ops}",
@@ -64,6 +65,7 @@ pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
             "strict.enabled=false",
             "freshnessProof.enabled=false",
             "companions.enabled=false",
+            "companions.block=deny",
             "events.denials=false",
         ],
     ];
@@ -125,12 +127,12 @@ pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
         ensure!(watches == settings.companions.enabled, "{set:?}: the rights and the file differ about companions");
         let usual = Defaults::default();
         let expected = if set.contains(&"companions.disruption=block") {
-            (false, Disruption::Block, Duration::from_secs(90 * 60))
+            (false, Disruption::Block, Duration::from_secs(90 * 60), true, true)
         } else {
-            (usual.headless_service, usual.disruption, usual.consent_window_max)
+            (usual.headless_service, usual.disruption, usual.consent_window_max, false, settings.companions.enabled)
         };
-        let Defaults { headless_service, disruption, consent_window_max, .. } = settings.companions;
-        let found = (headless_service, disruption, consent_window_max);
+        let Defaults { headless_service, disruption, consent_window_max, allowed, .. } = settings.companions;
+        let found = (headless_service, disruption, consent_window_max, allowed.foreign_names, allowed.block);
         ensure!(found == expected, "{set:?}: of companions the file says {found:?}");
         let tells = objects
             .iter()

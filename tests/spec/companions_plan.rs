@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use singleton_guard::policy::companions::selector::{Labels, PodLabels, Selector};
-use singleton_guard::policy::companions::wish::Annotations;
+use singleton_guard::policy::companions::wish::{Allowed, Annotations};
 use singleton_guard::policy::companions::{
     BudgetSpec, Companion, Defaults, Existing, Owner, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload,
     managed_by, plan, released,
@@ -15,10 +15,11 @@ use singleton_guard::policy::mark::MarkKey;
 use crate::Property;
 
 mod budgets;
+mod names;
 
 /// Each is a trial of its own.
 pub fn facts() -> impl Iterator<Item = (&'static str, Property)> {
-    FACTS.into_iter().chain(budgets::FACTS)
+    FACTS.into_iter().chain(budgets::FACTS).chain(names::FACTS)
 }
 
 const FACTS: [(&str, Property); 10] = [
@@ -63,8 +64,9 @@ fn what_is_made_is_what_is_kept() -> Result<(), String> {
 
 /// `serviceName` names it, the workload where there is none, the annotation above all.
 fn the_service_has_the_name_asked_for() -> Result<(), String> {
-    let all = Defaults::default();
-    let few = Defaults { headless_service: false, ..Defaults::default() };
+    let foreign = Allowed { foreign_names: true, ..Allowed::default() };
+    let all = Defaults { allowed: foreign, ..Defaults::default() };
+    let few = Defaults { headless_service: false, ..all.clone() };
     for (governing, wish, defaults, named) in [
         (None, None, &all, Some("ledger")),
         (Some("books"), None, &all, Some("books")),

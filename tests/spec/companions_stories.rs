@@ -3,11 +3,12 @@
 use super::{companions_dns, companions_drain, companions_live, companions_selectors};
 use crate::LiveTest;
 
+mod deputy;
 mod former;
 mod strangers;
 
 /// What the companions' controller does in a cluster.
-pub const COMPANIONS: [(&str, LiveTest); 17] = [
+pub const COMPANIONS: [(&str, LiveTest); 20] = [
     ("they are made for every kind with one write each", |lab| Box::pin(companions_live::made_for_every_kind(lab))),
     ("they follow the annotations and come back by themselves", |lab| {
         Box::pin(companions_live::follows_the_annotations(lab))
@@ -24,6 +25,11 @@ pub const COMPANIONS: [(&str, LiveTest); 17] = [
     ("a drain passes, waits, and passes with consent", |lab| Box::pin(companions_drain::drain(lab))),
     ("a Pod that is not ready can be evicted in every mode", |lab| Box::pin(companions_drain::crash_looping(lab))),
     ("others: what a version of before has made is changed once", |lab| Box::pin(former::are_changed_once(lab))),
+    ("others: a name that somebody has freed is left free", |lab| Box::pin(deputy::a_freed_name_is_left_free(lab))),
+    ("others: nobody gets a Service under their name", |lab| Box::pin(deputy::nobody_gets_what_is_anothers(lab))),
+    ("others: who may make no Service gets none, where that is asked for", |lab| {
+        Box::pin(deputy::who_may_make_none_gets_none(lab))
+    }),
     ("others: Pods that only share the labels block no eviction", |lab| Box::pin(strangers::they_block_nothing(lab))),
     ("others: Pods that only share the labels let no singleton go", |lab| {
         Box::pin(strangers::they_let_nothing_go(lab))

@@ -164,7 +164,7 @@ const HEADS: [(&str, &str); 8] = [
     ),
 ];
 /// What may follow the beginning, wrong in one field each.
-const FIELDS: [(&str, &str); 47] = [
+const FIELDS: [(&str, &str); 50] = [
     (
         "exemptNamespace: []",
         "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, warnNamespaces, release, strict, freshnessProof, companions, events, log",
@@ -261,7 +261,7 @@ const FIELDS: [(&str, &str); 47] = [
     ("companions: true", r#"line 3: companions: must have fields below it, each as "name: value""#),
     (
         "companions:\n  enable: true",
-        "line 4: companions.enable: unknown field `enable`, expected one of enabled, headlessService, disruption, consentWindowMax",
+        "line 4: companions.enable: unknown field `enable`, expected one of enabled, headlessService, disruption, consentWindowMax, foreignNames, block",
     ),
     ("companions:\n  enabled: maybe", "line 4: companions.enabled: invalid boolean (true or false expected)"),
     (
@@ -283,6 +283,15 @@ const FIELDS: [(&str, &str); 47] = [
     (
         "companions:\n  consentWindowMax: 745h",
         r#"line 4: companions.consentWindowMax: "745h" is not a time between 1 minute and 744 hours: right is a number with m or h, as in "24h""#,
+    ),
+    (
+        "companions:\n  foreignNames: maybe",
+        "line 4: companions.foreignNames: unknown variant `maybe`, expected one of allow, deny",
+    ),
+    ("companions:\n  block: false", "line 4: companions.block: unknown variant `false`, expected one of allow, deny"),
+    (
+        "companions:\n  disruption: block\n  block: deny",
+        r#"companions.disruption: "block" is what companions.block denies; choose "allow" or "none", or allow it"#,
     ),
     ("events: true", r#"line 3: events: must have fields below it, each as "name: value""#),
     ("events:\n  denial: true", "line 4: events.denial: unknown field `denial`, expected one of denials"),

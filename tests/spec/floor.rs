@@ -4,17 +4,21 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use singleton_guard::policy::floor::{Parameters, Place, STRICT_PLACES, places};
+use singleton_guard::policy::floor::{COMPANION_PLACES, Parameters, Place, STRICT_PLACES, places};
 use singleton_guard::policy::violation::{Annotation, Violation};
 
-use super::generated::{every_violation, object_selector};
+use super::generated::{every_violation, object_selector, with_values};
 use super::snapshot;
 
 /// One template per policy.
 pub fn templates(root: &Path) -> Result<(), String> {
-    for place in places().into_iter().chain(STRICT_PLACES) {
-        let (directory, name) = if place.is_floor() { ("floor", place.name()) } else { ("strict", place.name()) };
-        let path = format!("charts/singleton-guard/templates/{directory}/{name}.yaml");
+    for place in places().into_iter().chain(STRICT_PLACES).chain(COMPANION_PLACES) {
+        let directory = match place {
+            Place::ServiceRight => "companions",
+            place if place.is_floor() => "floor",
+            _ => "strict",
+        };
+        let path = format!("charts/singleton-guard/templates/{directory}/{}.yaml", place.name());
         snapshot::file(root, &path, &template(place))?;
     }
     Ok(())
@@ -25,6 +29,7 @@ pub fn holds_all_but_what_it_cannot(_: &Path) -> Result<(), String> {
     let held: BTreeSet<String> = places()
         .into_iter()
         .chain(STRICT_PLACES)
+        .chain(COMPANION_PLACES)
         .flat_map(Place::refusals)
         .map(|refusal| variant(&refusal.violation))
         .collect();
@@ -126,6 +131,7 @@ fn switch(place: Place) -> &'static str {
     match place {
         Place::Deletion | Place::Eviction => "and .Values.strict.enabled .Values.strict.refuseForcedDeletion",
         Place::Strict | Place::StrictBehind | Place::Pods => ".Values.strict.enabled",
+        Place::ServiceRight => "and .Values.companions.enabled .Values.companions.requireServiceRight",
         _ => ".Values.nativeFloor.enabled",
     }
 }
@@ -144,7 +150,7 @@ fn block(expression: &str, indent: usize) -> String {
     let users = format!(
         "{{{{- with include \"singleton-guard.strict.nodeUsers.conditions\" . }}}}{{{{ . | nindent {indent} }}}}{{{{ end }}}}"
     );
-    let expression = expression.replace("MARK", "{{ $mark }}").replace("NODE_USERS", &users);
+    let expression = with_values(expression).replace("NODE_USERS", &users);
     let lines: Vec<_> = expression.lines().map(|line| format!("{:indent$}{line}", "")).collect();
     lines.join("\n")
 }

@@ -130,6 +130,9 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::MalformedAnnotation { annotation: Annotation::HeadlessService, requested: text("My.Service") },
         Violation::MalformedAnnotation { annotation: Annotation::Disruption, requested: text("never") },
         Violation::MalformedAnnotation { annotation: Annotation::DisruptionAllowedUntil, requested: text("tomorrow") },
+        Violation::ForeignName { requested: text("db") },
+        Violation::BlockDenied,
+        Violation::NoServiceRight,
         Violation::ConsentTooLong { requested: text("2099-01-01T00:00:00Z"), max: Duration::from_secs(24 * 60 * 60) },
         Violation::SelectedLabel { key: text("app"), requested: None },
         Violation::Disowned { requested: Some(text("Deployment other")) },
@@ -224,6 +227,19 @@ pub fn object_selector(selected: Selected) -> String {
     format!("    objectSelector:\n      matchExpressions:\n        - {expression}\n")
 }
 
+/// An expression with the chart's values where they belong: the label key of the mark, what is wished for where an annotation
+/// is not there, and what a workload may not ask for.
+pub fn with_values(expression: &str) -> String {
+    [
+        ("MARK", "{{ $mark }}"),
+        ("UNSAID", r#"{{ ternary "auto" "none" .Values.companions.headlessService }}"#),
+        ("DENY-NAMES", "{{ .Values.companions.foreignNames }}"),
+        ("DENY-BLOCK", "{{ .Values.companions.block }}"),
+    ]
+    .iter()
+    .fold(expression.to_owned(), |text, (place, value)| text.replace(place, value))
+}
+
 /// One entry of a row's template.
 fn webhook(row: Row, entry: Entry) -> String {
     let (path, timeout, reinvocation, side_effects) = match row.phase() {
@@ -275,7 +291,7 @@ fn webhook(row: Row, entry: Entry) -> String {
     yaml.push_str("    matchConditions:\n      {{- include \"singleton-guard.webhook.exemptions\" . | nindent 6 }}\n");
     for condition in row.conditions() {
         let _ = writeln!(yaml, "      - name: {}\n        expression: |-", condition.name);
-        for line in condition.expression.replace("MARK", "{{ $mark }}").lines() {
+        for line in with_values(&condition.expression).lines() {
             let _ = writeln!(yaml, "          {line}");
         }
     }

@@ -99,6 +99,8 @@ companions:
   headlessService: {{ .Values.companions.headlessService }}
   disruption: {{ .Values.companions.disruption | quote }}
   consentWindowMax: {{ .Values.companions.consentWindowMax | quote }}
+  block: {{ .Values.companions.block | quote }}
+  foreignNames: {{ .Values.companions.foreignNames | quote }}
 events:
   denials: {{ .Values.events.denials }}
 log:

@@ -56,6 +56,9 @@ that does not work, and what would.
     {{- fail (printf "global.commonLabels has the key %q, which is mark.key: the guard runs several replicas and cannot be a singleton itself. Leave it out." $key) -}}
   {{- end -}}
 {{- end -}}
+{{- if and (eq .Values.companions.disruption "block") (eq .Values.companions.block "deny") -}}
+  {{- fail "companions.disruption is block, which companions.block denies. Choose allow or none, or allow it." -}}
+{{- end -}}
 {{- $metrics := .Values.metrics -}}
 {{- $more := dict "podLabels" .Values.podLabels -}}
 {{- range $object := list "serviceMonitor" "podMonitor" "prometheusRule" "grafanaDashboard" -}}

@@ -29,6 +29,8 @@ pub(super) fn plan(
     let name = name::budget(workload);
     let disruption =
         workload.annotations.disruption.as_deref().and_then(Disruption::parse).unwrap_or(defaults.disruption);
+    let is_denied = disruption == Disruption::Block && !defaults.allowed.block;
+    let disruption = if is_denied { Disruption::Allow } else { disruption };
     let existing = around.budgets.iter().copied().find(|budget| budget.name == name);
     let mine = existing.filter(|budget| budget.belongs_to(workload, &name));
     let rival = rival(workload, around, &name).map(|budget| Why::BudgetSelects { name: budget.name.clone() });
@@ -48,6 +50,7 @@ pub(super) fn plan(
         }
         return;
     }
+    plan.skipped.extend(is_denied.then_some((Companion::Budget, Why::BlockDenied)));
     let (open, changes) = if disruption == Disruption::Block { window(workload, defaults, now) } else { (None, None) };
     plan.window = open;
     plan.again = [plan.again, changes].into_iter().flatten().min();

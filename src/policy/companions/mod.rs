@@ -21,10 +21,11 @@ use super::kind::Kind;
 use super::mark::MarkKey;
 use super::text::fnv1a;
 use selector::{Labels, PodLabels, Selector};
-use wish::{Annotations, Disruption};
+use wish::{Allowed, Annotations, Disruption};
 
 pub use budget::{POD_NAME, POD_TEMPLATE_HASH};
 pub(crate) use name::service_label;
+pub use service::{PATIENCE, misses};
 pub use why::{Companion, Why};
 
 /// What the settings say about companions.
@@ -38,6 +39,8 @@ pub struct Defaults {
     pub disruption: Disruption,
     /// How far ahead a window of consent may end.
     pub consent_window_max: Duration,
+    /// What a workload may ask for.
+    pub allowed: Allowed,
     /// What our [`MANAGER_LABEL`] says: see [`managed_by`].
     pub managed_by: String,
 }
@@ -149,6 +152,8 @@ pub struct Surroundings<'a> {
     pub budgets: Vec<&'a Existing<BudgetSpec>>,
     /// Whether the API server lets no Pod have a key but the one that is named by it.
     pub keys_hold: bool,
+    /// The Services that somebody has deleted and the workload goes without, and since when.
+    pub deleted: Vec<(&'a str, SystemTime)>,
 }
 
 /// What is to be done for a workload, in this order. Nothing where all is as it should be.
@@ -308,6 +313,7 @@ impl Default for Defaults {
             headless_service: true,
             disruption: Disruption::Allow,
             consent_window_max: Duration::from_secs(24 * 60 * 60),
+            allowed: Allowed::default(),
             managed_by: managed_by(&MarkKey::default()),
         }
     }

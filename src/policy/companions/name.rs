@@ -18,6 +18,18 @@ pub(crate) fn service_label(name: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}-{:08x}", label.trim_end_matches('-'), fnv1a(name)))
 }
 
+/// Whether the name of a Service says whose it is: the workload's own name, one that begins with it and a dash, or the label
+/// derived from it. Under any other name somebody else's clients might look for somebody else.
+pub(crate) fn is_own(workload: &str, service: &str) -> bool {
+    let rest = service.strip_prefix(workload);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) || is_derived(workload, service)
+}
+
+/// Whether a Service has a name that nobody but us would give it.
+pub(super) fn is_derived(workload: &str, service: &str) -> bool {
+    service != workload && service_label(workload) == service
+}
+
 /// A budget's name. Not the workload's own: charts call theirs so, and would then find ours in their way. With the
 /// kind, because a Deployment and a StatefulSet may have the same name.
 pub(super) fn budget(workload: &Workload) -> String {

@@ -37,6 +37,13 @@ pub enum Why {
         /// Its name.
         name: String,
     },
+    /// The name that is asked for is not the workload's own.
+    ForeignName {
+        /// It.
+        name: String,
+    },
+    /// The workload asks for `block`, which is switched off: its budget is that of `allow`.
+    BlockDenied,
     /// The workload asks for another name.
     Renamed {
         /// The new one.
@@ -73,6 +80,28 @@ impl Why {
     pub const fn is_plain(&self) -> bool {
         matches!(self, Self::NotWanted | Self::Released | Self::Controlled)
     }
+
+    /// Whether somebody has to do something about it.
+    #[must_use]
+    pub const fn is_warning(&self) -> bool {
+        matches!(
+            self,
+            Self::NameTaken { .. }
+                | Self::ForeignName { .. }
+                | Self::BlockDenied
+                | Self::Refused { .. }
+                | Self::FieldTaken { .. }
+        )
+    }
+
+    /// The whole sentence about a companion that is not there, or not as it was asked for.
+    #[must_use]
+    pub fn sentence(&self, companion: Companion) -> String {
+        match self {
+            Self::BlockDenied => format!("{companion} of ours lets disruptions through: {self}"),
+            _ => format!("no {companion} of ours: {self}"),
+        }
+    }
 }
 
 impl fmt::Display for Companion {
@@ -103,6 +132,11 @@ impl fmt::Display for Why {
                 f,
                 "{name} selects the Pods already, and the API server evicts no Pod that two budgets select; delete it to have one of ours"
             ),
+            Self::ForeignName { name } => write!(
+                f,
+                "{name} is neither the workload's name nor begins with it and a dash; make this Service yourself (clusterIP None)"
+            ),
+            Self::BlockDenied => f.write_str("block is asked for, which companions.block switches off"),
             Self::Renamed { name } => write!(f, "the workload asks for one called {name}"),
             Self::NotEqualities => f.write_str(
                 "the workload's selector has expressions, which a Service cannot have; make a headless Service of your own",

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::name;
 use crate::policy::mark::is_dns_label;
 
 /// The annotations as they are written, and no others.
@@ -39,6 +40,16 @@ pub enum Disruption {
     Block,
     /// No PodDisruptionBudget.
     None,
+}
+
+/// What the settings let a workload ask for. What they do not is refused when it is written, and counts as nothing where it
+/// is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowed {
+    /// A Service under a name that is not the workload's own.
+    pub foreign_names: bool,
+    /// `block`.
+    pub block: bool,
 }
 
 /// Why a time until which disruption is allowed cannot be taken.
@@ -93,6 +104,20 @@ impl Disruption {
             "none" => Some(Self::None),
             _ => None,
         }
+    }
+}
+
+impl Allowed {
+    /// Whether this workload may get a Service of this name.
+    #[must_use]
+    pub fn names(self, workload: &str, service: &str) -> bool {
+        self.foreign_names || name::is_own(workload, service)
+    }
+}
+
+impl Default for Allowed {
+    fn default() -> Self {
+        Self { foreign_names: false, block: true }
     }
 }
 

@@ -5,7 +5,10 @@
 //! `"true"`, a bad annotation as none, and the object stays editable. `"strict"` is refused where the settings
 //! switch it off, because a promise that is accepted and not kept is worse than none. A Job that a CronJob makes takes the
 //! labels of its template: what a controller makes is not judged, refusing it would help nobody. Consent to a disruption
-//! ends by itself, so it may not be given for longer than the settings allow.
+//! ends by itself, so it may not be given for longer than the settings allow. A Service is made with our rights, so its name
+//! must be the workload's own; `serviceName` is not judged, because it may just as well name a Service of the user's. Where
+//! the chart says so, what gets a Service may only be written by who may create one: that is held by a policy in the API
+//! server, which alone can ask what a user may do.
 
 use std::borrow::Cow;
 
@@ -24,7 +27,7 @@ use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg006,
-    summary: "the mark's value must be one of those allowed, on a StatefulSet, ReplicaSet, Deployment or ReplicationController; the annotations beside it too, and consent to a disruption must not be given too far ahead",
+    summary: "the mark's value must be one of those allowed, on a StatefulSet, ReplicaSet, Deployment or ReplicationController; the annotations beside it too; a Service that they name must be the workload's own, and consent to a disruption must not be given too far ahead",
     check,
     trigger,
     floor,
@@ -70,10 +73,21 @@ fn annotations(change: &Change<'_>) -> Vec<Violation> {
     let service = written(|annotations| annotations.headless_service.as_deref());
     let disruption = written(|annotations| annotations.disruption.as_deref());
     let until = written(|annotations| annotations.disruption_allowed_until.as_deref());
-    let max = change.consent.max;
+    let (max, allowed, workload) = (change.consent.max, change.allowed, &change.workload.name);
     [
-        service.filter(|value| HeadlessService::parse(value).is_none()).map(malformed(Annotation::HeadlessService)),
-        disruption.filter(|value| Disruption::parse(value).is_none()).map(malformed(Annotation::Disruption)),
+        service.and_then(|value| match HeadlessService::parse(value) {
+            None => Some(malformed(Annotation::HeadlessService)(value)),
+            // The name of a workload that is still to be given one is nobody's.
+            Some(HeadlessService::Named(name)) if !allowed.names(workload, name) => {
+                Some(Violation::ForeignName { requested: name.to_owned() })
+            }
+            Some(_) => None,
+        }),
+        disruption.and_then(|value| match Disruption::parse(value) {
+            None => Some(malformed(Annotation::Disruption)(value)),
+            Some(Disruption::Block) if !allowed.block => Some(Violation::BlockDenied),
+            Some(_) => None,
+        }),
         until.and_then(|value| match change.consent.until(value) {
             Err(BadWindow::Malformed) => Some(malformed(Annotation::DisruptionAllowedUntil)(value)),
             Err(BadWindow::TooFar { .. }) => Some(Violation::ConsentTooLong { requested: value.to_owned(), max }),
@@ -96,27 +110,35 @@ fn trigger(row: Row) -> Option<String> {
             controlled = cel::CONTROLLED,
             mark = cel::MARK,
             is_marked = cel::IS_MARKED,
-            service = writes(HEADLESS_SERVICE, BAD_SERVICE),
-            disruption = writes(DISRUPTION, BAD_DISRUPTION),
+            service = writes(HEADLESS_SERVICE, &format!("({BAD_SERVICE}\n|| {FOREIGN_SERVICE})")),
+            disruption = writes(DISRUPTION, MORE_THAN_ALLOW),
             until = writes(DISRUPTION_ALLOWED_UNTIL, "true"),
         )
     })
 }
 
-/// All but how far ahead consent is given, because CEL has no clock, and whether `strict` is switched off.
+/// All but how far ahead consent is given, because CEL has no clock; whether `strict` is switched off; and the name of a
+/// Service for a workload whose own name cannot be one.
 fn floor(place: Place) -> Vec<Refusal> {
+    if place == Place::ServiceRight {
+        return vec![Refusal { violation: Violation::NoServiceRight, when: lacks_service_right(), values: Vec::new() }];
+    }
     if place != Place::Workload {
         return Vec::new();
     }
     let (marks, unmarkable, mark) = (marks(), is_unmarkable(), format!("{}.orValue('')", cel::MARK));
     let refusal = |violation, when| Refusal { violation, when, values: vec![("{mark}", cel::clip(&mark))] };
-    let annotation = |annotation: Annotation, condition: &str| Refusal {
-        violation: Violation::MalformedAnnotation { annotation, requested: "{value}".to_owned() },
+    let written = |violation, annotation: Annotation, condition: &str| Refusal {
+        violation,
         when: format!("{} && !({unmarkable}) && {}", cel::IS_MARKED, writes(annotation.key(), condition)),
         values: vec![(
             "{value}",
             cel::clip(&format!("object.metadata.?annotations[?'{}'].orValue('')", annotation.key())),
         )],
+    };
+    let requested = || "{value}".to_owned();
+    let malformed = |annotation, condition| {
+        written(Violation::MalformedAnnotation { annotation, requested: requested() }, annotation, condition)
     };
     vec![
         refusal(
@@ -127,9 +149,15 @@ fn floor(place: Place) -> Vec<Refusal> {
             Violation::MalformedMark { requested: "{mark}".to_owned() },
             format!("{marks} && !({unmarkable}) && !({mark} in ['{SINGLETON}', '{STRICT}'])"),
         ),
-        annotation(Annotation::HeadlessService, BAD_SERVICE),
-        annotation(Annotation::Disruption, BAD_DISRUPTION),
-        annotation(Annotation::DisruptionAllowedUntil, BAD_TIME),
+        malformed(Annotation::HeadlessService, BAD_SERVICE),
+        written(
+            Violation::ForeignName { requested: requested() },
+            Annotation::HeadlessService,
+            &format!("{NAMES_ARE_DENIED} && {FOREIGN_SERVICE}\n&& {NAME_IS_LABEL}"),
+        ),
+        malformed(Annotation::Disruption, BAD_DISRUPTION),
+        written(Violation::BlockDenied, Annotation::Disruption, DENIED_BLOCK),
+        malformed(Annotation::DisruptionAllowedUntil, BAD_TIME),
     ]
 }
 
@@ -155,8 +183,38 @@ fn writes(annotation: &str, condition: &str) -> String {
     )
 }
 
+/// The request makes us make a Service that we would not make without it, and its author may not make one himself.
+fn lacks_service_right() -> String {
+    let gets = |object: &str| {
+        format!(
+            "{object}.metadata.?labels[?'MARK'].hasValue()\n\
+             && {object}.metadata.?annotations[?'{HEADLESS_SERVICE}'].orValue('UNSAID') != 'none'\n\
+             && !(request.resource.resource == 'replicasets' && {})",
+            cel::CONTROLLED.replacen("object", object, 1),
+        )
+    };
+    format!(
+        "{after}\n\
+         && !({update} && {before}\n\
+         && object.metadata.?annotations[?'{HEADLESS_SERVICE}'] == oldObject.metadata.?annotations[?'{HEADLESS_SERVICE}'])\n\
+         && !authorizer.group('').resource('services').namespace(request.namespace).check('create').allowed()",
+        after = gets("object"),
+        before = gets("oldObject"),
+        update = cel::UPDATE,
+    )
+}
+
 const BAD_SERVICE: &str = "!VALUE.matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')";
 const BAD_DISRUPTION: &str = "!(VALUE in ['allow', 'block', 'none'])";
+// What is refused where the settings say so is asked about always: they may change while the conditions stay.
+const FOREIGN_SERVICE: &str = "!(VALUE in ['auto', 'none'])\n\
+     && VALUE != object.metadata.?name.orValue('') && !VALUE.startsWith(object.metadata.?name.orValue('') + '-')";
+const MORE_THAN_ALLOW: &str = "!(VALUE in ['allow', 'none'])";
+// In a policy `DENY-NAMES` and `DENY-BLOCK` stand for what the chart's values say.
+const NAMES_ARE_DENIED: &str = "'DENY-NAMES' == 'deny'";
+const DENIED_BLOCK: &str = "'DENY-BLOCK' == 'deny' && VALUE == 'block'";
+/// The name is such that the label derived from it, which no policy can derive, is the name itself.
+const NAME_IS_LABEL: &str = "object.metadata.?name.orValue('').matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')";
 /// The form of RFC 3339, not the calendar.
 const BAD_TIME: &str =
     "!VALUE.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}.[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[-+][0-9]{2}:[0-9]{2})$')";
