@@ -19,7 +19,7 @@ use crate::certs::lifetimes::{Lifetimes, LifetimesError};
 use crate::certs::serving::Serving;
 use crate::certs::upkeep::{Given, Source, Upkeep};
 use crate::certs::{Configuration, ConfigurationKind, Directory, Own, SecretRef, provider};
-use crate::cluster::{ApiServer, ConnectError, Gate, connect};
+use crate::cluster::{ApiServer, Clock, ConnectError, Gate, connect};
 use crate::companions::Controller;
 use crate::configuration::{self, ConfigurationError, Current, Own as OwnPod, Reload};
 use crate::events::{Denials, Regarding, Voice};
@@ -59,7 +59,8 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let mut signals = Signals::new()?;
     let (readiness, limits) = (Readiness::default(), Limits::default());
     let (provider, serving) = (provider(), Arc::new(Serving::default()));
-    let client = connect(arguments.kubeconfig.as_deref()).await?;
+    let clock = Clock::default();
+    let client = connect(arguments.kubeconfig.as_deref(), &clock).await?;
 
     let source = source(arguments, &client)?;
     let address = SocketAddr::new(arguments.bind_address, arguments.port);
@@ -72,18 +73,20 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
     let reload = reload.map(|reload| reload.telling(own_pod(arguments, &client)));
     let voice = Voice::new(client.clone(), "singleton-guard.io/admission", "Deny", instance.clone());
-    let (index, index_upkeep) = Index::new(client.clone(), settings.clone(), metrics.clone());
+    let (index, index_upkeep) = Index::new(client.clone(), settings.clone(), metrics.clone(), clock.clone());
     let marked = index.clone();
     let known = Arc::new(move |about: &Regarding| marked.has(about.kind, &about.namespace, &about.name, &about.uid));
     let (denials, teller) = Denials::new(client.clone(), voice, known, metrics.clone());
     let companions =
-        Controller::new(client.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());
+        Controller::new(client.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone())
+            .timed(clock.clone());
     let strict = Keeper::new(client.clone(), index.clone(), settings.clone(), metrics.clone(), instance);
     let namespaces = namespaces_upkeep(arguments, &client, index, settings.clone());
     let (freshness, freshness_upkeep) = Freshness::new(client.clone(), settings.clone(), metrics.clone());
     let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone())
         .telling(denials)
-        .proving(freshness);
+        .proving(freshness)
+        .timed(clock);
     let webhook = router(guard, readiness.clone(), limits);
     let server = Server::new(opened, tls, webhook, readiness.clone(), limits, metrics.clone());
     let listener = operations_listener(arguments)?;

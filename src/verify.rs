@@ -15,7 +15,7 @@ use tokio::runtime;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::args::Verify;
-use crate::cluster::{ConnectError, connect, words};
+use crate::cluster::{Clock, ConnectError, connect, words};
 use crate::policy::mark::MarkKey;
 use crate::policy::violation::Code;
 
@@ -28,7 +28,7 @@ pub fn verify(arguments: &Verify) -> Result<String, VerifyError> {
         .map_err(|cause| VerifyError::MarkKey { key: arguments.mark_key.clone(), cause })?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(VerifyError::Threads)?;
     runtime.block_on(async {
-        let client = connect(arguments.kubeconfig.as_deref()).await?;
+        let client = connect(arguments.kubeconfig.as_deref(), &Clock::default()).await?;
         // None: for ever, as far as a clock can tell.
         let until = Instant::now().checked_add(Duration::from_secs(arguments.wait_seconds));
         loop {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use http_body_util::BodyExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ApiResource, DynamicObject, GetParams, Patch, PatchParams, PostParams};
@@ -16,13 +16,11 @@ use kube::core::{Request, Status};
 use kube::{Api, Client};
 use rustls::crypto::CryptoProvider;
 use serde_json::{Map, Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
 
 use super::facts;
 use super::material::{Material, Next, Previous};
 use super::plan::Stored;
-use crate::cluster::words;
+use crate::cluster::{clock, words};
 
 /// Which Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +74,7 @@ impl SecretRef {
         let request = Request::new(self.api(client).resource_url()).get(&self.name, &GetParams::default());
         let request = request.map_err(|error| wrong(kube::Error::BuildRequest(error)))?;
         let response = client.send(request.map(Body::from)).await.map_err(wrong)?;
-        let (code, now) = (response.status(), time(response.headers()).unwrap_or_else(SystemTime::now));
+        let (code, now) = (response.status(), clock::date(response.headers()).unwrap_or_else(SystemTime::now));
         let body = response.into_body().collect().await.map_err(wrong)?.to_bytes();
         let unreadable = |error| wrong(kube::Error::SerdeError(error));
         if code == StatusCode::OK {
@@ -200,11 +198,6 @@ fn entries(material: &Material) -> impl Iterator<Item = (String, Value)> {
     let entry =
         |(key, value): (&str, Option<String>)| Some((key.to_owned(), Value::from(BASE64_STANDARD.encode(value?))));
     KEYS.into_iter().zip(values).filter_map(entry)
-}
-
-/// The header `Date` (RFC 9110): every answer of an API server has it.
-fn time(headers: &HeaderMap) -> Option<SystemTime> {
-    OffsetDateTime::parse(headers.get(header::DATE)?.to_str().ok()?, &Rfc2822).ok().map(SystemTime::from)
 }
 
 /// `tls.crt` and `tls.key` as in a Secret of type `kubernetes.io/tls`; `ca.crt` as cert-manager adds it. The last four

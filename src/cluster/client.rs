@@ -1,11 +1,16 @@
 //! The connection to the API server.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderValue, header};
+use kube::client::ClientBuilder;
 use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
+use tower::BoxError;
+use tower::util::MapFutureLayer;
+
+use super::Clock;
 
 /// Why there is no connection to the API server. Nothing is sent before the first request, so this is about files and
 /// the environment only.
@@ -29,11 +34,11 @@ pub enum ConnectError {
 }
 
 /// Makes the client for everything this process asks the API server: with the Pod's own ServiceAccount, or with a
-/// kubeconfig file. Must be called inside a Tokio runtime.
+/// kubeconfig file. Every answer sets the clock. Must be called inside a Tokio runtime.
 ///
 /// # Errors
 /// [`ConnectError`] names the file or variable.
-pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> {
+pub async fn connect(kubeconfig: Option<&Path>, clock: &Clock) -> Result<Client, ConnectError> {
     let mut config = match kubeconfig {
         Some(path) => from_file(path)
             .await
@@ -47,7 +52,17 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> 
     config.read_timeout = Some(SILENCE);
     config.reset_reader_on_write = true;
     config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
-    Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))
+    let clock = clock.clone();
+    let listening = MapFutureLayer::new(move |answer| {
+        let (clock, asked) = (clock.clone(), Instant::now());
+        async move {
+            let answer: http::Response<_> = answer.await?;
+            clock.heed(answer.headers(), asked);
+            Ok::<_, BoxError>(answer)
+        }
+    });
+    let builder = ClientBuilder::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
+    Ok(builder.with_layer(&listening).build())
 }
 
 /// What a person needs to know of an error: the API server's own sentence, or the innermost cause.

@@ -24,6 +24,8 @@ pub(crate) mod call;
 #[cfg(feature = "server")]
 mod client;
 #[cfg(feature = "server")]
+pub(crate) mod clock;
+#[cfg(feature = "server")]
 pub(crate) mod exchange;
 #[cfg(feature = "server")]
 pub(crate) mod feed;
@@ -44,6 +46,8 @@ pub use api_server::{ApiServer, Cluster};
 pub(crate) use client::root_cause;
 #[cfg(feature = "server")]
 pub use client::{ConnectError, connect, words};
+#[cfg(feature = "server")]
+pub use clock::Clock;
 #[cfg(feature = "server")]
 pub use gate::Gate;
 #[cfg(feature = "server")]

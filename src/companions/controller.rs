@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use kube::Client;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -14,6 +14,7 @@ use super::index::{Around, concerned_by_workload};
 use super::queue::Queue;
 use super::watch;
 use super::work::{Done, Failure, Work};
+use crate::cluster::Clock;
 use crate::cluster::call::CallError;
 use crate::cluster::follow::AFTER_A_PANIC;
 use crate::configuration::Current;
@@ -30,6 +31,7 @@ pub struct Controller {
     settings: Current,
     metrics: Metrics,
     voice: Arc<Voice>,
+    clock: Clock,
 }
 
 impl Controller {
@@ -37,7 +39,13 @@ impl Controller {
     #[must_use]
     pub fn new(client: Client, index: Index, settings: Current, metrics: Metrics, instance: String) -> Self {
         let voice = Voice::new(client.clone(), "singleton-guard.io/companions", "KeepCompanions", instance);
-        Self { client, index, settings, metrics, voice: Arc::new(voice) }
+        Self { client, index, settings, metrics, voice: Arc::new(voice), clock: Clock::default() }
+    }
+
+    /// Times are judged by this clock.
+    #[must_use]
+    pub fn timed(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Never ends.
@@ -182,7 +190,7 @@ impl Loop<'_> {
         let look = around.look();
         let State { queue, memory, deleted, windows } = &mut self.state;
         windows.remove(&key);
-        let (Controller { client, metrics, voice, .. }, settings) = (self.controller, &self.settings);
+        let (Controller { client, metrics, voice, clock, .. }, settings) = (self.controller, &self.settings);
         if settings.exempts(&key.namespace) {
             queue.done(&key);
             return;
@@ -208,7 +216,7 @@ impl Loop<'_> {
             }
             match entry {
                 Ok(marked) => {
-                    let now = SystemTime::now();
+                    let now = clock.now();
                     let around = Surroundings {
                         keys_hold: settings.holds_keys(&key.namespace),
                         deleted: deleted.of(&marked.workload.uid),

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use kube::Client;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::marked::{Marked, SeenWorkload, Unread, WorkloadSpec, WorkloadStatus, keep};
+use crate::cluster::Clock;
 use crate::cluster::feed::{Feed, Reduce};
 use crate::cluster::follow::{AFTER_A_PANIC, Followed, SOON};
 use crate::cluster::list::Asked;
@@ -37,6 +38,7 @@ pub struct Upkeep {
     client: Client,
     settings: Current,
     metrics: Metrics,
+    clock: Clock,
 }
 
 /// Reads the workloads of one kind.
@@ -45,14 +47,15 @@ struct Workloads {
     mark: MarkKey,
     /// The field manager of our stamps.
     stamp: String,
+    clock: Clock,
 }
 
 impl Index {
-    /// An empty one, and who fills it.
+    /// An empty one, and who fills it. Since when a workload is known is told by this clock, which plans go by.
     #[must_use]
-    pub fn new(client: Client, settings: Current, metrics: Metrics) -> (Self, Upkeep) {
+    pub fn new(client: Client, settings: Current, metrics: Metrics, clock: Clock) -> (Self, Upkeep) {
         let index = Self(Store::new(KINDS.map(|info| info.kind)));
-        (index.clone(), Upkeep { index, client, settings, metrics })
+        (index.clone(), Upkeep { index, client, settings, metrics, clock })
     }
 
     /// Who hears of the changes of interest.
@@ -154,7 +157,7 @@ impl Upkeep {
                 granted_by: "its rules for the guarded kinds",
             };
             let stamp = field_manager(&settings.companions.managed_by);
-            let reduce = Workloads { kind: info.kind, mark, stamp };
+            let reduce = Workloads { kind: info.kind, mark, stamp, clock: self.clock.clone() };
             watches.spawn(followed.follow(Feed { store: Arc::clone(&self.index.0), of: info.kind, reduce }));
         }
         watches
@@ -167,7 +170,7 @@ impl Reduce for Workloads {
     type Value = Entry;
 
     fn read(&self, seen: SeenWorkload<'_>) -> Result<Entry, &'static str> {
-        Marked::read(seen, self.kind, &self.mark, &self.stamp, SystemTime::now()).map(Ok)
+        Marked::read(seen, self.kind, &self.mark, &self.stamp, self.clock.now()).map(Ok)
     }
 
     /// Its namespace holds a singleton all the same.

@@ -2,13 +2,13 @@
 //! unreadable body and a panic are answered with the uid as well.
 
 use std::any::Any;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
 use super::unwind::caught;
-use crate::cluster::Cluster;
+use crate::cluster::{Clock, Cluster};
 use crate::configuration::Current;
 use crate::events::Denials;
 use crate::freshness::Freshness;
@@ -29,13 +29,14 @@ pub struct Guard<C> {
     metrics: Metrics,
     denials: Option<Denials>,
     freshness: Option<Freshness>,
+    clock: Clock,
 }
 
 impl<C: Cluster> Guard<C> {
     /// Puts them together.
     #[must_use]
     pub fn new(settings: impl Into<Current>, cluster: C, metrics: Metrics) -> Self {
-        Self { settings: settings.into(), cluster, metrics, denials: None, freshness: None }
+        Self { settings: settings.into(), cluster, metrics, denials: None, freshness: None, clock: Clock::default() }
     }
 
     /// Denials are told of in Events.
@@ -48,6 +49,12 @@ impl<C: Cluster> Guard<C> {
     #[must_use]
     pub fn proving(self, freshness: Freshness) -> Self {
         Self { freshness: Some(freshness), ..self }
+    }
+
+    /// Times are judged by this clock.
+    #[must_use]
+    pub fn timed(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// The metrics that the answers are counted in.
@@ -103,7 +110,7 @@ impl<C: Cluster> Guard<C> {
     }
 
     async fn decide(&self, phase: Phase, request: Request<'_>, settings: &Settings, deadline: Deadline) -> Decision {
-        match evaluate(phase, request, settings, SystemTime::now()) {
+        match evaluate(phase, request, settings, self.clock.now()) {
             Step::Decided(decision) => decision,
             Step::Ask(lookup, pending) => {
                 if let (Some(freshness), Lookup::Parent(parent)) = (&self.freshness, &lookup)
