@@ -99,7 +99,7 @@ fn trial(name: &str, runtime: &Arc<Runtime>, lab: &Arc<Lab>, story: Story) -> Tr
     Trial::test(name, move || runtime.block_on(story(&lab)).map_err(|error| format!("{error:#}").into()))
 }
 
-const STORIES: [(&str, Story); 12] = [
+const STORIES: [(&str, Story); 13] = [
     ("a missing right is said once", |lab| Box::pin(companions_faults::a_missing_right_is_said_once(lab))),
     ("without a watch nothing is made", |lab| Box::pin(companions_faults::without_a_watch_nothing_is_made(lab))),
     ("a namespace that goes is left alone", |lab| {
@@ -115,6 +115,7 @@ const STORIES: [(&str, Story); 12] = [
     }),
     ("two budgets for one Pod do not last", |lab| Box::pin(companions_together::interleavings(lab))),
     ("two guards leave each other alone", |lab| Box::pin(companions_together::two_guards_leave_each_other_alone(lab))),
+    ("a budget for many costs little", |lab| Box::pin(companions_storm::one_budget_for_many(lab))),
     ("an open window of consent is counted", |lab| Box::pin(companions_together::an_open_window_is_counted(lab))),
     ("switched off it does nothing", |lab| Box::pin(companions_faults::switched_off_it_does_nothing(lab))),
     ("a controller that is killed at random points ends where it should", |lab| {

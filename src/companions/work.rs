@@ -11,7 +11,9 @@ use crate::cluster::call::CallError;
 use crate::events::{Regarding, Saying, Voice};
 use crate::index::Key;
 use crate::index::marked::{Marked, Unread};
-use crate::policy::companions::{BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, released};
+use crate::policy::companions::{
+    BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, none_of_ours, released,
+};
 use crate::policy::kind::Kind;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
@@ -140,9 +142,14 @@ impl Keep {
         let Self { about, plan, said, mut states, stamp, .. } = self;
         let mut done = Done { uid: about.uid.clone(), ..Done::default() };
         for step in &plan.steps {
-            match carry_out(client, voice, metrics, settings, &about, step).await {
-                Ok(Some(state)) => states.push(state),
-                Ok(None) => {}
+            match carry_out(client, metrics, settings, &about.namespace, step).await {
+                Ok(Written::Skipped(why)) => states.push(skipped(step.companion(), &why)),
+                Ok(Written::Overtaken) => {}
+                Ok(written) => {
+                    if let Some(saying) = happened(step, &written, &states, &said) {
+                        say(voice, &about, &saying).await;
+                    }
+                }
                 // The other steps do not depend on this one.
                 Err(mut failure) => {
                     if let CallError::Refused(message) = &failure.error {
@@ -189,7 +196,10 @@ async fn release(
     };
     let about = Regarding::workload(key.of, &key.namespace, &key.name, &owner.uid);
     for step in &released(&owner, &budgets.iter().collect::<Vec<_>>()).steps {
-        carry_out(client, voice, metrics, settings, &about, step).await?;
+        let written = carry_out(client, metrics, settings, &key.namespace, step).await?;
+        if let Some(saying) = happened(step, &written, &[], &[]) {
+            say(voice, &about, &saying).await;
+        }
     }
     for set in sets.iter().filter(|set| set.controller.as_ref().is_some_and(|held| held.uid == owner.uid)) {
         let unstamped = stamp::unstamp(client, set, settings).await;
@@ -198,34 +208,38 @@ async fn release(
     Ok(())
 }
 
-/// Carries out one step, counts it, and says what happened. A state that came of it is the caller's to say.
+/// Carries out one step, and counts it.
 async fn carry_out(
     client: &Client,
-    voice: &Voice,
     metrics: &Metrics,
     settings: &Settings,
-    about: &Regarding,
+    namespace: &str,
     step: &Step,
-) -> Result<Option<Saying>, Failure> {
-    let (Step::Apply { companion, name, .. } | Step::Remove { companion, name, .. }) = step;
-    let managed_by = &settings.companions.managed_by;
-    let written = write::write(client, &about.namespace, managed_by, step).await;
+) -> Result<Written, Failure> {
+    let written = write::write(client, namespace, &settings.companions.managed_by, step).await;
     let written = written.map_err(|error| Failure::new(write::right(step), error))?;
-    metrics.wrote(companion.kind(), written.result());
-    let happened = |reason, note| Saying { reason, note, is_warning: false, is_state: false };
+    metrics.wrote(step.companion().kind(), written.result());
+    Ok(written)
+}
+
+/// What there is to say of a step that was carried out, beside the states of now, and knowing those that were said. One
+/// budget of a user may make the companions of many step aside and come back, so each of both is one saying, and is
+/// written once however often it happens.
+fn happened(step: &Step, written: &Written, states: &[Saying], said: &[Saying]) -> Option<Saying> {
+    let (Step::Apply { companion, name, .. } | Step::Remove { companion, name, .. }) = step;
+    let companion = *companion;
+    let happening = |reason, note| Saying { reason, note, is_warning: false, is_state: false };
     match (written, step) {
-        (Written::Created, _) => {
-            let note = format!("made {companion} {name}");
-            say(voice, about, &happened("SingletonCompanionCreated", note)).await;
+        (Written::Created, _) if said.iter().any(|saying| is_about_none(saying, companion)) => {
+            let note = format!("made {companion} {name}: nothing is in its way any more");
+            Some(Saying { is_state: true, ..happening("SingletonCompanionCreated", note) })
         }
-        (Written::Removed, Step::Remove { why, .. }) => {
-            let note = format!("removed {companion} {name}: {why}");
-            say(voice, about, &happened("SingletonCompanionRemoved", note)).await;
+        (Written::Created, _) => Some(happening("SingletonCompanionCreated", format!("made {companion} {name}"))),
+        (Written::Removed, Step::Remove { why, .. }) if !states.contains(&skipped(companion, why)) => {
+            Some(happening("SingletonCompanionRemoved", format!("removed {companion} {name}: {why}")))
         }
-        (Written::Skipped(why), _) => return Ok(Some(skipped(*companion, &why))),
-        (Written::Changed | Written::Overtaken | Written::Removed, _) => {}
+        _ => None,
     }
-    Ok(None)
 }
 
 async fn say(voice: &Voice, about: &Regarding, saying: &Saying) {
@@ -236,7 +250,12 @@ async fn say(voice: &Voice, about: &Regarding, saying: &Saying) {
 
 fn skipped(companion: Companion, why: &Why) -> Saying {
     let (note, is_warning) = (why.sentence(companion), why.is_warning());
-    Saying { reason: "SingletonCompanionSkipped", note, is_warning, is_state: true }
+    Saying { reason: SKIPPED, note, is_warning, is_state: true }
+}
+
+/// Whether it says that there is none of this companion.
+fn is_about_none(saying: &Saying, companion: Companion) -> bool {
+    saying.reason == SKIPPED && saying.note.starts_with(&none_of_ours(companion))
 }
 
 /// Nothing of what is there is lost by it.
@@ -255,3 +274,5 @@ impl Failure {
         Self { right, error, is_said: false }
     }
 }
+
+const SKIPPED: &str = "SingletonCompanionSkipped";

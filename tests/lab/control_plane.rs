@@ -284,6 +284,6 @@ rules:
 - level: None
   verbs: [get, list, watch]
 - level: None
-  resources: [{group: coordination.k8s.io, resources: [leases]}, {group: "", resources: [events]}, {group: events.k8s.io, resources: [events]}]
+  resources: [{group: coordination.k8s.io, resources: [leases]}, {group: "", resources: [events]}]
 - level: Metadata
 "#;

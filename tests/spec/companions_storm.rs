@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::api;
 use super::case::{MARK, complete};
+use super::companions_faults::settle;
 use super::companions_place::{KINDS, Place, budget_name, chance, pick};
 use super::companions_process::Process;
 use crate::lab::Lab;
@@ -129,6 +130,44 @@ impl<'a> Lane<'a> {
     }
 }
 
+/// One budget of a user selects the Pods of 150 singletons, and is deleted: each is let go of and made again with one write,
+/// and two Events.
+pub async fn one_budget_for_many(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let replica = |name: &str| Process::start(lab, &format!("{}-{name}", place.namespace), json!({}), None);
+    let _replicas = [replica("a")?, replica("b")?];
+    for number in 0..MANY {
+        let object = json!({"kind": "StatefulSet", "metadata": {"name": format!("s{number}"), "labels": {MARK: "true"}}, "spec": {"replicas": 0}});
+        place.make(complete(&object, &place.namespace)).await?;
+    }
+    let count = async |expected: usize| Ok(place.list("PodDisruptionBudget").await?.len() == expected);
+    place.until("all have theirs", async || count(MANY).await).await?;
+    settle().await;
+    let before = written(lab, std::slice::from_ref(&place), OURS)?;
+    place.make(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "theirs"}, "spec": {"maxUnavailable": 1, "selector": {}}})).await?;
+    place.until("all have stepped aside", async || count(1).await).await?;
+    settle().await;
+    place.delete("PodDisruptionBudget", "theirs").await?;
+    place.until("all are back", async || count(MANY).await).await?;
+    settle().await;
+    let mut cost = written(lab, std::slice::from_ref(&place), OURS)?;
+    for (what, times) in before {
+        *cost.entry(what).or_default() -= times;
+    }
+    cost.retain(|_, times| *times > 0);
+    eprintln!("one budget for {MANY} singletons: {cost:?}");
+    let sum = |words: &[&str]| -> usize {
+        cost.iter().filter(|(what, _)| words.iter().all(|word| what.contains(word))).map(|(_, times)| times).sum()
+    };
+    let deleted = sum(&["delete poddisruptionbudgets 200"]);
+    ensure!(deleted == MANY, "{deleted} were deleted");
+    let applied = sum(&["patch poddisruptionbudgets 20"]);
+    ensure!(applied == MANY, "{applied} were applied");
+    let told = sum(&["events", " 20"]);
+    ensure!(told <= 2 * MANY, "{told} writes of Events");
+    Ok(())
+}
+
 /// Figures, on request: a thousand singletons in fifty namespaces, two controllers; then ten thousand Services and
 /// budgets of others.
 pub async fn figures(lab: &Lab) -> Result<()> {
@@ -165,7 +204,7 @@ pub async fn figures(lab: &Lab) -> Result<()> {
     eprintln!("all 2 000 companions after {:?}", started.elapsed());
     tokio::time::sleep(Duration::from_secs(5)).await;
     eprintln!("with 1 000 singletons: {}", report(&controllers));
-    let made = written(lab, &places)?;
+    let made = written(lab, &places, COMPANIONS)?;
     eprintln!("writes: {made:?}");
     let writes: usize =
         made.iter().filter(|(what, _)| what.ends_with(" 200") || what.ends_with(" 201")).map(|(_, times)| times).sum();
@@ -198,7 +237,7 @@ pub async fn figures(lab: &Lab) -> Result<()> {
         (after[0] - before[0]) * 10,
         (after[1] - before[1]) * 10
     );
-    ensure!(written(lab, &places)? == made, "what is at rest is written to");
+    ensure!(written(lab, &places, COMPANIONS)? == made, "what is at rest is written to");
     Ok(())
 }
 
@@ -217,11 +256,11 @@ async fn in_parallel(
     try_join_all(all).await.map(drop)
 }
 
-/// The controllers' writes in the audit log, by verb and resource.
-fn written(lab: &Lab, places: &[Place<'_>]) -> Result<BTreeMap<String, usize>> {
+/// The writes in the audit log whose entries contain this, by verb, resource and answer.
+fn written(lab: &Lab, places: &[Place<'_>], part: &str) -> Result<BTreeMap<String, usize>> {
     let log = std::fs::read_to_string(lab.logs().join("audit.log"))?;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for line in log.lines().filter(|line| line.contains("fieldManager=singleton-guard-companions")) {
+    for line in log.lines().filter(|line| line.contains(part)) {
         let entry: Value = serde_json::from_str(line).unwrap_or_default();
         let namespace = entry["objectRef"]["namespace"].as_str().unwrap_or_default();
         if entry["stage"] == "ResponseComplete" && places.iter().any(|place| place.namespace == namespace) {
@@ -244,5 +283,11 @@ pub fn moment(chance: &mut TestRunner, below: usize) -> Duration {
 
 /// Namespaces, each with a controller of its own that is killed; all of them see all.
 const LANES: usize = 4;
+/// In the entry of a write of a companion, but of no deletion.
+const COMPANIONS: &str = "fieldManager=singleton-guard-companions";
+/// In that of everything that our program does.
+const OURS: &str = r#""userAgent":"singleton-guard/"#;
+/// As one tenant may well have.
+const MANY: usize = 150;
 /// In each.
 const KILLS: usize = 50;

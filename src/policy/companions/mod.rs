@@ -26,7 +26,7 @@ use wish::{Allowed, Annotations, Disruption};
 pub use budget::{POD_NAME, POD_TEMPLATE_HASH};
 pub(crate) use name::service_label;
 pub use service::{PATIENCE, misses};
-pub use why::{Companion, Why};
+pub use why::{Companion, Why, none_of_ours};
 
 /// What the settings say about companions.
 #[derive(Debug, Clone, PartialEq, Eq)]

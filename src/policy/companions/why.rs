@@ -99,9 +99,15 @@ impl Why {
     pub fn sentence(&self, companion: Companion) -> String {
         match self {
             Self::BlockDenied => format!("{companion} of ours lets disruptions through: {self}"),
-            _ => format!("no {companion} of ours: {self}"),
+            _ => format!("{}{self}", none_of_ours(companion)),
         }
     }
+}
+
+/// How a sentence begins that says that there is none of a companion.
+#[must_use]
+pub fn none_of_ours(companion: Companion) -> String {
+    format!("no {companion} of ours: ")
 }
 
 impl fmt::Display for Companion {
