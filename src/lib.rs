@@ -28,14 +28,16 @@
 //!
 //! * `run` builds everything once and starts the named tasks; `args` and `telemetry` are what they say.
 //! * `server` terminates TLS, reads bodies, keeps deadlines and drains.
-//! * `cluster` answers a look-up: the only thing a request ever waits for. It has the one machine that lists and watches.
+//! * `cluster` answers a look-up: the only thing a request ever waits for. It has the one machine that lists and
+//!   watches, and a `Clock` that is the API server's, which all replicas have in common.
 //! * `index` keeps the marked workloads, for all who need to know them.
 //! * `freshness` makes most look-ups needless: it watches, and proves what a parent is.
 //! * `configuration` reads the file, again whenever it changes; everybody else sees the settings in force.
 //! * `events` says things in `events.k8s.io`: denials, folded, and what the other rooms have to say.
 //! * `certs` makes, stores, publishes and serves certificates.
 //! * `namespaces` writes into the webhook configurations which namespaces hold singletons.
-//! * `companions` gives singletons the Service and the budget that [`policy::companions`] plans.
+//! * `companions` gives singletons the Service and the budget that [`policy::companions`] plans; of replicas that disagree
+//!   each waits (`companions::patience`) before it answers the other.
 //! * `strict` keeps strict singletons alive, as [`policy::liveness`] says.
 //! * `verify` is the other program in this one: it asks the cluster for what must be refused.
 //!

@@ -23,8 +23,10 @@
 mod lab;
 mod spec {
     pub mod api;
+    pub mod before;
     pub mod binary;
     pub mod case;
+    pub mod companions_disagree;
     pub mod companions_faults;
     pub mod companions_place;
     pub mod companions_process;
@@ -35,6 +37,7 @@ mod spec {
     pub mod live;
 }
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -44,7 +47,7 @@ use lab::stage::{self, Reach};
 use lab::{Lab, Options};
 use libtest_mimic::{Arguments, Trial};
 use spec::binary::guard_binary;
-use spec::{companions_faults, companions_storm, companions_together, crowd, left_out};
+use spec::{before, companions_disagree, companions_faults, companions_storm, companions_together, crowd, left_out};
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
@@ -52,11 +55,19 @@ fn main() -> ExitCode {
     // Each disturbs the other, and both are long.
     arguments.test_threads = Some(1);
     let measured = MEASUREMENTS.map(|(name, _)| left_out::stub(name).with_ignored_flag(true));
-    let stubs: Vec<_> = STORIES.into_iter().map(|(name, _)| left_out::stub(name)).chain(measured).collect();
+    let stubs: Vec<_> = STORIES
+        .into_iter()
+        .map(|(name, _)| left_out::stub(name))
+        .chain([left_out::stub(OF_BEFORE)])
+        .chain(measured)
+        .collect();
     if arguments.list || !left_out::any_wanted(&arguments, &stubs) {
         return libtest_mimic::run(&arguments, stubs).exit_code();
     }
     let progress = Progress::to_stderr();
+    // Its crates may have to be fetched, and the network is out of reach after that.
+    let wanted = left_out::any_wanted(&arguments, &[left_out::stub(OF_BEFORE)]);
+    let before = wanted.then(|| before::program(&progress));
     let entered = match stage::enter(Reach::Inside, &progress) {
         Ok(entered) => entered,
         Err(reason) => {
@@ -81,6 +92,7 @@ fn main() -> ExitCode {
         }
     };
     let mut trials: Vec<_> = STORIES.into_iter().map(|(name, story)| trial(name, &runtime, &lab, story)).collect();
+    trials.splice(0..0, before.map(|before| of_before(before, &runtime, &lab)));
     trials.extend(MEASUREMENTS.map(|(name, story)| trial(name, &runtime, &lab, story).with_ignored_flag(true)));
     let conclusion = libtest_mimic::run(&arguments, trials);
     match Arc::into_inner(lab).map(|lab| runtime.block_on(lab.shutdown())) {
@@ -99,7 +111,21 @@ fn trial(name: &str, runtime: &Arc<Runtime>, lab: &Arc<Lab>, story: Story) -> Tr
     Trial::test(name, move || runtime.block_on(story(&lab)).map_err(|error| format!("{error:#}").into()))
 }
 
-const STORIES: [(&str, Story); 13] = [
+/// The one that needs the program of before.
+fn of_before(before: Result<PathBuf, String>, runtime: &Arc<Runtime>, lab: &Arc<Lab>) -> Trial {
+    let (runtime, lab) = (Arc::clone(runtime), Arc::clone(lab));
+    match before {
+        Ok(before) => Trial::test(OF_BEFORE, move || {
+            let story = companions_disagree::by_configuration_and_version(&lab, &before);
+            runtime.block_on(story).map_err(|error| format!("{error:#}").into())
+        }),
+        Err(reason) => Trial::ignorable_test(OF_BEFORE, move || left_out::left_out(&reason)),
+    }
+}
+
+const OF_BEFORE: &str = "replicas of two configurations and versions write seldom";
+
+const STORIES: [(&str, Story); 14] = [
     ("a missing right is said once", |lab| Box::pin(companions_faults::a_missing_right_is_said_once(lab))),
     ("without a watch nothing is made", |lab| Box::pin(companions_faults::without_a_watch_nothing_is_made(lab))),
     ("a namespace that goes is left alone", |lab| {
@@ -115,6 +141,7 @@ const STORIES: [(&str, Story); 13] = [
     }),
     ("two budgets for one Pod do not last", |lab| Box::pin(companions_together::interleavings(lab))),
     ("two guards leave each other alone", |lab| Box::pin(companions_together::two_guards_leave_each_other_alone(lab))),
+    ("windows close whatever the clocks say", |lab| Box::pin(companions_disagree::by_clock(lab))),
     ("a budget for many costs little", |lab| Box::pin(companions_storm::one_budget_for_many(lab))),
     ("an open window of consent is counted", |lab| Box::pin(companions_together::an_open_window_is_counted(lab))),
     ("switched off it does nothing", |lab| Box::pin(companions_faults::switched_off_it_does_nothing(lab))),

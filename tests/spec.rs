@@ -31,6 +31,7 @@ mod spec {
     pub mod companions_dns;
     pub mod companions_drain;
     pub mod companions_live;
+    pub mod companions_patience;
     pub mod companions_place;
     pub mod companions_plan;
     pub mod companions_selectors;
@@ -100,10 +101,10 @@ use spec::case::{self, Case};
 use spec::installed::{self, Installed};
 use spec::live_trials::{self, LiveTrial};
 use spec::{
-    architecture, bad_values, chart, checkov, companions_plan, configuration, configuration_live, cut_off,
-    denials_live, differential, events, floor, freshness_live, generated, late, left_out, liveness, metrics_table,
-    modes, namespaces_plan, operations, outage, properties, pure, readings, recorded, router, rules, stories,
-    strict_live, texts, threats, values, watched,
+    architecture, bad_values, chart, checkov, companions_patience, companions_plan, configuration, configuration_live,
+    cut_off, denials_live, differential, events, floor, freshness_live, generated, late, left_out, liveness,
+    metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings, recorded, router, rules,
+    stories, strict_live, texts, threats, values, watched,
 };
 
 type Check = fn(&Path) -> Result<(), String>;
@@ -169,7 +170,8 @@ fn local(root: &'static Path, cases: &[Case]) -> Vec<Trial> {
     for (name, property) in PROPERTIES {
         trials.push(Trial::test(format!("property::{name}"), move || Ok(property()?)));
     }
-    for (name, fact) in companions_plan::facts().chain(namespaces_plan::FACTS) {
+    let facts = companions_plan::facts().chain(companions_patience::FACTS).chain(namespaces_plan::FACTS);
+    for (name, fact) in facts {
         trials.push(Trial::test(format!("plan::{name}"), move || Ok(fact()?)));
     }
     for case in cases {

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::deleted::Deleted;
 use super::index::{Around, concerned_by_workload};
+use super::patience::Patience;
 use super::queue::Queue;
 use super::watch;
 use super::work::{Done, Failure, Work};
@@ -108,6 +109,8 @@ pub(super) struct Memory {
     said_at: Option<Instant>,
     /// The revision up to which a Deployment's ReplicaSets are stamped.
     pub(super) stamped: Option<String>,
+    /// What was written of late.
+    patience: Patience,
 }
 
 struct Loop<'a> {
@@ -131,7 +134,7 @@ impl Loop<'_> {
                 changes = around.services.changed() => {
                     let look = around.look();
                     for change in &changes {
-                        self.state.deleted.heed(change, &look, &self.settings.companions, SystemTime::now());
+                        self.state.deleted.heed(change, &look, &self.settings.companions, self.controller.clock.now());
                     }
                     self.concerns(changes.iter().flat_map(|change| look.concerned_by(change)));
                 }
@@ -222,11 +225,16 @@ impl Loop<'_> {
                         deleted: deleted.of(&marked.workload.uid),
                         ..look.around(&key.namespace)
                     };
-                    let plan = plan(&marked.workload, &around, &settings.companions, now);
+                    let mut plan = plan(&marked.workload, &around, &settings.companions, now);
                     windows.extend(plan.window.map(|_| key.clone()));
                     if let Some(again) = plan.again {
                         let wait = again.duration_since(now).unwrap_or_default() + JITTER.mul_f64(fastrand::f64());
                         queue.add(key.clone(), wait);
+                    }
+                    let about = (&marked.workload, &around, &settings.companions);
+                    if let Some(due) = remembered.patience.hold(&mut plan, about, (now, Instant::now().into_std())) {
+                        let wait = due.saturating_duration_since(Instant::now().into_std());
+                        queue.add(key.clone(), wait + JITTER.mul_f64(fastrand::f64()));
                     }
                     Work::keep(marked, plan, remembered)
                 }
@@ -276,6 +284,9 @@ impl Loop<'_> {
                 }
             }
             remembered.stamped = done.stamped.or(remembered.stamped.take());
+            for object in done.written {
+                remembered.patience.wrote(object, Instant::now().into_std());
+            }
         }
         if done.errors.is_empty() {
             queue.done(&key);

@@ -8,12 +8,14 @@
 //! ```
 //!
 //! It runs in every replica, without a leader: all come to the same plan, and server-side apply with one field manager
-//! makes the second write of the same bytes no write at all. A quiet cluster sees no write. What is not ours is never
-//! touched: each write names the uid and the revision that it was planned for.
+//! makes the second write of the same bytes no write at all. Their clock is the API server's, and of replicas that
+//! disagree by configuration or version each waits ([`patience`]) before it answers the other. A quiet cluster sees no
+//! write. What is not ours is never touched: each write names the uid and the revision that it was planned for.
 
 mod controller;
 mod deleted;
 mod index;
+pub mod patience;
 mod queue;
 mod seen;
 mod stamp;

@@ -5,15 +5,14 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::controller::Memory;
+use super::patience::object;
 use super::stamp::{self, Standing};
 use super::write::{self, Written};
 use crate::cluster::call::CallError;
 use crate::events::{Regarding, Saying, Voice};
 use crate::index::Key;
 use crate::index::marked::{Marked, Unread};
-use crate::policy::companions::{
-    BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, none_of_ours, released,
-};
+use crate::policy::companions::{BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, none_of_ours, released};
 use crate::policy::kind::Kind;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
@@ -45,6 +44,8 @@ pub(super) struct Done {
     pub(super) uid: String,
     pub(super) said: Vec<Saying>,
     pub(super) stamped: Option<String>,
+    /// The companions that were written, or removed.
+    pub(super) written: Vec<(Companion, String)>,
     /// What went wrong.
     pub(super) errors: Vec<Failure>,
 }
@@ -146,6 +147,7 @@ impl Keep {
                 Ok(Written::Skipped(why)) => states.push(skipped(step.companion(), &why)),
                 Ok(Written::Overtaken) => {}
                 Ok(written) => {
+                    done.written.push(object(step));
                     if let Some(saying) = happened(step, &written, &states, &said) {
                         say(voice, &about, &saying).await;
                     }
@@ -226,8 +228,7 @@ async fn carry_out(
 /// budget of a user may make the companions of many step aside and come back, so each of both is one saying, and is
 /// written once however often it happens.
 fn happened(step: &Step, written: &Written, states: &[Saying], said: &[Saying]) -> Option<Saying> {
-    let (Step::Apply { companion, name, .. } | Step::Remove { companion, name, .. }) = step;
-    let companion = *companion;
+    let (companion, name) = object(step);
     let happening = |reason, note| Saying { reason, note, is_warning: false, is_state: false };
     match (written, step) {
         (Written::Created, _) if said.iter().any(|saying| is_about_none(saying, companion)) => {

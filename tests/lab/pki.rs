@@ -168,4 +168,4 @@ const SERVER_NAMES: [&str; 7] = [
 ];
 /// Longer than anybody keeps a lab.
 const LIFETIME: Duration = Duration::days(30);
-const CLOCK_SKEW: Duration = Duration::minutes(5);
+const CLOCK_SKEW: Duration = Duration::minutes(15);

@@ -86,7 +86,7 @@ fn relative(root: &Path, file: &Path) -> String {
     file.strip_prefix(root).unwrap_or(file).display().to_string()
 }
 
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "src/policy/",
     "src/review/",
     "src/settings.rs",
@@ -96,6 +96,7 @@ const PURE: [&str; 14] = [
     "src/cluster/revision.rs",
     "src/cluster/seen.rs",
     "src/cluster/sieve/",
+    "src/companions/patience.rs",
     "src/freshness/event.rs",
     "src/freshness/known.rs",
     "src/index/marked.rs",

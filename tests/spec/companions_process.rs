@@ -2,7 +2,7 @@
 //! and its metrics, killed when it is dropped. Nobody calls its webhook.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -28,16 +28,22 @@ impl Process {
     /// Starts one that is called `name`, with a configuration of the defaults and this overlay. It acts as the
     /// administrator, or as a user that the administrator impersonates and whose rights are RBAC's.
     pub fn start(lab: &Lab, name: &str, overlay: Value, user: Option<&str>) -> Result<Self> {
+        let user = user.map(|user| (user.to_owned(), "system:authenticated"));
+        Self::start_as(lab, name, overlay, Nature { user, ..Nature::default() })
+    }
+
+    /// Starts one of another nature.
+    pub fn start_as(lab: &Lab, name: &str, overlay: Value, nature: Nature) -> Result<Self> {
         let directory = lab.logs().join(name);
         std::fs::create_dir_all(&directory)?;
         let config = directory.join("config.yaml");
         let base = json!({"apiVersion": "singleton-guard.io/v1", "kind": "GuardConfiguration"});
         std::fs::write(&config, with(&base, overlay).to_string())?;
         let mut kubeconfig = lab.logs().parent().context("a work directory")?.join("pki/admin.kubeconfig");
-        if let Some(user) = user {
+        if let Some((user, group)) = nature.user {
             let mut access: Value = serde_json::from_slice(&std::fs::read(&kubeconfig)?)?;
             access["users"][0]["user"]["as"] = user.into();
-            access["users"][0]["user"]["as-groups"] = json!(["system:authenticated"]);
+            access["users"][0]["user"]["as-groups"] = json!([group]);
             kubeconfig = directory.join("kubeconfig");
             std::fs::write(&kubeconfig, access.to_string())?;
         }
@@ -47,7 +53,11 @@ impl Process {
         std::fs::write(directory.join("tls.crt"), &material.leaf)?;
         std::fs::write(directory.join("tls.key"), &material.leaf_key)?;
         let started = Instant::now();
-        let child = Command::new(guard_binary())
+        let mut command = Command::new(nature.program);
+        if nature.clock != 0 {
+            command.env("LD_PRELOAD", shifted_clock(&directory)?).env("SHIFT_SECONDS", nature.clock.to_string());
+        }
+        let child = command
             .args(["serve", "--bind-address=127.0.0.1", "--port=0", "--operations-port=0"])
             .arg(format!("--config={}", config.display()))
             .arg(format!("--certificate-directory={}", directory.display()))
@@ -118,6 +128,35 @@ impl Process {
         let fields: Vec<_> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
         Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
     }
+}
+
+/// What a process is like.
+pub struct Nature {
+    /// Its program.
+    pub program: PathBuf,
+    /// Whom it acts as, and in which group; the administrator if nobody is named.
+    pub user: Option<(String, &'static str)>,
+    /// By how many seconds its clock is ahead.
+    pub clock: i64,
+}
+
+impl Default for Nature {
+    fn default() -> Self {
+        Self { program: guard_binary(), user: None, clock: 0 }
+    }
+}
+
+/// The library that makes a clock wrong, compiled into this directory.
+fn shifted_clock(directory: &Path) -> Result<PathBuf> {
+    let (source, library) = (directory.join("shift.c"), directory.join("shift.so"));
+    std::fs::write(&source, include_str!("../clock/shift.c"))?;
+    let compiled = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([&library, &source])
+        .output()
+        .context("starting cc")?;
+    ensure!(compiled.status.success(), "cc: {}", String::from_utf8_lossy(&compiled.stderr));
+    Ok(library)
 }
 
 async fn get(address: SocketAddr, path: &str) -> Result<String> {
