@@ -48,7 +48,9 @@ impl<F: Copy + Ord + Send + Sync, R: Reduce> Feed<F, R> {
     fn unread(&self, key: &Key<F>, uid: String, why: &'static str) -> Result<(), Refused> {
         let refused = Refused::Unread { namespace: key.namespace.clone(), name: key.name.clone(), why };
         match self.reduce.unread(uid, why) {
-            Some(value) => self.store.lock().set(key, value),
+            Some(value) => {
+                let _nothing_more_is_lost = self.store.lock().set(key, value);
+            }
             None => self.store.lock().unset(key),
         }
         Err(refused)
@@ -65,7 +67,12 @@ impl<F: Copy + Ord + Send + Sync, R: Reduce> Listener for Feed<F, R> {
             Heard::Is(Object::Read(seen)) => {
                 let (key, uid) = (self.key(&seen.metadata), seen.metadata.uid.to_string());
                 match self.reduce.read(seen) {
-                    Ok(value) => self.store.lock().set(&key, value),
+                    Ok(value) => {
+                        let lost = self.store.lock().set(&key, value);
+                        if let Some(why) = lost {
+                            return Err(Refused::Unread { namespace: key.namespace, name: key.name, why });
+                        }
+                    }
                     Err(why) => return self.unread(&key, uid, why),
                 }
             }

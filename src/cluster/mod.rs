@@ -38,7 +38,7 @@ pub(crate) mod list;
 #[cfg(feature = "server")]
 mod metadata;
 #[cfg(feature = "server")]
-pub(crate) mod store;
+pub mod store;
 
 #[cfg(feature = "server")]
 pub use api_server::{ApiServer, Cluster};

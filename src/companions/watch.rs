@@ -12,6 +12,7 @@ use crate::cluster::list::Asked;
 use crate::cluster::seen::{Nothing, Seen};
 use crate::cluster::sieve::Keep;
 use crate::cluster::store::{Kept, Store};
+use crate::policy::companions::selector::{Selector, weight};
 use crate::policy::companions::{BudgetSpec, Existing, ServiceSpec};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
@@ -71,7 +72,32 @@ impl Reduce for Budgets {
     }
 }
 
-impl<S: PartialEq> Kept for Existing<S> {}
+impl Kept for Existing<ServiceSpec> {
+    fn weight(&self) -> usize {
+        self.spec.selector.as_ref().map_or(0, weight) + self.spec.ports.len() * PORT
+    }
+
+    /// It may select anything then.
+    fn lighten(&mut self) -> Option<&'static str> {
+        (self.spec.selector, self.spec.ports) = (None, Vec::new());
+        None
+    }
+}
+
+impl Kept for Existing<BudgetSpec> {
+    fn weight(&self) -> usize {
+        self.spec.selector.as_ref().map_or(0, Selector::weight)
+    }
+
+    /// It counts as one that selects everything then.
+    fn lighten(&mut self) -> Option<&'static str> {
+        self.spec.selector = Some(Selector::default());
+        None
+    }
+}
+
+/// Bytes of a port of a Service, about.
+const PORT: usize = 100;
 
 const SERVICES: &str = "services";
 const BUDGETS: &str = "poddisruptionbudgets";

@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::cluster::seen::{Bounded, LIST_BYTES, Meta, Seen, TERMS_BYTES, TERMS_MAX, keep_only};
 use crate::cluster::sieve::Keep;
-use crate::policy::companions::selector::{Labels, PodLabels, Selector};
+use crate::policy::companions::selector::{Labels, PodLabels, Selector, weight};
 use crate::policy::companions::wish::{Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
 use crate::policy::companions::{Owner, POD_NAME, POD_TEMPLATE_HASH, Port, Workload};
 use crate::policy::key::KEY;
@@ -234,6 +234,16 @@ impl Marked {
             },
             strict,
         })
+    }
+
+    /// About how many bytes of it the workload's owner has chosen the length of.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let Workload { annotations, selector, pod, ports, .. } = &self.workload;
+        let Annotations { headless_service, disruption, disruption_allowed_until } = annotations;
+        let texts = [headless_service, disruption, disruption_allowed_until].into_iter().flatten().map(String::len);
+        let ports = ports.iter().map(|port| size_of::<Port>() + port.name.len());
+        selector.weight() + weight(&pod.known) + texts.chain(ports).sum::<usize>()
     }
 
     /// Whether its Deployment stands for it. Under any other controller it is a singleton of its own, as to the rules.

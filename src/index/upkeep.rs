@@ -188,4 +188,15 @@ impl Kept for Entry {
             marked.workload.seen = before.workload.seen;
         }
     }
+
+    fn weight(&self) -> usize {
+        self.as_ref().map_or(0, Marked::weight)
+    }
+
+    fn lighten(&mut self) -> Option<&'static str> {
+        let why = "the marked workloads of its namespace are more than is kept";
+        let uid = self.as_ref().map(|marked| marked.workload.uid.clone()).ok()?;
+        *self = Err(Unread { uid, why });
+        Some(why)
+    }
 }

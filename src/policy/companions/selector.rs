@@ -67,6 +67,15 @@ impl Selector {
         Self { match_labels, match_expressions: Vec::new() }
     }
 
+    /// About how many bytes it takes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let conditions = self.match_expressions.iter().map(|Requirement { key, values, .. }| {
+            ENTRY + key.len() + values.iter().map(|value| ENTRY + value.len()).sum::<usize>()
+        });
+        weight(&self.match_labels) + conditions.sum::<usize>()
+    }
+
     /// How many conditions it has.
     #[must_use]
     pub fn terms(&self) -> usize {
@@ -93,6 +102,12 @@ impl Selector {
         }
         Some(labels)
     }
+}
+
+/// About how many bytes labels take.
+#[must_use]
+pub fn weight(labels: &Labels) -> usize {
+    labels.iter().map(|(key, value)| ENTRY + key.len() + value.len()).sum()
 }
 
 /// As the parameter `labelSelector` of a list has it.
@@ -138,3 +153,6 @@ pub fn service_selects(selector: Option<&Labels>, pod: &PodLabels) -> bool {
 fn equal(labels: &Labels, pod: &PodLabels) -> bool {
     labels.iter().all(|(key, value)| pod.unknown == Some(key.as_str()) || pod.known.get(key) == Some(value))
 }
+
+/// What an entry takes beside its characters: two strings, and its place in the map.
+const ENTRY: usize = 64;
