@@ -7,9 +7,10 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use tokio::process::Command;
 use tokio::sync::Mutex;
 
 use super::binaries::Binaries;
@@ -22,14 +23,14 @@ use super::stage::{API_ADDRESS, API_PORT, SECOND_API_ADDRESS};
 #[derive(Debug)]
 pub(crate) struct ControlPlane {
     files: Files,
-    etcd: Component,
+    etcd: Mutex<Component>,
     /// By [`Part`].
     parts: [Mutex<Component>; 3],
     /// With what another API server is started, and who asks it.
     spare: (Vec<String>, PathBuf),
 }
 
-/// What a test may kill and stop. etcd is not among it: there is only one.
+/// What a test may kill and stop. etcd is not among it: there is only one, and it is only taken back as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     ApiServer,
@@ -81,7 +82,7 @@ impl ControlPlane {
         // One file has one writer.
         let flags = another.into_iter().filter(|flag| !flag.starts_with("--audit-")).collect();
         let spare = (flags, pki.kubeconfig(ADMIN));
-        Ok(Self { files, etcd, parts, spare })
+        Ok(Self { files, etcd: Mutex::new(etcd), parts, spare })
     }
 
     /// Starts another API server on the same etcd. It ends with its component.
@@ -126,6 +127,39 @@ impl ControlPlane {
         Ok(revived)
     }
 
+    /// Keeps what etcd holds now, for [`ControlPlane::restore`]: a copy such as a disk has when a process is killed.
+    pub(crate) async fn back_up(&self) -> Result<()> {
+        let etcd = self.etcd.lock().await;
+        etcd.signal(Signal::Stop).await?;
+        let copied = copy(&self.files.etcd_data(), &self.files.backup()).await;
+        etcd.signal(Signal::Continue).await?;
+        copied
+    }
+
+    /// Puts that back as one restores a cluster: everything that has seen what came later is ended and starts again. Who
+    /// is not of the control plane is told nothing.
+    ///
+    /// # Errors
+    /// If nothing was kept, or the API server is not ready in time.
+    pub(crate) async fn restore(&self, client: &Client) -> Result<()> {
+        let mut etcd = self.etcd.lock().await;
+        for part in self.parts.iter().rev() {
+            part.lock().await.stop(Duration::from_secs(2)).await?;
+        }
+        etcd.stop(Duration::from_secs(2)).await?;
+        std::fs::remove_dir_all(self.files.etcd_data())?;
+        copy(&self.files.backup(), &self.files.etcd_data()).await?;
+        etcd.restart().await?;
+        let [api_server, others @ ..] = &self.parts;
+        let mut api_server = api_server.lock().await;
+        api_server.restart().await?;
+        until_ready(client, &mut [&mut etcd, &mut api_server]).await?;
+        for part in others {
+            part.lock().await.restart().await?;
+        }
+        Ok(())
+    }
+
     fn part(&self, part: Part) -> &Mutex<Component> {
         let [api_server, controllers, scheduler] = &self.parts;
         match part {
@@ -151,11 +185,11 @@ impl ControlPlane {
         for component in self.parts.iter_mut().rev() {
             component.get_mut().stop(Duration::from_secs(2)).await?;
         }
-        self.etcd.stop(Duration::from_secs(2)).await
+        self.etcd.get_mut().stop(Duration::from_secs(2)).await
     }
 
     fn components(&mut self) -> impl Iterator<Item = &mut Component> {
-        [&mut self.etcd].into_iter().chain(self.parts.iter_mut().map(Mutex::get_mut))
+        [&mut self.etcd].into_iter().chain(&mut self.parts).map(Mutex::get_mut)
     }
 }
 
@@ -172,9 +206,17 @@ impl Files {
         self.work.join("audit-policy.yaml")
     }
 
+    fn etcd_data(&self) -> PathBuf {
+        self.work.join("etcd")
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.work.join("etcd-backup")
+    }
+
     fn etcd_flags(&self) -> Vec<String> {
         vec![
-            flag("data-dir", self.work.join("etcd").display()),
+            flag("data-dir", self.etcd_data().display()),
             flag("listen-client-urls", ETCD_CLIENTS),
             flag("advertise-client-urls", ETCD_CLIENTS),
             flag("listen-peer-urls", ETCD_PEERS),
@@ -208,6 +250,13 @@ impl Files {
             flag("audit-log-path", self.logs.join("audit.log").display()),
         ]
     }
+}
+
+/// Copies a directory to where nothing is.
+async fn copy(from: &Path, to: &Path) -> Result<()> {
+    let status = Command::new("cp").arg("-r").arg(from).arg(to).kill_on_drop(true).status().await?;
+    ensure!(status.success(), "copying {} to {}: {status}", from.display(), to.display());
+    Ok(())
 }
 
 fn controller_manager_flags(pki: &Pki) -> Vec<String> {

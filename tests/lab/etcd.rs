@@ -1,11 +1,12 @@
 //! Objects written beside the API server, by the hundred: for crowds for which asking it would take an hour. What is
 //! written must be what the API server itself would have stored; nobody checks it.
 //!
-//! By the JSON that etcd speaks beside gRPC (`/v3/kv/range` and `/v3/kv/txn`).
+//! By the JSON that etcd speaks beside gRPC (`/v3/kv/range`, `/v3/kv/put` and `/v3/kv/txn`).
 
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::{TryStreamExt as _, stream};
 use http::Request;
 use kube::{Client, Config};
 use serde_json::{Value, json};
@@ -39,6 +40,13 @@ impl Etcd {
         let answer = self.ask("txn", &json!({"success": puts})).await?;
         ensure!(answer.get("succeeded") == Some(&Value::Bool(true)), "etcd has stored nothing: {answer}");
         Ok(())
+    }
+
+    /// Lets as many revisions pass, each by a write that means nothing to anybody.
+    pub(crate) async fn age(&self, revisions: usize) -> Result<()> {
+        let put = json!({"key": STANDARD.encode("lab/age"), "value": ""});
+        let puts = stream::iter((0..revisions).map(|_| Ok(self.ask("put", &put))));
+        puts.try_buffer_unordered(AT_ONCE).try_for_each(|_| async { Ok(()) }).await
     }
 
     async fn ask(&self, what: &str, body: &Value) -> Result<Value> {

@@ -244,6 +244,16 @@ impl Lab {
         self.control_plane.revive().await
     }
 
+    /// Keeps what etcd holds now. Once in a lab.
+    pub(crate) async fn back_up(&self) -> Result<()> {
+        self.control_plane.back_up().await
+    }
+
+    /// Puts back what [`Lab::back_up`] has kept.
+    pub(crate) async fn restore(&self) -> Result<()> {
+        self.control_plane.restore(&self.client).await
+    }
+
     /// The directory with kubectl and helm, for a PATH.
     pub(crate) fn binaries(&self) -> &Path {
         self.tools.binaries()
