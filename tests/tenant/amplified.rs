@@ -1,0 +1,97 @@
+//! What one request of the attacker makes us write.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use super::eve::Eve;
+use super::poison::object;
+use crate::lab::Lab;
+use crate::spec::companions_place::Place;
+use crate::spec::installed::NAMESPACE;
+use crate::spec::live::eventually;
+
+/// One budget that selects everything, made and deleted: each of her singletons costs one deletion, one apply and two
+/// writes of Events.
+pub async fn a_budget_for_everything(lab: &Lab) -> Result<()> {
+    let eve = Eve::new(lab).await?;
+    let place = eve.place();
+    let namespace = &place.namespace;
+    eve.create_all((0..SINGLETONS).map(|number| object("StatefulSet", &format!("s{number}"), "true", namespace)))
+        .await?;
+    until_ours_are(place, SINGLETONS).await?;
+    let (events, before) = (until_all_is_said(lab).await?, writes(place)?);
+    let budget = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "all"},
+        "spec": {"maxUnavailable": 1, "selector": {}}});
+    let started = Instant::now();
+    eve.create(&budget).await?;
+    until_ours_are(place, 0).await?;
+    place.delete("PodDisruptionBudget", "all").await?;
+    until_ours_are(place, SINGLETONS).await?;
+    let took = started.elapsed();
+    let (events, after) = (until_all_is_said(lab).await? - events, writes(place)?);
+    let [deletes, applies] = [after[0] - before[0], after[1] - before[1]];
+    eprintln!(
+        "{SINGLETONS} singletons, two requests: {deletes} deletions, {applies} applies and {events} writes of Events in {took:.1?}"
+    );
+    eve.leave().await?;
+    ensure!(
+        deletes <= SINGLETONS && applies <= SINGLETONS && events <= 2 * SINGLETONS,
+        "{deletes} deletions, {applies} applies and {events} writes of Events for {SINGLETONS} singletons"
+    );
+    Ok(())
+}
+
+async fn until_ours_are(place: &Place<'_>, number: usize) -> Result<()> {
+    eventually(&format!("{number} budgets of ours"), || async {
+        let budgets = place.list("PodDisruptionBudget").await?;
+        let ours = |budget: &&Value| budget["metadata"].get("ownerReferences").is_some();
+        Ok((budgets.iter().filter(ours).count() == number).then_some(()))
+    })
+    .await
+}
+
+/// Deletions and applies of budgets that we have tried here, by the audit log.
+fn writes(place: &Place<'_>) -> Result<[usize; 2]> {
+    let log = std::fs::read_to_string(place.lab.logs().join("audit.log"))?;
+    let entries = log.lines().filter(|line| line.contains(&place.namespace));
+    let entries: Vec<Value> = entries.filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let ours = |entry: &&Value| {
+        let user = entry["user"]["username"].as_str().unwrap_or_default();
+        user.starts_with(&format!("system:serviceaccount:{NAMESPACE}:"))
+            && entry["stage"] == "ResponseComplete"
+            && entry["objectRef"]["resource"] == "poddisruptionbudgets"
+            && entry["objectRef"]["namespace"] == place.namespace.as_str()
+    };
+    let of = |verb: &str| entries.iter().filter(ours).filter(|entry| entry["verb"] == verb).count();
+    Ok([of("delete"), of("patch")])
+}
+
+/// Waits until nothing more is written about anything, and counts what was.
+async fn until_all_is_said(lab: &Lab) -> Result<usize> {
+    let mut said = written_events(lab).await?;
+    loop {
+        tokio::time::sleep(REST).await;
+        let now = written_events(lab).await?;
+        if now == said {
+            return Ok(said);
+        }
+        said = now;
+    }
+}
+
+/// Writes of `events.k8s.io` that the API server has answered. Nobody else writes there meanwhile: no Pod is scheduled.
+async fn written_events(lab: &Lab) -> Result<usize> {
+    let metrics = lab.client().request_text(http::Request::get("/metrics").body(Vec::new())?).await?;
+    let written = metrics.lines().filter(|line| {
+        line.starts_with("apiserver_request_total{")
+            && line.contains("group=\"events.k8s.io\"")
+            && ["POST", "PATCH", "APPLY", "PUT"].iter().any(|verb| line.contains(&format!("verb=\"{verb}\"")))
+    });
+    Ok(written.filter_map(|line| line.rsplit_once(' ')?.1.parse::<usize>().ok()).sum())
+}
+
+const SINGLETONS: usize = 150;
+/// Events of one kind are gathered for some seconds.
+const REST: Duration = Duration::from_secs(10);
