@@ -18,7 +18,7 @@
 //! waking that make up more than half of the cost of a single one. So the floor is lowest there, and the ratio to it
 //! the hardest. An API server that calls now and then looks like the rows with one connection.
 //!
-//! Everything is on loopback. A debug build shows that the bench works; its figures mean nothing.
+//! What it costs to follow a cluster is measured by the program in `following`. Everything is on loopback. A debug build shows that the bench works; its figures mean nothing.
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
 mod arguments;
@@ -35,6 +35,7 @@ mod reviews;
 mod rsa;
 mod scenarios;
 mod serve;
+mod spread;
 mod stand_in;
 mod targets;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::contender::{NAMES, Name, Slice, Start};
 use super::process::Memory;
+use super::spread::{Spread, figure, range};
 
 /// One review sent in one way, to all servers.
 #[derive(Debug)]
@@ -62,14 +63,6 @@ pub(crate) struct Footprint {
     pub(crate) fixed_rate: Vec<Duration>,
 }
 
-/// The middle and the ends of some figures.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Spread {
-    pub(crate) lowest: f64,
-    pub(crate) median: f64,
-    pub(crate) highest: f64,
-}
-
 impl Row {
     /// Without figures yet.
     pub(crate) const fn new(review: &'static str, bytes: usize, way: Way) -> Self {
@@ -115,15 +108,6 @@ impl Row {
             Way::Burst(reviews) => format!("{reviews} at once"),
         };
         format!("{}, {} bytes, {way}", self.review, self.bytes)
-    }
-}
-
-impl Spread {
-    pub(crate) fn of(figures: impl Iterator<Item = f64>) -> Self {
-        let mut figures: Vec<f64> = figures.collect();
-        figures.sort_unstable_by(f64::total_cmp);
-        let at = |index: usize| figures.get(index).copied().unwrap_or(f64::NAN);
-        Self { lowest: at(0), median: at(figures.len() / 2), highest: at(figures.len().saturating_sub(1)) }
     }
 }
 
@@ -188,15 +172,6 @@ pub(crate) fn footprint(footprints: &[Footprint]) -> String {
 fn head(what: &str) -> String {
     let names = NAMES.map(Name::as_str).join(" | ");
     format!("| {what} | {names} |\n|---|{}\n", "--:|".repeat(NAMES.len()))
-}
-
-/// Median, and the range behind it.
-pub(crate) fn range(Spread { lowest, median, highest }: Spread, digits: usize) -> String {
-    format!("{} ({} - {})", figure(median, digits), figure(lowest, digits), figure(highest, digits))
-}
-
-fn figure(figure: f64, digits: usize) -> String {
-    if figure.is_nan() { "-".to_owned() } else { format!("{figure:.digits$}") }
 }
 
 /// Of sorted figures.

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::contender::Name;
-use super::report::{Footprint, Row, Spread, Way, mebibytes, megabytes, range};
+use super::report::{Footprint, Row, Way, mebibytes, megabytes};
 use super::reviews::{SCALE_DOWN, UPDATE_LARGE, UPDATE_SMALL};
+use super::spread::{Spread, range};
 
 /// One line of the table.
 #[derive(Debug)]

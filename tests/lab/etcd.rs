@@ -6,7 +6,7 @@
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::{TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::Request;
 use kube::{Client, Config};
 use serde_json::{Value, json};
@@ -49,11 +49,63 @@ impl Etcd {
         puts.try_buffer_unordered(AT_ONCE).try_for_each(|_| async { Ok(()) }).await
     }
 
+    /// Stores as many as there are.
+    pub(crate) async fn write_all(&self, entries: impl Iterator<Item = (String, Vec<u8>)>) -> Result<()> {
+        let written = stream::iter(entries).chunks(AT_ONCE).map(|batch| Ok(self.write(batch)));
+        written.try_buffer_unordered(BATCHES).try_collect().await
+    }
+
     async fn ask(&self, what: &str, body: &Value) -> Result<Value> {
         let request = Request::post(format!("/v3/kv/{what}")).body(serde_json::to_vec(body)?)?;
         Ok(self.0.request(request).await?)
     }
 }
 
+/// An object as the API server has stored it, of which there are to be copies.
+pub(crate) struct Likeness {
+    key: String,
+    value: Vec<u8>,
+    uid: String,
+}
+
+impl Likeness {
+    /// Of this object, which is called [`numbered`] 0 and stored below this directory.
+    pub(crate) async fn of(etcd: &Etcd, directory: &str, object: &Value) -> Result<Self> {
+        let key = format!("/registry/{directory}/{}", numbered(0));
+        let uid = object.pointer("/metadata/uid").and_then(Value::as_str).context("an object without uid")?;
+        Ok(Self { value: etcd.read(&key).await?, key, uid: uid.to_owned() })
+    }
+
+    /// With another name and uid. Neither is longer or shorter than before, so the encoding stays right.
+    pub(crate) fn copy(&self, number: usize) -> (String, Vec<u8>) {
+        let (name, copy) = (numbered(0), numbered(number));
+        let uid = format!("{}{number:012x}", &self.uid[..self.uid.len() - 12]);
+        let value =
+            replace(&replace(&self.value, name.as_bytes(), copy.as_bytes()), self.uid.as_bytes(), uid.as_bytes());
+        (self.key.replace(&name, &copy), value)
+    }
+}
+
+/// The name of a copy.
+pub(crate) fn numbered(number: usize) -> String {
+    format!("workload-{number:07}")
+}
+
+fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let (mut replaced, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
+    while let Some((first, after)) = rest.split_first() {
+        if let Some(after) = rest.strip_prefix(from) {
+            replaced.extend_from_slice(to);
+            rest = after;
+        } else {
+            replaced.push(*first);
+            rest = after;
+        }
+    }
+    replaced
+}
+
+/// As many transactions are written at the same time.
+const BATCHES: usize = 4;
 /// `--max-txn-ops`, unless etcd was told otherwise.
-pub(crate) const AT_ONCE: usize = 128;
+const AT_ONCE: usize = 128;

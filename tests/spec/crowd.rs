@@ -9,7 +9,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -21,7 +20,7 @@ use super::live::new_namespace;
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 use crate::lab::control_plane::Part;
-use crate::lab::etcd::{AT_ONCE, Etcd};
+use crate::lab::etcd::{Etcd, Likeness, numbered};
 
 /// Prints both, in a cluster without workloads and in one that has many.
 pub async fn figures(lab: &Lab) -> Result<()> {
@@ -70,14 +69,13 @@ async fn populate(lab: &Lab, namespaces: &[String], crowd: usize) -> Result<()> 
     let mut likenesses = Vec::new();
     for namespace in namespaces {
         for kind in KINDS {
-            likenesses.push(Likeness::make(lab, &etcd, kind, namespace).await?);
+            likenesses.push(likeness(lab, &etcd, kind, namespace).await?);
         }
         let singleton = json!({"kind": KINDS[0], "metadata": {"name": "only", "labels": {MARK: "true"}}});
         make(lab, &singleton, namespace).await?;
     }
     let copies = (1..crowd / likenesses.len()).flat_map(|number| likenesses.iter().map(move |it| it.copy(number)));
-    let written = stream::iter(copies).chunks(AT_ONCE).map(|batch| Ok(etcd.write(batch)));
-    written.try_buffer_unordered(BATCHES).try_collect::<()>().await?;
+    etcd.write_all(copies).await?;
     for (namespace, kind) in namespaces.iter().flat_map(|namespace| KINDS.map(|kind| (namespace, kind))) {
         let path = format!("{}?limit=1", api::path(kind, namespace, None));
         let list = api::call(&lab.client(), Method::GET, &path, None, None).await?.success()?;
@@ -88,45 +86,11 @@ async fn populate(lab: &Lab, namespaces: &[String], crowd: usize) -> Result<()> 
     Ok(())
 }
 
-/// An object as the API server stores it.
-struct Likeness {
-    key: String,
-    value: Vec<u8>,
-    uid: String,
-}
-
-impl Likeness {
-    async fn make(lab: &Lab, etcd: &Etcd, kind: &str, namespace: &str) -> Result<Self> {
-        let object = json!({"kind": kind, "metadata": {"name": copy_name(0)}});
-        let made = make(lab, &object, namespace).await?;
-        // Their key in etcd is older than their name.
-        let resource = plural(kind).replace("replicationcontrollers", "controllers");
-        let key = format!("/registry/{resource}/{namespace}/{}", copy_name(0));
-        let uid = made["metadata"]["uid"].as_str().context("an object without uid")?.to_owned();
-        Ok(Self { value: etcd.read(&key).await?, key, uid })
-    }
-
-    /// With another name and uid. Neither is longer or shorter than before, so the encoding stays right.
-    fn copy(&self, number: usize) -> (String, Vec<u8>) {
-        let (name, copy) = (copy_name(0), copy_name(number));
-        let uid = format!("{}{number:012x}", &self.uid[..self.uid.len() - 12]);
-        let value =
-            replace(&replace(&self.value, name.as_bytes(), copy.as_bytes()), self.uid.as_bytes(), uid.as_bytes());
-        (self.key.replace(&name, &copy), value)
-    }
-}
-
-fn copy_name(number: usize) -> String {
-    format!("workload-{number:07}")
-}
-
-fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let (mut replaced, mut at) = (bytes.to_vec(), 0);
-    while let Some(found) = replaced[at..].windows(from.len()).position(|window| window == from) {
-        replaced[at + found..][..to.len()].copy_from_slice(to);
-        at += found + to.len();
-    }
-    replaced
+async fn likeness(lab: &Lab, etcd: &Etcd, kind: &str, namespace: &str) -> Result<Likeness> {
+    let made = make(lab, &json!({"kind": kind, "metadata": {"name": numbered(0)}}), namespace).await?;
+    // Their key in etcd is older than their name.
+    let resource = plural(kind).replace("replicationcontrollers", "controllers");
+    Likeness::of(etcd, &format!("{resource}/{namespace}"), &made).await
 }
 
 async fn make(lab: &Lab, object: &Value, namespace: &str) -> Result<Value> {
@@ -138,8 +102,6 @@ async fn make(lab: &Lab, object: &Value, namespace: &str) -> Result<Value> {
 
 /// With one singleton in each.
 const NAMESPACES: usize = 100;
-/// As many are written at the same time.
-const BATCHES: usize = 4;
 const STARTS: usize = 9;
 /// Until the watches are open and the companions made.
 const SETTLING: Duration = Duration::from_secs(10);
