@@ -52,7 +52,8 @@ async fn until_ours_are(place: &Place<'_>, number: usize) -> Result<()> {
     .await
 }
 
-/// Deletions and applies of budgets that we have tried here, by the audit log.
+/// Deletions and applies of budgets of ours that were carried out here, by the audit log: where both replicas try, one finds
+/// it done.
 fn writes(place: &Place<'_>) -> Result<[usize; 2]> {
     let log = std::fs::read_to_string(place.lab.logs().join("audit.log"))?;
     let entries = log.lines().filter(|line| line.contains(&place.namespace));
@@ -61,6 +62,7 @@ fn writes(place: &Place<'_>) -> Result<[usize; 2]> {
         let user = entry["user"]["username"].as_str().unwrap_or_default();
         user.starts_with(&format!("system:serviceaccount:{NAMESPACE}:"))
             && entry["stage"] == "ResponseComplete"
+            && entry["responseStatus"]["code"].as_u64().is_some_and(|code| code < 300)
             && entry["objectRef"]["resource"] == "poddisruptionbudgets"
             && entry["objectRef"]["namespace"] == place.namespace.as_str()
     };
@@ -81,12 +83,13 @@ async fn until_all_is_said(lab: &Lab) -> Result<usize> {
     }
 }
 
-/// Writes of `events.k8s.io` that the API server has answered. Nobody else writes there meanwhile: no Pod is scheduled.
+/// Writes of `events.k8s.io` that were carried out. Nobody else writes there meanwhile: no Pod is scheduled.
 async fn written_events(lab: &Lab) -> Result<usize> {
     let metrics = lab.client().request_text(http::Request::get("/metrics").body(Vec::new())?).await?;
     let written = metrics.lines().filter(|line| {
         line.starts_with("apiserver_request_total{")
             && line.contains("group=\"events.k8s.io\"")
+            && line.contains("code=\"2")
             && ["POST", "PATCH", "APPLY", "PUT"].iter().any(|verb| line.contains(&format!("verb=\"{verb}\"")))
     });
     Ok(written.filter_map(|line| line.rsplit_once(' ')?.1.parse::<usize>().ok()).sum())

@@ -52,5 +52,5 @@ pub async fn what_comes_later_is_heard_of(lab: &Lab) -> Result<()> {
 
 /// More than the cluster writes by itself while the test waits.
 const REVISIONS: usize = 20_000;
-/// A minute is the longest pause between two tries.
+/// A watch tries again after ten seconds at most, and then lists.
 const HEARD_WITHIN: Duration = Duration::from_secs(30);
