@@ -10,7 +10,7 @@ mod pass;
 pub use keep::Keep;
 
 use keep::Want;
-use pass::{Pass, trimmed};
+use pass::{Pass, quote_or_escape, trimmed};
 
 /// What comes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,8 +104,8 @@ impl<'k> Sieve<'k> {
         each: &mut impl FnMut(Part<'_>) -> Result<(), E>,
     ) -> Result<&'b [u8], E> {
         match self.state {
-            State::Passing { mut pass, kept } => {
-                let (count, is_over) = pass.run(bytes)?;
+            State::Passing { pass, kept } => {
+                let (count, pass) = pass.run(bytes)?;
                 let (passed, rest) = bytes.split_at_checked(count).unwrap_or((bytes, &[]));
                 let mut still_kept = kept;
                 if let Some(Kept { start, most }) = kept {
@@ -117,9 +117,9 @@ impl<'k> Sieve<'k> {
                         still_kept = None;
                     }
                 }
-                self.state = State::Passing { pass, kept: still_kept };
-                if is_over {
-                    self.value_is_over(each)?;
+                match pass {
+                    Some(pass) => self.state = State::Passing { pass, kept: still_kept },
+                    None => self.value_is_over(each)?,
                 }
                 Ok(rest)
             }
@@ -153,7 +153,7 @@ impl<'k> Sieve<'k> {
                 Some((b'"', rest)) => {
                     self.key.clear();
                     // Nearly every key is here as a whole.
-                    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+                    let end = quote_or_escape(rest);
                     if let Some((key, [b'"', b':', rest @ ..])) = end.and_then(|end| rest.split_at_checked(end)) {
                         let keep = self.open.last().and_then(|open| open.keep.field(key));
                         if keep.is_some() {
@@ -161,9 +161,8 @@ impl<'k> Sieve<'k> {
                             self.begin_value(keep);
                             return Ok(rest);
                         }
-                        let mut pass = Pass::new();
-                        let (count, is_over) = pass.run(rest)?;
-                        if !is_over {
+                        let (count, pass) = Pass::new().run(rest)?;
+                        if let Some(pass) = pass {
                             self.state = State::Passing { pass, kept: None };
                         }
                         return Ok(rest.get(count..).unwrap_or_default());

@@ -35,13 +35,13 @@ impl Pass {
         Self { depth: 1, place: Place::Brackets }
     }
 
-    /// How many of the bytes belong to the value, and whether it ends with them.
-    pub(super) fn run(&mut self, bytes: &[u8]) -> Result<(usize, bool), Malformed> {
+    /// How many of the bytes belong to the value, and how far the way is then; none where it ends with them.
+    pub(super) fn run(mut self, bytes: &[u8]) -> Result<(usize, Option<Self>), Malformed> {
         let mut rest = bytes;
         if self.place == Place::Before {
             rest = trimmed(rest);
             self.place = match rest.first() {
-                None => return Ok((bytes.len(), false)),
+                None => return Ok((bytes.len(), Some(self))),
                 Some(b',' | b':' | b'}' | b']') => return Err(Malformed),
                 Some(b'"' | b'{' | b'[') => Place::Brackets,
                 Some(_) => Place::Word,
@@ -49,12 +49,12 @@ impl Pass {
         }
         if self.place == Place::Word {
             let end = rest.iter().position(|byte| matches!(byte, b',' | b'}' | b']') || byte.is_ascii_whitespace());
-            return Ok(end.map_or((bytes.len(), false), |end| (bytes.len() - rest.len() + end, true)));
+            return Ok(end.map_or((bytes.len(), Some(self)), |end| (bytes.len() - rest.len() + end, None)));
         }
         loop {
             match self.place {
                 Place::Escaped => {
-                    let Some((_, after)) = rest.split_first() else { return Ok((bytes.len(), false)) };
+                    let Some((_, after)) = rest.split_first() else { return Ok((bytes.len(), Some(self))) };
                     (rest, self.place) = (after, Place::Text);
                 }
                 Place::Text => match quote_or_escape(rest).and_then(|at| rest.get(at..)) {
@@ -63,7 +63,7 @@ impl Pass {
                         (rest, self.place) = (after, Place::Escaped);
                         continue;
                     }
-                    _ => return Ok((bytes.len(), false)),
+                    _ => return Ok((bytes.len(), Some(self))),
                 },
                 _ => match brackets(rest, &mut self.depth) {
                     Some([b'"', after @ ..]) => {
@@ -71,11 +71,11 @@ impl Pass {
                         continue;
                     }
                     Some([_, after @ ..]) => rest = after,
-                    _ => return Ok((bytes.len(), false)),
+                    _ => return Ok((bytes.len(), Some(self))),
                 },
             }
             if self.depth == 0 && self.place == Place::Brackets {
-                return Ok((bytes.len() - rest.len(), true));
+                return Ok((bytes.len() - rest.len(), None));
             }
         }
     }
@@ -99,7 +99,7 @@ fn brackets<'b>(bytes: &'b [u8], depth: &mut usize) -> Option<&'b [u8]> {
 }
 
 /// Where the first quote or backslash is; eight bytes are looked at at a time.
-fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
+pub(super) fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<8>();
     for (count, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
