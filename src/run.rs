@@ -1,13 +1,15 @@
 //! Puts the process together: builds everything once, starts the tasks that must not end, and ends in good order.
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use kube::Client;
 use tokio::net::TcpListener;
-use tokio::runtime;
+use tokio::runtime::{self, Handle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::{Id, JoinSet};
@@ -61,6 +63,11 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let (provider, serving) = (provider(), Arc::new(Serving::default()));
     let clock = Clock::default();
     let client = connect(arguments.kubeconfig.as_deref(), &clock).await?;
+    let follower = follower()?;
+    let (kubeconfig, heeded) = (arguments.kubeconfig.clone(), clock.clone());
+    let following = follower.spawn(async move { connect(kubeconfig.as_deref(), &heeded).await });
+    let following =
+        following.await.map_err(|cause| RunError::System { what: "cannot start a client", cause: cause.into() })??;
 
     let source = source(arguments, &client)?;
     let address = SocketAddr::new(arguments.bind_address, arguments.port);
@@ -73,16 +80,16 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
     let reload = reload.map(|reload| reload.telling(own_pod(arguments, &client)));
     let voice = Voice::new(client.clone(), "singleton-guard.io/admission", "Deny", instance.clone());
-    let (index, index_upkeep) = Index::new(client.clone(), settings.clone(), metrics.clone(), clock.clone());
+    let (index, index_upkeep) = Index::new(following.clone(), settings.clone(), metrics.clone(), clock.clone());
     let marked = index.clone();
     let known = Arc::new(move |about: &Regarding| marked.has(about.kind, &about.namespace, &about.name, &about.uid));
     let (denials, teller) = Denials::new(client.clone(), voice, known, metrics.clone());
     let companions =
-        Controller::new(client.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone())
+        Controller::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone())
             .timed(clock.clone());
-    let strict = Keeper::new(client.clone(), index.clone(), settings.clone(), metrics.clone(), instance);
-    let namespaces = namespaces_upkeep(arguments, &client, index, settings.clone());
-    let (freshness, freshness_upkeep) = Freshness::new(client.clone(), settings.clone(), metrics.clone());
+    let strict = Keeper::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance);
+    let namespaces = namespaces_upkeep(arguments, &following, index, settings.clone());
+    let (freshness, freshness_upkeep) = Freshness::new(following, settings.clone(), metrics.clone());
     let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone())
         .telling(denials)
         .proving(freshness)
@@ -93,19 +100,19 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let probes = operations::router(readiness.clone(), metrics);
 
     let (stop, stopped) = oneshot::channel::<()>();
-    let mut tasks = Tasks::default();
+    let mut tasks = Tasks { follower, set: JoinSet::new(), names: Vec::new() };
     tasks.start("operations", operations::serve(listener, probes));
     tasks.start("certificate", upkeep.run());
-    tasks.start("index", index_upkeep.run());
-    tasks.start("companions", companions.run());
-    tasks.start("strict", strict.run());
+    tasks.follow("index", index_upkeep.run());
+    tasks.follow("companions", companions.run());
+    tasks.follow("strict", strict.run());
     tasks.start("denials", teller.run());
-    tasks.start("freshness", freshness_upkeep.run());
+    tasks.follow("freshness", freshness_upkeep.run());
     if let Some(reload) = reload {
         tasks.start("configuration", reload.run());
     }
     if let Some(namespaces) = namespaces {
-        tasks.start("namespaces", namespaces.run());
+        tasks.follow("namespaces", namespaces.run());
     }
     tasks.start(
         "webhook",
@@ -239,9 +246,22 @@ fn operations_listener(arguments: &Serve) -> Result<TcpListener, RunError> {
     Ok(listener)
 }
 
+/// Where the cluster is followed: one thread, because each event is little work, and to wake a second thread for it costs
+/// more than the work itself. It ends with the process.
+fn follower() -> Result<Handle, RunError> {
+    let failed = |cause| RunError::System { what: "cannot start a thread", cause };
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let handle = runtime.handle().clone();
+    thread::Builder::new()
+        .name("follower".to_owned())
+        .spawn(move || runtime.block_on(pending::<()>()))
+        .map_err(failed)?;
+    Ok(handle)
+}
+
 /// Tasks by name.
-#[derive(Default)]
 struct Tasks {
+    follower: Handle,
     set: JoinSet<()>,
     names: Vec<(Id, &'static str)>,
 }
@@ -249,6 +269,11 @@ struct Tasks {
 impl Tasks {
     fn start(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         self.names.push((self.set.spawn(task).id(), name));
+    }
+
+    /// Starts it where the cluster is followed.
+    fn follow(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.names.push((self.set.spawn_on(task, &self.follower).id(), name));
     }
 
     /// Also after a panic, which the log has words about.
