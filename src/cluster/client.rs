@@ -49,8 +49,8 @@ pub async fn connect(kubeconfig: Option<&Path>, clock: &Clock) -> Result<Client,
     // a compare-and-swap must not be sent again.
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT);
-    config.read_timeout = Some(SILENCE);
-    config.reset_reader_on_write = true;
+    // There is no `read_timeout`: all calls, lists and watches have deadlines of their own, and kube's timer, which it sets
+    // anew at every read, wakes the thread once more for each event.
     config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
     let clock = clock.clone();
     let listening = MapFutureLayer::new(move |answer| {
@@ -89,7 +89,4 @@ async fn from_file(path: &Path) -> Result<Config, KubeconfigError> {
 
 /// Every call has a deadline of its own; this bounds what happens in the background after one was missed.
 const CONNECT: Duration = Duration::from_secs(5);
-/// The lists and watches of kube's `watcher` have none until they are open. On a connection that has said nothing for so
-/// long there is nobody any more: a watch is told each minute that nothing has happened (`defaultBookmarkFrequency`).
-const SILENCE: Duration = Duration::from_secs(180);
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
