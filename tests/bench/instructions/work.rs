@@ -84,7 +84,9 @@ impl Work {
                 }
                 What::Prove => sieve.push(black_box(body), |part| {
                     let Part::Value(line) = part else { bail!("an item of no list") };
-                    let Line::<Nothing, Nothing>::Is(Object::Read(seen)) = Line::read(line)? else { bail!("unreadable") };
+                    let Line::<Nothing, Nothing>::Is(Object::Read(seen)) = Line::read(line)? else {
+                        bail!("unreadable")
+                    };
                     let Event::Is(_, version) = black_box(Event::is(seen.metadata, &key)?) else { bail!("no change") };
                     ensure!(!version.marked, "it carries {DEFAULT_KEY}");
                     Ok(())
