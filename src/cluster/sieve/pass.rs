@@ -58,7 +58,15 @@ impl Pass {
                     (rest, self.place) = (after, Place::Text);
                 }
                 Place::Text => match quote_or_escape(rest).and_then(|at| rest.get(at..)) {
-                    Some([b'"', after @ ..]) => (rest, self.place) = (after, Place::Brackets),
+                    Some([b'"', after @ ..]) => match after {
+                        // What mostly follows a text, and leads to the next one.
+                        [b':' | b',', b'"', next @ ..] if self.depth > 0 => rest = next,
+                        [b':', b'{', b'"', next @ ..] if self.depth > 0 => {
+                            (rest, self.depth) = (next, self.depth + 1);
+                        }
+                        [b':', b'{', b'}', b',', b'"', next @ ..] if self.depth > 0 => rest = next,
+                        _ => (rest, self.place) = (after, Place::Brackets),
+                    },
                     Some([_, after @ ..]) => {
                         (rest, self.place) = (after, Place::Escaped);
                         continue;
