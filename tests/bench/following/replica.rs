@@ -83,8 +83,13 @@ pub(crate) async fn configuration(lab: &Lab) -> Result<()> {
     std::fs::write(lab.logs().join("tls.key"), &material.leaf_key)?;
     let entry = json!({
         "name": "scale.singleton-guard.io",
-        "clientConfig": {"service": {"namespace": "default", "name": "singleton-guard"}, "caBundle": STANDARD.encode(&material.authority)},
-        "rules": [{"apiGroups": ["nobody.example"], "apiVersions": ["v1"], "resources": ["nothings"], "operations": ["CREATE"]}],
+        "clientConfig": {
+            "service": {"namespace": "default", "name": "singleton-guard"},
+            "caBundle": STANDARD.encode(&material.authority),
+        },
+        "rules": [
+            {"apiGroups": ["nobody.example"], "apiVersions": ["v1"], "resources": ["nothings"], "operations": ["CREATE"]},
+        ],
         "failurePolicy": "Ignore",
         "sideEffects": "None",
         "admissionReviewVersions": ["v1"],
