@@ -246,8 +246,8 @@ fn operations_listener(arguments: &Serve) -> Result<TcpListener, RunError> {
     Ok(listener)
 }
 
-/// Where the cluster is followed: one thread, because each event is little work, and to wake a second thread for it costs
-/// more than the work itself. It ends with the process.
+/// Where the cluster is followed: one thread, because each event is little work that need not be spread over threads. It
+/// ends with the process.
 fn follower() -> Result<Handle, RunError> {
     let failed = |cause| RunError::System { what: "cannot start a thread", cause };
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
