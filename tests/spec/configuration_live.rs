@@ -35,10 +35,22 @@ pub async fn run(lab: &Lab, case: &Case) -> Result<()> {
     outcome
 }
 
-/// Sets `strict.nodeUsers` by helm: a policy and the file hold it. Waits for the file; the policy follows in a moment.
+/// Sets `strict.nodeUsers` by helm: a policy and the file hold it. Waits for the file; the policy follows in a moment. By
+/// force, because a case before may have written the file by another hand.
 pub async fn set_node_users(lab: &Lab, entries: &Value) -> Result<()> {
     let (chart, value) = (chart().display().to_string(), format!("strict.nodeUsers={entries}"));
-    let upgrade = ["upgrade", RELEASE, &chart, "-n", NAMESPACE, "--reuse-values", "--set-json", &value, "--no-hooks"];
+    let upgrade = [
+        "upgrade",
+        RELEASE,
+        &chart,
+        "-n",
+        NAMESPACE,
+        "--reuse-values",
+        "--set-json",
+        &value,
+        "--no-hooks",
+        "--force-conflicts",
+    ];
     in_force(lab, async || lab.helm(&upgrade).await?.success().map(drop)).await
 }
 
