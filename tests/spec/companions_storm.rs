@@ -164,7 +164,8 @@ pub async fn one_budget_for_many(lab: &Lab) -> Result<()> {
     let applied = sum(&["patch poddisruptionbudgets 20"]);
     ensure!(applied == MANY, "{applied} were applied");
     let told = sum(&["events", " 20"]);
-    ensure!(told <= 2 * MANY, "{told} writes of Events");
+    // Where both replicas tell the same at the same moment, one of them writes once more.
+    ensure!(told <= 2 * MANY + MANY / 20, "{told} writes of Events");
     Ok(())
 }
 

@@ -21,7 +21,8 @@ pub async fn a_budget_for_everything(lab: &Lab) -> Result<()> {
     eve.create_all((0..SINGLETONS).map(|number| object("StatefulSet", &format!("s{number}"), "true", namespace)))
         .await?;
     until_ours_are(place, SINGLETONS).await?;
-    let (events, before) = (until_all_is_said(lab).await?, writes(place)?);
+    until_all_is_said(lab).await?;
+    let before = writes(place)?;
     let budget = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "all"},
         "spec": {"maxUnavailable": 1, "selector": {}}});
     let started = Instant::now();
@@ -30,14 +31,16 @@ pub async fn a_budget_for_everything(lab: &Lab) -> Result<()> {
     place.delete("PodDisruptionBudget", "all").await?;
     until_ours_are(place, SINGLETONS).await?;
     let took = started.elapsed();
-    let (events, after) = (until_all_is_said(lab).await? - events, writes(place)?);
-    let [deletes, applies] = [after[0] - before[0], after[1] - before[1]];
+    until_all_is_said(lab).await?;
+    let after = writes(place)?;
+    let [deletes, applies, events] = [0, 1, 2].map(|what| after[what] - before[what]);
     eprintln!(
         "{SINGLETONS} singletons, two requests: {deletes} deletions, {applies} applies and {events} writes of Events in {took:.1?}"
     );
     eve.leave().await?;
+    // Where both replicas tell the same at the same moment, one of them writes once more.
     ensure!(
-        deletes <= SINGLETONS && applies <= SINGLETONS && events <= 2 * SINGLETONS,
+        deletes <= SINGLETONS && applies <= SINGLETONS && events <= 2 * SINGLETONS + SINGLETONS / 20,
         "{deletes} deletions, {applies} applies and {events} writes of Events for {SINGLETONS} singletons"
     );
     Ok(())
@@ -52,9 +55,9 @@ async fn until_ours_are(place: &Place<'_>, number: usize) -> Result<()> {
     .await
 }
 
-/// Deletions and applies of budgets of ours that were carried out here, by the audit log: where both replicas try, one finds
+/// Deletions and applies of budgets of ours and writes of our Events that were carried out here, by the audit log: where both replicas try, one finds
 /// it done.
-fn writes(place: &Place<'_>) -> Result<[usize; 2]> {
+fn writes(place: &Place<'_>) -> Result<[usize; 3]> {
     let log = std::fs::read_to_string(place.lab.logs().join("audit.log"))?;
     let entries = log.lines().filter(|line| line.contains(&place.namespace));
     let entries: Vec<Value> = entries.filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -63,27 +66,30 @@ fn writes(place: &Place<'_>) -> Result<[usize; 2]> {
         user.starts_with(&format!("system:serviceaccount:{NAMESPACE}:"))
             && entry["stage"] == "ResponseComplete"
             && entry["responseStatus"]["code"].as_u64().is_some_and(|code| code < 300)
-            && entry["objectRef"]["resource"] == "poddisruptionbudgets"
             && entry["objectRef"]["namespace"] == place.namespace.as_str()
     };
-    let of = |verb: &str| entries.iter().filter(ours).filter(|entry| entry["verb"] == verb).count();
-    Ok([of("delete"), of("patch")])
+    let of = |resource: &str, verb: &str| {
+        let written = entries.iter().filter(ours).filter(|entry| entry["objectRef"]["resource"] == resource);
+        written.filter(|entry| entry["verb"] == verb).count()
+    };
+    let budgets = |verb| of("poddisruptionbudgets", verb);
+    Ok([budgets("delete"), budgets("patch"), of("events", "create") + of("events", "patch")])
 }
 
-/// Waits until nothing more is written about anything, and counts what was.
-async fn until_all_is_said(lab: &Lab) -> Result<usize> {
+/// Waits until nothing more is written about anything.
+async fn until_all_is_said(lab: &Lab) -> Result<()> {
     let mut said = written_events(lab).await?;
     loop {
         tokio::time::sleep(REST).await;
         let now = written_events(lab).await?;
         if now == said {
-            return Ok(said);
+            return Ok(());
         }
         said = now;
     }
 }
 
-/// Writes of `events.k8s.io` that were carried out. Nobody else writes there meanwhile: no Pod is scheduled.
+/// Writes of `events.k8s.io` that were carried out, by anybody.
 async fn written_events(lab: &Lab) -> Result<usize> {
     let metrics = lab.client().request_text(http::Request::get("/metrics").body(Vec::new())?).await?;
     let written = metrics.lines().filter(|line| {
