@@ -113,6 +113,13 @@ impl<'a> Meta<'a> {
         Keep::fields(head.into_iter().chain(more))
     }
 
+    /// The owners, so that the controller is found among them.
+    #[must_use]
+    pub fn keep_owners() -> (&'static str, Keep) {
+        let owner = Keep::shorts(["apiVersion", "kind", "name", "uid", "controller"]);
+        ("ownerReferences", Keep::items(owner, LIST_BYTES))
+    }
+
     /// Of an object whose other metadata cannot be read, what it is called.
     #[must_use]
     pub fn head(object: &'a [u8]) -> Self {
@@ -131,12 +138,6 @@ impl<'a> Meta<'a> {
             Bounded::Beyond => Err("metadata.ownerReferences is larger than is read"),
         }
     }
-}
-
-/// What is kept of labels or annotations: these alone.
-#[must_use]
-pub fn keep_only<'k>(keys: impl IntoIterator<Item = &'k str>) -> Keep {
-    Keep::fields(keys.into_iter().map(|key| (key, Keep::short())))
 }
 
 impl<T> Bounded<T> {
@@ -195,5 +196,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bounded<T> {
 pub const TERMS_BYTES: usize = TERMS_MAX * 400;
 /// Terms of a selector, or labels, that are kept.
 pub const TERMS_MAX: usize = 64;
+/// A thousand ports with the longest names.
+pub const PORTS_BYTES: usize = 128 << 10;
 /// Owner references: an object has one or two. So for the names of its managers and of its finalizers.
 pub const LIST_BYTES: usize = 16 << 10;

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::cluster::seen::{Bounded, LIST_BYTES, Meta, Seen, TERMS_BYTES, TERMS_MAX, keep_only};
+use crate::cluster::seen::{Bounded, Meta, PORTS_BYTES, Seen, TERMS_BYTES, TERMS_MAX};
 use crate::cluster::sieve::Keep;
 use crate::policy::companions::selector::{Labels, Selector};
 use crate::policy::companions::{BudgetSpec, Existing, MANAGER_LABEL, Owner, Port, ServiceSpec};
@@ -14,16 +14,7 @@ pub(super) struct SeenServiceSpec {
     #[serde(rename = "clusterIP")]
     cluster_ip: String,
     selector: Option<Bounded<Labels>>,
-    ports: Option<Bounded<Vec<SeenServicePort>>>,
-}
-
-#[derive(Debug, Clone, serde::Deserialize)]
-struct SeenServicePort {
-    #[serde(default)]
-    name: String,
-    #[serde(default = "tcp")]
-    protocol: String,
-    port: u16,
+    ports: Option<Bounded<Vec<Port>>>,
 }
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -51,10 +42,9 @@ pub(super) fn keep_budget() -> Keep {
 }
 
 fn keep<const N: usize>(spec: [(&'static str, Keep); N]) -> Keep {
-    let owner = Keep::fields(["apiVersion", "kind", "name", "uid", "controller"].map(|field| (field, Keep::short())));
     let metadata = Meta::keep([
-        ("labels", keep_only([MANAGER_LABEL])),
-        ("ownerReferences", Keep::items(owner, LIST_BYTES)),
+        ("labels", Keep::shorts([MANAGER_LABEL])),
+        Meta::keep_owners(),
         ("deletionTimestamp", Keep::short()),
     ]);
     Keep::fields([("metadata", metadata), ("spec", Keep::fields(spec))])
@@ -72,24 +62,17 @@ fn reduced<S, R>(seen: Seen<'_, S>, managed_by: &str, reduce: impl FnOnce(S, boo
         resource_version: kept(&metadata.resource_version),
         is_deleted: metadata.deletion_timestamp.is_some(),
         is_ours,
-        controller: controller.map(|owner| Owner {
-            kind: owner.kind.to_string(),
-            name: owner.name.to_string(),
-            uid: owner.uid.to_string(),
-        }),
+        controller: controller.map(Owner::from),
         spec: reduce(spec, is_ours),
     }
 }
 
 /// A Service. One whose selector has too many terms may select anything.
 pub(super) fn service(seen: Seen<'_, SeenServiceSpec>, managed_by: &str) -> Existing<ServiceSpec> {
-    reduced(seen, managed_by, |SeenServiceSpec { cluster_ip, selector, ports }, is_ours| {
-        let ports = ports.and_then(Bounded::within).filter(|_| is_ours).unwrap_or_default();
-        ServiceSpec {
-            is_headless: cluster_ip == "None",
-            selector: selector.unwrap_or_default().within().filter(|selector| selector.len() <= TERMS_MAX),
-            ports: ports.into_iter().map(Port::from).collect(),
-        }
+    reduced(seen, managed_by, |SeenServiceSpec { cluster_ip, selector, ports }, is_ours| ServiceSpec {
+        is_headless: cluster_ip == "None",
+        selector: selector.unwrap_or_default().within().filter(|selector| selector.len() <= TERMS_MAX),
+        ports: ports.and_then(Bounded::within).filter(|_| is_ours).unwrap_or_default(),
     })
 }
 
@@ -106,17 +89,3 @@ pub(super) fn budget(seen: Seen<'_, SeenBudgetSpec>, managed_by: &str) -> Existi
         }
     })
 }
-
-impl From<SeenServicePort> for Port {
-    fn from(port: SeenServicePort) -> Self {
-        Self { name: port.name, protocol: port.protocol, number: port.port }
-    }
-}
-
-/// The API server fills it in; a client's own object may lack it.
-fn tcp() -> String {
-    "TCP".to_owned()
-}
-
-/// A thousand ports with the longest names.
-const PORTS_BYTES: usize = 128 << 10;

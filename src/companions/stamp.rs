@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cluster::call::{self, APPLY, CallError, call, in_time};
 use crate::cluster::line::Object;
 use crate::cluster::list::Asked;
-use crate::cluster::seen::{LIST_BYTES, Meta, Seen, keep_only};
+use crate::cluster::seen::{Meta, Seen};
 use crate::cluster::sieve::Keep;
 use crate::index::Key;
 use crate::policy::companions::{Owner, Workload, field_manager};
@@ -35,14 +35,13 @@ pub(super) enum Standing {
 /// The list, or a write.
 pub(super) async fn stamp(client: &Client, deployment: &Workload, settings: &Settings) -> Result<usize, CallError> {
     let mut behind = Vec::new();
-    let owners = Keep::items(Keep::fields(["uid", "controller"].map(|field| (field, Keep::short()))), LIST_BYTES);
-    let labels = keep_only([settings.mark.as_str()]);
+    let labels = Keep::shorts([settings.mark.as_str()]);
     let info = Kind::ReplicaSet.info();
     let asked = Asked {
         collection: info.within(&deployment.namespace),
         selector: deployment.selector.to_string().replace(' ', "%20"),
         metadata_only: true,
-        keep: Keep::fields([("metadata", Meta::keep([("ownerReferences", owners), ("labels", labels)]))]),
+        keep: Keep::fields([("metadata", Meta::keep([Meta::keep_owners(), ("labels", labels)]))]),
     };
     let listed = asked.list(client, |object: Object<'_>| {
         if let Object::Read(Seen { metadata, .. }) = object

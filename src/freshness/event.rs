@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use crate::cluster::revision::Revision;
-use crate::cluster::seen::{Meta, keep_only};
+use crate::cluster::seen::Meta;
 use crate::cluster::sieve::Keep;
 use crate::policy::mark::MarkKey;
 
@@ -48,7 +48,7 @@ pub struct Unusable;
 /// What is kept of an object.
 #[must_use]
 pub fn keep(mark: &MarkKey) -> Keep {
-    Keep::fields([("metadata", Meta::keep([("labels", keep_only([mark.as_str()]))]))])
+    Keep::fields([("metadata", Meta::keep([("labels", Keep::shorts([mark.as_str()]))]))])
 }
 
 impl<'a> Event<'a> {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::cluster::seen::{Bounded, LIST_BYTES, Meta, Seen, TERMS_BYTES, TERMS_MAX, keep_only};
+use crate::cluster::seen::{Bounded, LIST_BYTES, Meta, PORTS_BYTES, Seen, TERMS_BYTES, TERMS_MAX};
 use crate::cluster::sieve::Keep;
 use crate::policy::companions::selector::{Labels, PodLabels, Selector, weight};
 use crate::policy::companions::wish::{Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
@@ -100,17 +100,7 @@ struct PodSpec {
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
 struct Container {
-    ports: Option<Vec<ContainerPort>>,
-}
-
-#[derive(Debug, Clone, serde::Deserialize)]
-struct ContainerPort {
-    #[serde(default)]
-    name: String,
-    #[serde(default = "tcp")]
-    protocol: String,
-    #[serde(rename = "containerPort")]
-    number: u16,
+    ports: Option<Vec<Port>>,
 }
 
 /// The part of a workload's `status` that is read.
@@ -126,18 +116,16 @@ pub type SeenWorkload<'a> = Seen<'a, WorkloadSpec, WorkloadStatus>;
 /// What is kept of a workload as it streams in.
 #[must_use]
 pub fn keep(kind: Kind, mark: &MarkKey) -> Keep {
-    let short = |fields: &[&'static str]| Keep::fields(fields.iter().map(|field| (*field, Keep::short())));
     let annotations = [HEADLESS_SERVICE, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, REVISION, REMINDED];
-    let owner = short(&["apiVersion", "kind", "name", "uid", "controller"]);
     let mut metadata = Meta::keep([
-        ("labels", keep_only([mark.as_str()])),
-        ("annotations", keep_only(annotations)),
-        ("ownerReferences", Keep::items(owner, LIST_BYTES)),
+        ("labels", Keep::shorts([mark.as_str()])),
+        ("annotations", Keep::shorts(annotations)),
+        Meta::keep_owners(),
         ("deletionTimestamp", Keep::short()),
     ]);
     // Only ReplicaSets are stamped.
     if kind == Kind::ReplicaSet {
-        metadata = metadata.and([("managedFields", Keep::items(short(&["manager"]), LIST_BYTES))]);
+        metadata = metadata.and([("managedFields", Keep::items(Keep::shorts(["manager"]), LIST_BYTES))]);
     }
     let container = Keep::fields([("ports", Keep::whole(PORTS_BYTES))]);
     let template = Keep::fields([
@@ -148,10 +136,10 @@ pub fn keep(kind: Kind, mark: &MarkKey) -> Keep {
         ("replicas", Keep::short()),
         ("selector", Keep::whole(TERMS_BYTES)),
         ("serviceName", Keep::short()),
-        ("ordinals", short(&["start"])),
+        ("ordinals", Keep::shorts(["start"])),
         ("template", template),
     ]);
-    Keep::fields([("metadata", metadata), ("spec", spec), ("status", short(&["replicas"]))])
+    Keep::fields([("metadata", metadata), ("spec", spec), ("status", Keep::shorts(["replicas"]))])
 }
 
 impl Marked {
@@ -197,11 +185,7 @@ impl Marked {
             Kind::Deployment => Some(POD_TEMPLATE_HASH),
             Kind::ReplicaSet | Kind::ReplicationController => None,
         };
-        let controller = metadata.controller()?.map(|owner| Owner {
-            kind: owner.kind.clone().into_owned(),
-            name: owner.name.clone().into_owned(),
-            uid: owner.uid.clone().into_owned(),
-        });
+        let controller = metadata.controller()?.map(Owner::from);
         let annotation = |key| metadata.annotations.get(key).map(str::to_owned);
         let managers = metadata.managed_fields.as_ref().within();
         Ok(Self {
@@ -223,11 +207,7 @@ impl Marked {
                 selector,
                 key: strict.as_ref().map(|wanting| wanting.key.clone()).filter(|key| !key.is_empty()),
                 pod: PodLabels { known, unknown },
-                ports: containers
-                    .into_iter()
-                    .flat_map(|container| container.ports.unwrap_or_default())
-                    .map(Port::from)
-                    .collect(),
+                ports: containers.into_iter().flat_map(|container| container.ports.unwrap_or_default()).collect(),
                 // The API server stores any text here; only one that can be a name is one.
                 service_name: service_name.filter(|name| is_dns_label(name)),
                 seen: now,
@@ -281,20 +261,7 @@ fn within<T>(bounded: Bounded<T>, why: &'static str) -> Result<T, &'static str> 
     bounded.within().ok_or(why)
 }
 
-impl From<ContainerPort> for Port {
-    fn from(port: ContainerPort) -> Self {
-        Self { name: port.name, protocol: port.protocol, number: port.number }
-    }
-}
-
-/// The API server fills it in; a client's own object may lack it.
-fn tcp() -> String {
-    "TCP".to_owned()
-}
-
 /// When the controller of a ReplicaSet was last reminded.
 pub const REMINDED: &str = "singleton-guard.io/reminded";
 const REVISION: &str = "deployment.kubernetes.io/revision";
 const SELECTOR: &str = "the selector has more terms than are read";
-/// A thousand ports with the longest names.
-const PORTS_BYTES: usize = 128 << 10;

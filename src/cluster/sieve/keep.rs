@@ -27,6 +27,12 @@ impl Keep {
         Self::whole(SHORT_MAX)
     }
 
+    /// Of an object these fields, each short.
+    #[must_use]
+    pub fn shorts<'f>(fields: impl IntoIterator<Item = &'f str>) -> Self {
+        Self::fields(fields.into_iter().map(|field| (field, Self::short())))
+    }
+
     /// The whole value, of at most so many bytes.
     #[must_use]
     pub const fn whole(most: usize) -> Self {

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use super::kind::Kind;
 use super::mark::MarkKey;
+use super::object::OwnerReference;
 use super::text::fnv1a;
 use selector::{Labels, PodLabels, Selector};
 use wish::{Allowed, Annotations, Disruption};
@@ -130,14 +131,17 @@ pub struct BudgetSpec {
     pub unhealthy_pod_eviction_policy: Option<String>,
 }
 
-/// A port of a container or of a Service.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A port of a container or of a Service, as either is written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
 pub struct Port {
     /// Name; empty where there is none.
+    #[serde(default)]
     pub name: String,
-    /// `TCP`, `UDP` or `SCTP`.
+    /// `TCP`, `UDP` or `SCTP`. The API server fills it in; a client's own object may lack it.
+    #[serde(default = "tcp")]
     pub protocol: String,
-    /// Number.
+    /// `port` of a Service, `containerPort` of a container.
+    #[serde(rename = "port", alias = "containerPort")]
     pub number: u16,
 }
 
@@ -299,6 +303,13 @@ fn metadata<S>(workload: &Workload, name: &str, defaults: &Defaults, existing: O
     metadata
 }
 
+/// An owner reference as it is read.
+impl From<&OwnerReference<'_>> for Owner {
+    fn from(owner: &OwnerReference<'_>) -> Self {
+        Self { kind: owner.kind.to_string(), name: owner.name.to_string(), uid: owner.uid.to_string() }
+    }
+}
+
 /// One that selects nothing.
 impl Default for ServiceSpec {
     fn default() -> Self {
@@ -325,6 +336,10 @@ impl Default for Defaults {
 #[must_use]
 pub fn managed_by(mark: &MarkKey) -> String {
     if *mark == MarkKey::default() { MANAGER.to_owned() } else { format!("{MANAGER}-{:08x}", fnv1a(mark.as_str())) }
+}
+
+fn tcp() -> String {
+    "TCP".to_owned()
 }
 
 /// The field manager of every write for companions: one for all replicas, another one for a guard with another mark.
