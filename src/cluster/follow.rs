@@ -215,30 +215,28 @@ impl Followed {
         listener: &mut L,
         thread: &mut Thread,
     ) -> Result<(), Trouble> {
-        let hash = match &heard {
-            Heard::Is(object) => hash(object.metadata()),
-            Heard::Gone(metadata) => hash(metadata),
-            // After a list only what it has shown counts.
-            _ => 0,
+        // After a list only what it has shown counts.
+        let mut is_news = matches!(heard, Heard::Begin | Heard::Whole(_));
+        let known = match &heard {
+            Heard::Is(object) if !thread.unread.is_empty() => {
+                Some(hash(&object.metadata().namespace, &object.metadata().name))
+            }
+            Heard::Gone(metadata) if !thread.unread.is_empty() => Some(hash(&metadata.namespace, &metadata.name)),
+            _ => None,
         };
-        let unread = match listener.hear(heard) {
-            Ok(()) => None,
-            Err(Refused::Unread { namespace, name, why }) => Some((namespace, name, why)),
-            Err(Refused::Lost(why)) => return Err(Trouble::Lost(why)),
-        };
-        let is_news = match unread {
-            Some((namespace, name, cause)) => {
-                let is_news = thread.unread.insert(hash);
+        match listener.hear(heard) {
+            Ok(()) => is_news |= known.is_some_and(|hash| thread.unread.remove(&hash)),
+            Err(Refused::Unread { namespace, name, why: cause }) => {
+                is_news = thread.unread.insert(hash(&namespace, &name));
                 if is_news && thread.unread_said.is_none_or(|said| said.elapsed() >= UNREAD_EVERY) {
                     thread.unread_said = Some(Instant::now());
                     let [namespace, name] = [&namespace, &name].map(|text| clip(text, NAME_MAX));
                     tracing::warn!(resource = self.name, %namespace, %name, cause, "an object cannot be read; all others are");
                 }
-                is_news
             }
-            None => thread.unread.remove(&hash),
-        };
-        if is_news || hash == 0 {
+            Err(Refused::Lost(why)) => return Err(Trouble::Lost(why)),
+        }
+        if is_news {
             self.metrics.unreadable(self.name, thread.unread.len());
         }
         Ok(())
@@ -267,7 +265,7 @@ impl Followed {
     }
 }
 
-fn hash(Meta { namespace, name, .. }: &Meta<'_>) -> u64 {
+fn hash(namespace: &str, name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (namespace, name).hash(&mut hasher);
     hasher.finish()

@@ -20,7 +20,7 @@ use crate::cluster::call::CallError;
 use crate::cluster::follow::AFTER_A_PANIC;
 use crate::configuration::Current;
 use crate::events::{SAY_AGAIN, Saying, Voice};
-use crate::index::{Index, Key};
+use crate::index::{Index, Key, uid_of};
 use crate::policy::companions::{Surroundings, plan};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
@@ -198,15 +198,11 @@ impl Loop<'_> {
             queue.done(&key);
             return;
         }
-        let uid = |entry: &crate::index::Entry| match entry {
-            Ok(marked) => marked.workload.uid.clone(),
-            Err(unread) => unread.uid.clone(),
-        };
         let work = if let Some(entry) = look.workload(&key) {
-            let uid = uid(entry);
+            let uid = uid_of(entry);
             let remembered = memory.entry(key.clone()).or_default();
             if remembered.uid != uid {
-                *remembered = Memory { uid, ..Memory::default() };
+                *remembered = Memory { uid: uid.to_owned(), ..Memory::default() };
             }
             if let Some(said_at) = remembered.said_at {
                 let rest = SAY_AGAIN.saturating_sub(said_at.elapsed());

@@ -7,6 +7,6 @@ pub mod marked;
 mod upkeep;
 
 #[cfg(feature = "server")]
-pub(crate) use upkeep::{Entry, Key, Reader};
+pub(crate) use upkeep::{Entry, Key, Reader, uid_of};
 #[cfg(feature = "server")]
 pub use upkeep::{Index, Upkeep};

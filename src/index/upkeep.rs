@@ -50,6 +50,14 @@ struct Workloads {
     clock: Clock,
 }
 
+/// The uid of a marked workload, also of one that cannot be read.
+pub(crate) fn uid_of(entry: &Entry) -> &str {
+    match entry {
+        Ok(marked) => &marked.workload.uid,
+        Err(unread) => &unread.uid,
+    }
+}
+
 impl Index {
     /// An empty one, and who fills it. Since when a workload is known is told by this clock, which plans go by.
     #[must_use]
@@ -84,10 +92,7 @@ impl Index {
     pub(crate) fn has(&self, kind: &str, namespace: &str, name: &str, uid: &str) -> bool {
         let Some(info) = KINDS.iter().find(|info| info.name == kind) else { return false };
         let key = Key { namespace: namespace.to_owned(), name: name.to_owned(), of: info.kind };
-        self.lock().get(&key).is_some_and(|entry| match entry {
-            Ok(marked) => marked.workload.uid == uid,
-            Err(unread) => unread.uid == uid,
-        })
+        self.lock().get(&key).is_some_and(|entry| uid_of(entry) == uid)
     }
 
     /// For how long one of its watches has not been at work; nothing while all are.
