@@ -108,6 +108,18 @@ impl Thread {
 }
 
 impl Followed {
+    /// What is listed is also what is watched, and is known to be dead soon.
+    pub(crate) fn new(
+        client: &Client,
+        list: Asked,
+        name: &'static str,
+        metrics: &Metrics,
+        granted_by: &'static str,
+    ) -> Self {
+        let (client, watch, metrics) = (client.clone(), list.selector.clone(), metrics.clone());
+        Self { client, list, watch, resumes: true, seconds: SOON, name, metrics, granted_by }
+    }
+
     /// Never ends.
     pub(crate) async fn follow<L: Listener>(self, mut listener: L) {
         let (mut thread, mut pause) = (Thread::default(), PAUSE_MIN);
@@ -279,7 +291,7 @@ fn is_no_older(now: &str, from: &str) -> bool {
 /// Only a panic ends one of several watches. Then all begin again, when it has been read in the log.
 pub(crate) const AFTER_A_PANIC: Duration = Duration::from_secs(30);
 /// Seconds of a watch that tells soon of a connection that is dead. To renew it costs one request.
-pub(crate) const SOON: u32 = 30;
+const SOON: u32 = 30;
 const BOOKMARKS: u64 = 60;
 /// How much later than it is due something may come.
 const LATE: Duration = Duration::from_secs(15);

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::seen::{self, SeenBudgetSpec, SeenServiceSpec};
 use crate::cluster::feed::{Feed, Reduce};
-use crate::cluster::follow::{Followed, SOON};
+use crate::cluster::follow::Followed;
 use crate::cluster::list::Asked;
 use crate::cluster::seen::{Nothing, Seen};
 use crate::cluster::sieve::Keep;
@@ -28,15 +28,9 @@ pub(super) fn start(
     tasks: &mut JoinSet<()>,
 ) -> (Arc<Found<ServiceSpec>>, Arc<Found<BudgetSpec>>) {
     let (services, budgets) = (Store::new([()]), Store::new([()]));
-    let followed = |name, collection: &str, keep: Keep| Followed {
-        client: client.clone(),
-        list: Asked { collection: collection.to_owned(), selector: String::new(), metadata_only: false, keep },
-        watch: String::new(),
-        resumes: true,
-        seconds: SOON,
-        name,
-        metrics: metrics.clone(),
-        granted_by: "companions.enabled",
+    let followed = |name, collection: &str, keep: Keep| {
+        let list = Asked { collection: collection.to_owned(), selector: String::new(), metadata_only: false, keep };
+        Followed::new(client, list, name, metrics, "companions.enabled")
     };
     let managed_by = || settings.companions.managed_by.clone();
     let feed = Feed { store: Arc::clone(&services), of: (), reduce: Services(managed_by()) };

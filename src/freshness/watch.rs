@@ -39,21 +39,10 @@ pub(super) fn followed(
     name: &'static str,
     metrics: &Metrics,
 ) -> Followed {
-    Followed {
-        client: client.clone(),
-        list: Asked {
-            collection: kind.collection(),
-            selector: mark.to_string(),
-            metadata_only: true,
-            keep: keep(mark),
-        },
-        watch: String::new(),
-        resumes: false,
-        seconds: WATCH_SECONDS,
-        name,
-        metrics: metrics.clone(),
-        granted_by: "freshnessProof.enabled",
-    }
+    let list =
+        Asked { collection: kind.collection(), selector: mark.to_string(), metadata_only: true, keep: keep(mark) };
+    let marked = Followed::new(client, list, name, metrics, "freshnessProof.enabled");
+    Followed { watch: String::new(), resumes: false, seconds: WATCH_SECONDS, ..marked }
 }
 
 impl Knowing {

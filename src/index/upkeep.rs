@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::marked::{Marked, SeenWorkload, Unread, WorkloadSpec, WorkloadStatus, keep};
 use crate::cluster::Clock;
 use crate::cluster::feed::{Feed, Reduce};
-use crate::cluster::follow::{AFTER_A_PANIC, Followed, SOON};
+use crate::cluster::follow::{AFTER_A_PANIC, Followed};
 use crate::cluster::list::Asked;
 use crate::cluster::store::{self, Interest, Kept, State, Store};
 use crate::configuration::Current;
@@ -146,21 +146,14 @@ impl Upkeep {
         let mut watches = JoinSet::new();
         for info in KINDS {
             let mark = settings.mark.clone();
-            let followed = Followed {
-                client: self.client.clone(),
-                list: Asked {
-                    collection: info.collection(),
-                    selector: mark.to_string(),
-                    metadata_only: false,
-                    keep: keep(info.kind, &mark),
-                },
-                watch: mark.to_string(),
-                resumes: true,
-                seconds: SOON,
-                name: info.resource,
-                metrics: self.metrics.clone(),
-                granted_by: "its rules for the guarded kinds",
+            let list = Asked {
+                collection: info.collection(),
+                selector: mark.to_string(),
+                metadata_only: false,
+                keep: keep(info.kind, &mark),
             };
+            let granted_by = "its rules for the guarded kinds";
+            let followed = Followed::new(&self.client, list, info.resource, &self.metrics, granted_by);
             let stamp = field_manager(&settings.companions.managed_by);
             let reduce = Workloads { kind: info.kind, mark, stamp, clock: self.clock.clone() };
             watches.spawn(followed.follow(Feed { store: Arc::clone(&self.index.0), of: info.kind, reduce }));

@@ -8,7 +8,7 @@ use kube::Client;
 use tokio::task::JoinSet;
 
 use crate::cluster::feed::{Feed, Reduce};
-use crate::cluster::follow::{Followed, SOON};
+use crate::cluster::follow::Followed;
 use crate::cluster::list::Asked;
 use crate::cluster::seen::{LIST_BYTES, Meta, Seen};
 use crate::cluster::sieve::Keep;
@@ -47,15 +47,9 @@ pub(super) type Stores = (Arc<Store<(), Keyed>>, Arc<Store<(), Wanting>>);
 /// Starts both. They end when the set is dropped.
 pub(super) fn start(client: &Client, mark: &MarkKey, metrics: &Metrics, tasks: &mut JoinSet<()>) -> Stores {
     let (pods, sets) = (Store::new([()]), Store::new([()]));
-    let followed = |name, collection, keep| Followed {
-        client: client.clone(),
-        list: Asked { collection, selector: KEY.to_owned(), metadata_only: false, keep },
-        watch: KEY.to_owned(),
-        resumes: true,
-        seconds: SOON,
-        name,
-        metrics: metrics.clone(),
-        granted_by: "strict.enabled",
+    let followed = |name, collection, keep| {
+        let list = Asked { collection, selector: KEY.to_owned(), metadata_only: false, keep };
+        Followed::new(client, list, name, metrics, "strict.enabled")
     };
     let feed = Feed { store: Arc::clone(&sets), of: (), reduce: Sets };
     tasks.spawn(followed(SETS, Kind::ReplicaSet.info().collection(), keep(Kind::ReplicaSet, mark)).follow(feed));
