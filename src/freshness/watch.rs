@@ -24,11 +24,17 @@ use crate::telemetry::metrics::Metrics;
 pub(super) struct Knowing {
     kept: Arc<Sender<Kept>>,
     mark: MarkKey,
-    /// What the list that runs has shown.
-    listed: Vec<(Name<'static>, Version<'static>)>,
-    /// Whether it is over: then changes follow.
-    known: Option<Known>,
-    follows: bool,
+    stage: Stage,
+}
+
+/// How far a watch is.
+enum Stage {
+    /// The list runs, or is about to, and has shown these.
+    Lists(Vec<(Name<'static>, Version<'static>)>),
+    /// The list is over, and the watch is about to be opened.
+    Listed(Known),
+    /// Changes are heard of.
+    Follows,
 }
 
 /// The watch of one kind. `name` is how the metrics call it.
@@ -47,19 +53,19 @@ pub(super) fn followed(
 
 impl Knowing {
     pub(super) const fn new(kept: Arc<Sender<Kept>>, mark: MarkKey) -> Self {
-        Self { kept, mark, listed: Vec::new(), known: None, follows: false }
+        Self { kept, mark, stage: Stage::Lists(Vec::new()) }
     }
 
     fn forget(&mut self) {
-        self.follows = false;
+        self.stage = Stage::Lists(Vec::new());
         self.kept.send_modify(|kept| kept.known.forget());
     }
 
     fn heed(&mut self, event: Event<'_>) -> Result<(), Refused> {
-        if !self.follows {
+        if let Stage::Lists(listed) = &mut self.stage {
             if let Event::Is(Name { namespace, name }, Version { uid, revision, marked }) = event {
                 let name = Name { namespace: namespace.into_owned().into(), name: name.into_owned().into() };
-                self.listed.push((name, Version { uid: uid.into_owned().into(), revision, marked }));
+                listed.push((name, Version { uid: uid.into_owned().into(), revision, marked }));
             }
             return Ok(());
         }
@@ -76,10 +82,7 @@ impl Listener for Knowing {
     fn hear(&mut self, heard: Heard<'_, Nothing, Nothing>) -> Result<(), Refused> {
         let lost = |unusable: super::event::Unusable| Refused::Lost(unusable.to_string());
         match heard {
-            Heard::Begin => {
-                self.forget();
-                self.listed.clear();
-            }
+            Heard::Begin | Heard::Follows(false) => self.forget(),
             Heard::Is(Object::Read(seen)) => {
                 let event = Event::is(seen.metadata, &self.mark).map_err(lost)?;
                 self.heed(event)?;
@@ -90,15 +93,15 @@ impl Listener for Knowing {
             Heard::Nothing(revision) => self.heed(Event::nothing(&revision).map_err(lost)?)?,
             Heard::Whole(revision) => {
                 let revision = Revision::parse(revision).ok_or(super::event::Unusable).map_err(lost)?;
-                self.known = Some(Known::listed(self.listed.drain(..), revision));
-            }
-            Heard::Follows(true) => {
-                if let Some(known) = self.known.take() {
-                    self.kept.send_replace(Kept { mark: self.mark.clone(), known });
-                    self.follows = true;
+                if let Stage::Lists(listed) = &mut self.stage {
+                    self.stage = Stage::Listed(Known::listed(std::mem::take(listed), revision));
                 }
             }
-            Heard::Follows(false) => self.forget(),
+            Heard::Follows(true) => {
+                if let Stage::Listed(known) = std::mem::replace(&mut self.stage, Stage::Follows) {
+                    self.kept.send_replace(Kept { mark: self.mark.clone(), known });
+                }
+            }
         }
         Ok(())
     }
