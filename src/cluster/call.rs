@@ -12,7 +12,8 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::exchange::Trouble;
-use super::{PARTIAL_OBJECT_METADATA, words};
+use super::words;
+use crate::policy::lookup::Unknown;
 
 /// An answer of 2xx.
 #[derive(Debug)]
@@ -60,22 +61,7 @@ pub(crate) async fn call(
     path: &str,
     content: Option<(&str, &Value)>,
 ) -> Result<Answer, CallError> {
-    exchange(client, method, path, "application/json", content).await
-}
-
-/// Reads the metadata of an object, with the same deadline: a quorum read.
-pub(crate) async fn metadata(client: &Client, path: &str) -> Result<Answer, CallError> {
-    exchange(client, Method::GET, path, PARTIAL_OBJECT_METADATA, None).await
-}
-
-async fn exchange(
-    client: &Client,
-    method: Method,
-    path: &str,
-    accept: &str,
-    content: Option<(&str, &Value)>,
-) -> Result<Answer, CallError> {
-    let builder = Request::builder().method(method).uri(path).header(header::ACCEPT, accept);
+    let builder = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
     let request = match content {
         Some((type_, body)) => {
             builder.header(header::CONTENT_TYPE, type_).body(Body::from(body.to_string().into_bytes()))
@@ -109,6 +95,16 @@ pub(crate) async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, Cal
 impl From<Trouble> for CallError {
     fn from(trouble: Trouble) -> Self {
         if trouble.is_forbidden() { Self::Forbidden(trouble.to_string()) } else { Self::Trouble(trouble.to_string()) }
+    }
+}
+
+/// Of a look at an object.
+impl From<Unknown> for CallError {
+    fn from(unknown: Unknown) -> Self {
+        match unknown {
+            Unknown::Refused { code: 403, message } => Self::Forbidden(message),
+            unknown => Self::Trouble(unknown.to_string()),
+        }
     }
 }
 

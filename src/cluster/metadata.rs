@@ -19,7 +19,7 @@ use crate::policy::lookup::{Metadata, ObjectRef, PodRef, Unknown};
 ///
 /// # Errors
 /// Every way to fail is a different [`Unknown`].
-pub(super) async fn get(client: &Client, object: &ObjectRef<'_>) -> Result<Option<Bytes>, Unknown> {
+pub(crate) async fn get(client: &Client, object: &ObjectRef<'_>) -> Result<Option<Bytes>, Unknown> {
     let ObjectRef { kind, namespace, name, .. } = object;
     look(client, namespace, name, kind.info().object(namespace, name), PARTIAL_OBJECT_METADATA).await
 }

@@ -37,7 +37,7 @@ mod gate;
 #[cfg(feature = "server")]
 pub(crate) mod list;
 #[cfg(feature = "server")]
-mod metadata;
+pub(crate) mod metadata;
 #[cfg(feature = "server")]
 pub mod store;
 

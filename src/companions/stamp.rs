@@ -8,15 +8,16 @@ use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 
-use crate::cluster::call::{self, APPLY, CallError, call, in_time};
+use crate::cluster::call::{APPLY, CallError, call, in_time};
 use crate::cluster::line::Object;
 use crate::cluster::list::Asked;
+use crate::cluster::metadata;
 use crate::cluster::seen::{Meta, Seen};
 use crate::cluster::sieve::Keep;
 use crate::index::Key;
 use crate::policy::companions::{Owner, Workload, field_manager};
 use crate::policy::kind::Kind;
-use crate::policy::lookup::Metadata;
+use crate::policy::lookup::{Metadata, ObjectRef};
 use crate::policy::mark::{MarkKey, SINGLETON};
 use crate::settings::Settings;
 
@@ -81,16 +82,14 @@ pub(super) async fn unstamp(client: &Client, set: &Workload, settings: &Settings
 /// # Errors
 /// The read.
 pub(super) async fn standing(client: &Client, key: &Key, mark: &MarkKey) -> Result<Standing, CallError> {
-    let info = key.of.info();
-    let answer = match call::metadata(client, &info.object(&key.namespace, &key.name)).await {
-        Err(CallError::NotFound) => return Ok(Standing::Other),
-        answer => answer?,
-    };
-    let metadata = Metadata::read(&answer.body).map_err(|error| CallError::Trouble(error.to_string()))?;
+    let (namespace, name) = (key.namespace.as_str().into(), key.name.as_str().into());
+    let object = ObjectRef { kind: key.of, namespace, name, uid: "".into() };
+    let Some(body) = in_time(metadata::get(client, &object)).await?? else { return Ok(Standing::Other) };
+    let metadata = Metadata::read(&body).map_err(|error| CallError::Trouble(error.to_string()))?;
     if metadata.marked(mark) {
         return Ok(Standing::Other);
     }
-    let (kind, uid) = (info.name.to_owned(), metadata.uid().to_owned());
+    let (kind, uid) = (key.of.info().name.to_owned(), metadata.uid().to_owned());
     Ok(Standing::Released(Owner { kind, name: key.name.clone(), uid }))
 }
 
