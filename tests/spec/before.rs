@@ -1,5 +1,6 @@
 //! The program as it was before replicas had patience with each other: built once from the repository's own history into
-//! the user's cache directory, for tests in which replicas of two versions meet. To be called where there is a network.
+//! the user's cache directory, for tests in which replicas of two versions meet and for figures beside it. To be called
+//! where there is a network.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,20 +8,33 @@ use std::process::{Command, Stdio};
 use crate::lab::binaries::cache_directory;
 use crate::lab::progress::Progress;
 
+/// How it is built.
+#[derive(Debug, Clone, Copy)]
+pub enum Profile {
+    Dev,
+    /// For figures.
+    Release,
+}
+
 /// Where it is, built if it is not there.
 ///
 /// # Errors
 /// The history is not at hand, as in a shallow clone, or it cannot be built: in the words of the tool.
-pub fn program(progress: &Progress) -> Result<PathBuf, String> {
+pub fn program(progress: &Progress, profile: Profile) -> Result<PathBuf, String> {
     let cache = cache_directory().ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
-    let program = cache.join(format!("before-{COMMIT}"));
+    let (suffix, directory, flag) = match profile {
+        Profile::Dev => ("", "debug", "--profile=dev"),
+        Profile::Release => ("-release", "release", "--release"),
+    };
+    let program = cache.join(format!("before-{COMMIT}{suffix}"));
     if program.is_file() {
         return Ok(program);
     }
     progress.step("the version of before has to be built from the history, once: some minutes");
     // In a directory of its own, and then renamed: another process may be doing the same.
     let unfinished = cache.join(format!("before-{}.unfinished", std::process::id()));
-    let built = build(&unfinished)
+    let built = build(&unfinished, flag)
+        .map(|target| target.join(directory).join("singleton-guard"))
         .and_then(|built| std::fs::rename(&built, &program).map_err(|error| format!("{}: {error}", program.display())));
     // What is left there is of no use; that it cannot be removed is no reason to fail.
     let _ = std::fs::remove_dir_all(&unfinished);
@@ -29,7 +43,8 @@ pub fn program(progress: &Progress) -> Result<PathBuf, String> {
     Ok(program)
 }
 
-fn build(directory: &Path) -> Result<PathBuf, String> {
+/// Answers the directory of what was built.
+fn build(directory: &Path, profile: &str) -> Result<PathBuf, String> {
     std::fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let archive = directory.join("source.tar");
     let mut git = Command::new("git");
@@ -37,10 +52,11 @@ fn build(directory: &Path) -> Result<PathBuf, String> {
     done(&mut git)?;
     done(Command::new("tar").arg("-xf").arg(&archive).current_dir(directory))?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--locked", "--bin", "singleton-guard"]).current_dir(directory);
-    cargo.env("CARGO_TARGET_DIR", directory.join("target")).env("CARGO_PROFILE_DEV_DEBUG", "0");
+    let target = directory.join("target");
+    cargo.args(["build", "--locked", "--bin", "singleton-guard", profile]).current_dir(directory);
+    cargo.env("CARGO_TARGET_DIR", &target).env("CARGO_PROFILE_DEV_DEBUG", "0");
     done(&mut cargo)?;
-    Ok(directory.join("target/debug/singleton-guard"))
+    Ok(target)
 }
 
 fn done(command: &mut Command) -> Result<(), String> {
@@ -51,5 +67,5 @@ fn done(command: &mut Command) -> Result<(), String> {
     Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
-/// The last one in which every replica answered every other at once.
+/// The last one in which every replica answered every other at once, and three rooms each watched the marked workloads.
 const COMMIT: &str = "335e8b6c88d6f0478a73f04b73edbe576b20afb5";

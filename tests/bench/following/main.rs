@@ -14,6 +14,8 @@
 //! either figure. The controllers stand still: they would write as well, and so much that the figures drown.
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
+#[expect(dead_code, unreachable_pub, reason = "the tests use it too, and the other profile")]
+#[path = "../../spec/before.rs"]
 mod before;
 mod crowd;
 #[path = "../../lab/mod.rs"]
@@ -71,7 +73,7 @@ fn main() -> Result<()> {
     let (arguments, progress) = (Arguments::parse(), Progress::to_stderr());
     let before = match &arguments.before {
         Some(file) => file.clone(),
-        None => before::program(&progress)?,
+        None => before::program(&progress, before::Profile::Release).map_err(anyhow::Error::msg)?,
     };
     let entered = stage::enter(Reach::Inside, &progress)?;
     Runtime::new()?.block_on(run(&arguments, before, entered, progress))
