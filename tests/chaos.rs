@@ -30,6 +30,7 @@ mod spec {
     pub mod binary;
     pub mod case;
     pub mod https;
+    pub mod in_lab;
     pub mod installed;
     pub mod left_out;
     pub mod live;
@@ -58,9 +59,8 @@ use std::sync::Arc;
 use chaos::histories::HISTORIES;
 use chaos::run::{LIVE, Run};
 use lab::progress::Progress;
-use lab::stage::{self, Reach};
 use libtest_mimic::{Arguments, Trial};
-use spec::left_out;
+use spec::{in_lab, left_out};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -73,38 +73,19 @@ fn main() -> ExitCode {
         return libtest_mimic::run(&arguments, trials).exit_code();
     }
     let progress = Progress::to_stderr();
-    let entered = match stage::enter(Reach::Inside, &progress) {
-        Ok(entered) => entered,
-        Err(reason) => {
-            let said = left_out::left_out(&reason.to_string());
-            return left_out::conclude(arguments, trials, "the chaos", said).exit_code();
+    in_lab::run(arguments, ("the chaos", trials), &progress, |arguments, mut trials, run: &Arc<Run>| {
+        for (name, part) in LIVE {
+            let run = Arc::clone(run);
+            trials.push(Trial::test(name, move || {
+                run.play(part).map_err(|error| {
+                    // Said at once: the summary comes minutes later.
+                    eprintln!("{name}: {error:#}");
+                    format!("{error:#}").into()
+                })
+            }));
         }
-    };
-    let run = match Run::boot(entered, &progress) {
-        Ok(run) => Arc::new(run),
-        Err(error) => {
-            let said = Err(format!("{error:#}").into());
-            return left_out::conclude(arguments, Vec::new(), "the lab boots and the chart installs", said).exit_code();
-        }
-    };
-    for (name, part) in LIVE {
-        let run = Arc::clone(&run);
-        trials.push(Trial::test(name, move || {
-            run.play(part).map_err(|error| {
-                // Said at once: the summary comes minutes later.
-                eprintln!("{name}: {error:#}");
-                format!("{error:#}").into()
-            })
-        }));
-    }
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    match Arc::into_inner(run).map(Run::shutdown) {
-        Some(Err(error)) => {
-            eprintln!("the lab did not end well: {error:#}");
-            ExitCode::FAILURE
-        }
-        _ => conclusion.exit_code(),
-    }
+        libtest_mimic::run(&arguments, trials)
+    })
 }
 
 fn histories() -> Vec<Trial> {

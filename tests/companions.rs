@@ -33,6 +33,7 @@ mod spec {
     pub mod companions_storm;
     pub mod companions_together;
     pub mod crowd;
+    pub mod in_lab;
     pub mod left_out;
     pub mod live;
 }
@@ -42,11 +43,13 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use lab::progress::Progress;
-use lab::stage::{self, Reach};
+use lab::stage::Entered;
 use lab::{Lab, Options};
 use libtest_mimic::{Arguments, Trial};
 use spec::binary::guard_binary;
+use spec::in_lab::{self, Booted};
 use spec::{before, companions_disagree, companions_faults, companions_storm, companions_together, crowd, left_out};
 use tokio::runtime::Runtime;
 
@@ -67,57 +70,57 @@ fn main() -> ExitCode {
     let progress = Progress::to_stderr();
     // Its crates may have to be fetched, and the network is out of reach after that.
     let wanted = left_out::any_wanted(&arguments, &[left_out::stub(OF_BEFORE)]);
-    let before = wanted.then(|| before::program(&progress));
-    let entered = match stage::enter(Reach::Inside, &progress) {
-        Ok(entered) => entered,
-        Err(reason) => {
-            let said = left_out::left_out(&reason.to_string());
-            return left_out::conclude(arguments, Vec::new(), "the companions' live part", said).exit_code();
-        }
-    };
-    let runtime = Arc::new(Runtime::new().expect("threads can be started"));
-    let options = Options {
-        guard_binary: guard_binary(),
-        image: "registry.example/nobody:none".to_owned(),
-        progress,
-        nodes: &[],
-        // A million workloads are more than etcd holds otherwise.
-        flags: |program| if program == "etcd" { &["--quota-backend-bytes=8589934592"] } else { &[] },
-    };
-    let lab = match runtime.block_on(Lab::boot(entered, options)) {
-        Ok(lab) => Arc::new(lab),
-        Err(error) => {
-            let said = Err(format!("{error:#}").into());
-            return left_out::conclude(arguments, Vec::new(), "the lab boots", said).exit_code();
-        }
-    };
-    let mut trials: Vec<_> = STORIES.into_iter().map(|(name, story)| trial(name, &runtime, &lab, story)).collect();
-    trials.splice(0..0, before.map(|before| of_before(before, &runtime, &lab)));
-    trials.extend(MEASUREMENTS.map(|(name, story)| trial(name, &runtime, &lab, story).with_ignored_flag(true)));
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    match Arc::into_inner(lab).map(|lab| runtime.block_on(lab.shutdown())) {
-        Some(Err(error)) => {
-            eprintln!("the lab did not end well: {error:#}");
-            ExitCode::FAILURE
-        }
-        _ => conclusion.exit_code(),
-    }
+    let before = wanted.then(|| before::program(&progress, before::Profile::Dev));
+    in_lab::run(arguments, ("the companions' live part", Vec::new()), &progress, |arguments, _, alone| {
+        let mut trials: Vec<_> = STORIES.into_iter().map(|(name, story)| trial(name, alone, story)).collect();
+        trials.splice(0..0, before.map(|before| of_before(before, alone)));
+        trials.extend(MEASUREMENTS.map(|(name, story)| trial(name, alone, story).with_ignored_flag(true)));
+        libtest_mimic::run(&arguments, trials)
+    })
 }
 
 type Story = for<'a> fn(&'a Lab) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;
 
-fn trial(name: &str, runtime: &Arc<Runtime>, lab: &Arc<Lab>, story: Story) -> Trial {
-    let (runtime, lab) = (Arc::clone(runtime), Arc::clone(lab));
-    Trial::test(name, move || runtime.block_on(story(&lab)).map_err(|error| format!("{error:#}").into()))
+/// A lab without the guard, and the runtime that its parts run on.
+struct Alone {
+    runtime: Runtime,
+    lab: Lab,
+}
+
+impl Booted for Alone {
+    const BOOTS: &'static str = "the lab boots";
+
+    fn boot(entered: Entered, progress: &Progress) -> anyhow::Result<Self> {
+        let runtime = Runtime::new().context("starting a runtime")?;
+        let options = Options {
+            guard_binary: guard_binary(),
+            image: "registry.example/nobody:none".to_owned(),
+            progress: progress.clone(),
+            nodes: &[],
+            // A million workloads are more than etcd holds otherwise.
+            flags: |program| if program == "etcd" { &["--quota-backend-bytes=8589934592"] } else { &[] },
+        };
+        let lab = runtime.block_on(Lab::boot(entered, options))?;
+        Ok(Self { runtime, lab })
+    }
+
+    fn shutdown(self) -> anyhow::Result<()> {
+        self.runtime.block_on(self.lab.shutdown())
+    }
+}
+
+fn trial(name: &str, alone: &Arc<Alone>, story: Story) -> Trial {
+    let alone = Arc::clone(alone);
+    Trial::test(name, move || alone.runtime.block_on(story(&alone.lab)).map_err(|error| format!("{error:#}").into()))
 }
 
 /// The one that needs the program of before.
-fn of_before(before: Result<PathBuf, String>, runtime: &Arc<Runtime>, lab: &Arc<Lab>) -> Trial {
-    let (runtime, lab) = (Arc::clone(runtime), Arc::clone(lab));
+fn of_before(before: Result<PathBuf, String>, alone: &Arc<Alone>) -> Trial {
+    let alone = Arc::clone(alone);
     match before {
         Ok(before) => Trial::test(OF_BEFORE, move || {
-            let story = companions_disagree::by_configuration_and_version(&lab, &before);
-            runtime.block_on(story).map_err(|error| format!("{error:#}").into())
+            let story = companions_disagree::by_configuration_and_version(&alone.lab, &before);
+            alone.runtime.block_on(story).map_err(|error| format!("{error:#}").into())
         }),
         Err(reason) => Trial::ignorable_test(OF_BEFORE, move || left_out::left_out(&reason)),
     }

@@ -20,6 +20,7 @@ mod spec {
     pub mod api;
     pub mod binary;
     pub mod case;
+    pub mod in_lab;
     pub mod installed;
     pub mod left_out;
     pub mod live;
@@ -46,10 +47,9 @@ use std::sync::Arc;
 use drill::{accelerated_life, cert_manager, drains, kills, lists, outage, upgrades};
 use lab::Lab;
 use lab::progress::Progress;
-use lab::stage::{self, Reach};
 use libtest_mimic::{Arguments, Trial};
 use spec::installed::Installed;
-use spec::{left_out, workloads};
+use spec::{in_lab, left_out, workloads};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -65,30 +65,11 @@ fn main() -> ExitCode {
         // Go may need the network, which is out of reach after that. What goes wrong is said by the drill.
         let _built = cert_manager::program();
     }
-    let entered = match stage::enter(Reach::Inside, &progress) {
-        Ok(entered) => entered,
-        Err(reason) => {
-            let said = left_out::left_out(&reason.to_string());
-            return left_out::conclude(arguments, Vec::new(), "the drills", said).exit_code();
-        }
-    };
-    let installed = match Installed::boot(entered, &progress) {
-        Ok(installed) => Arc::new(installed),
-        Err(error) => {
-            let said = Err(format!("{error:#}").into());
-            return left_out::conclude(arguments, Vec::new(), "the lab boots and the chart installs", said).exit_code();
-        }
-    };
-    let mut trials: Vec<_> = DRILLS.map(|(name, drill)| trial(name, &installed, drill)).into();
-    trials.push(trial(CERT_MANAGER.0, &installed, CERT_MANAGER.1).with_ignored_flag(!is_long()));
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    match Arc::into_inner(installed).map(Installed::shutdown) {
-        Some(Err(error)) => {
-            eprintln!("the lab did not end well: {error:#}");
-            ExitCode::FAILURE
-        }
-        _ => conclusion.exit_code(),
-    }
+    in_lab::run(arguments, ("the drills", Vec::new()), &progress, |arguments, _, installed| {
+        let mut trials: Vec<_> = DRILLS.map(|(name, drill)| trial(name, installed, drill)).into();
+        trials.push(trial(CERT_MANAGER.0, installed, CERT_MANAGER.1).with_ignored_flag(!is_long()));
+        libtest_mimic::run(&arguments, trials)
+    })
 }
 
 type Drill = for<'a> fn(&'a Lab) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;

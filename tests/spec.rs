@@ -48,6 +48,7 @@ mod spec {
     pub mod freshness_live;
     pub mod generated;
     pub mod https;
+    pub mod in_lab;
     pub mod installed;
     pub mod issuers;
     pub mod late;
@@ -91,18 +92,16 @@ mod spec {
 use std::path::Path;
 use std::pin::Pin;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use lab::Lab;
 use lab::progress::Progress;
-use lab::stage::{self, Reach};
 use libtest_mimic::{Arguments, Trial};
 use spec::case::{self, Case};
-use spec::installed::{self, Installed};
+use spec::installed;
 use spec::live_trials::{self, LiveTrial};
 use spec::{
     architecture, bad_values, chart, checkov, companions_patience, companions_plan, configuration, configuration_live,
-    cut_off, denials_live, differential, events, floor, freshness_live, generated, late, left_out, liveness,
+    cut_off, denials_live, differential, events, floor, freshness_live, generated, in_lab, late, left_out, liveness,
     metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings, recorded, router, rules,
     stories, strict_live, texts, threats, values, watched,
 };
@@ -128,36 +127,17 @@ fn main() -> ExitCode {
     let progress = Progress::to_stderr();
     // Go may need the network, which is out of reach after that. What goes wrong is said by the test that needs it.
     let _built = differential::program(root);
-    let entered = match stage::enter(Reach::Inside, &progress) {
-        Ok(entered) => entered,
-        Err(reason) => {
-            let said = left_out::left_out(&reason.to_string());
-            return left_out::conclude(arguments, trials, "the live part", said).exit_code();
+    in_lab::run(arguments, ("the live part", trials), &progress, |mut arguments, mut trials, installed| {
+        let (alone, beside): (Vec<_>, Vec<_>) = live.into_iter().partition(|trial| trial.is_alone);
+        trials.extend(beside.into_iter().map(|trial| trial.trial(installed)));
+        let alone = alone.into_iter().map(|trial| trial.trial(installed)).collect();
+        let mut conclusion = libtest_mimic::run(&arguments, trials);
+        if !conclusion.has_failed() {
+            arguments.test_threads = Some(1);
+            conclusion = libtest_mimic::run(&arguments, alone);
         }
-    };
-    let installed = match Installed::boot(entered, &progress) {
-        Ok(installed) => Arc::new(installed),
-        Err(error) => {
-            let said = Err(format!("{error:#}").into());
-            let part = "live: the lab boots and the chart installs";
-            return left_out::conclude(arguments, Vec::new(), part, said).exit_code();
-        }
-    };
-    let (alone, beside): (Vec<_>, Vec<_>) = live.into_iter().partition(|trial| trial.is_alone);
-    trials.extend(beside.into_iter().map(|trial| trial.trial(&installed)));
-    let alone = alone.into_iter().map(|trial| trial.trial(&installed)).collect();
-    let mut conclusion = libtest_mimic::run(&arguments, trials);
-    if !conclusion.has_failed() {
-        arguments.test_threads = Some(1);
-        conclusion = libtest_mimic::run(&arguments, alone);
-    }
-    match Arc::into_inner(installed).map(Installed::shutdown) {
-        Some(Err(error)) => {
-            eprintln!("the lab did not end well: {error:#}");
-            ExitCode::FAILURE
-        }
-        _ => conclusion.exit_code(),
-    }
+        conclusion
+    })
 }
 
 /// What needs no cluster.

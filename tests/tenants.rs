@@ -31,6 +31,7 @@ mod spec {
     pub mod case;
     pub mod companions_place;
     pub mod configuration_live;
+    pub mod in_lab;
     pub mod installed;
     pub mod left_out;
     pub mod live;
@@ -54,10 +55,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use lab::progress::Progress;
-use lab::stage::{self, Reach};
 use libtest_mimic::{Arguments, Trial};
 use spec::installed::Installed;
-use spec::left_out;
+use spec::{in_lab, left_out};
 use tenant::attacks::Attack;
 use tenant::poison::{CARRIERS, FORMS};
 use tenant::promises::PROMISES;
@@ -73,28 +73,9 @@ fn main() -> ExitCode {
         return libtest_mimic::run(&arguments, stubs).exit_code();
     }
     let progress = Progress::to_stderr();
-    let entered = match stage::enter(Reach::Inside, &progress) {
-        Ok(entered) => entered,
-        Err(reason) => {
-            let said = left_out::left_out(&reason.to_string());
-            return left_out::conclude(arguments, Vec::new(), "the attack from a namespace", said).exit_code();
-        }
-    };
-    let installed = match Installed::boot(entered, &progress) {
-        Ok(installed) => Arc::new(installed),
-        Err(error) => {
-            let said = Err(format!("{error:#}").into());
-            return left_out::conclude(arguments, Vec::new(), "the lab boots and the chart installs", said).exit_code();
-        }
-    };
-    let conclusion = libtest_mimic::run(&arguments, trials(Some(&installed)));
-    match Arc::into_inner(installed).map(Installed::shutdown) {
-        Some(Err(error)) => {
-            eprintln!("the lab did not end well: {error:#}");
-            ExitCode::FAILURE
-        }
-        _ => conclusion.exit_code(),
-    }
+    in_lab::run(arguments, ("the attack from a namespace", Vec::new()), &progress, |arguments, _, installed| {
+        libtest_mimic::run(&arguments, trials(Some(installed)))
+    })
 }
 
 /// In the order in which they are played. Without a lab they can only be listed and matched.

@@ -18,6 +18,7 @@ use crate::lab::progress::Progress;
 use crate::lab::stage::Entered;
 use crate::lab::{Lab, Options};
 use crate::spec::binary::guard_binary;
+use crate::spec::in_lab::Booted;
 use crate::spec::installed::{NAMESPACE, RELEASE, chart, values};
 
 /// A lab with the guard, nodes for the singletons, and a second API server that nobody harms: the checker looks through
@@ -47,9 +48,11 @@ pub const LIVE: [(&str, Part); 3] = [
     ("live: without the guard on forced deletions the checker finds two processes", Part::WithoutTheGuard),
 ];
 
-impl Run {
+impl Booted for Run {
+    const BOOTS: &'static str = "the lab boots and the chart installs";
+
     /// Boots it all, and begins to watch.
-    pub fn boot(entered: Entered, progress: &Progress) -> Result<Self> {
+    fn boot(entered: Entered, progress: &Progress) -> Result<Self> {
         let seed = match std::env::var("SEED") {
             Ok(seed) => seed.parse().context("SEED is not a number")?,
             Err(_) => fastrand::u64(..100_000),
@@ -79,6 +82,17 @@ impl Run {
         Ok(Self { runtime, lab, second, watching, rival, seed, form })
     }
 
+    fn shutdown(self) -> Result<()> {
+        let Self { runtime, lab, mut second, watching, rival, .. } = self;
+        runtime.block_on(async {
+            drop((watching, rival));
+            second.0.stop(Duration::from_secs(2)).await?;
+            lab.shutdown().await
+        })
+    }
+}
+
+impl Run {
     /// Plays a part.
     pub fn play(&self, part: Part) -> Result<()> {
         let play = async {
@@ -116,15 +130,6 @@ impl Run {
         let Sum { seeds, creations, faults, elapsed } = &sum;
         eprintln!("{seeds} seeds in {elapsed:.0?}: {creations} Pods created, {faults} faults, 0 violations");
         form.judge(&sum)
-    }
-
-    pub fn shutdown(self) -> Result<()> {
-        let Self { runtime, lab, mut second, watching, rival, .. } = self;
-        runtime.block_on(async {
-            drop((watching, rival));
-            second.0.stop(Duration::from_secs(2)).await?;
-            lab.shutdown().await
-        })
     }
 }
 

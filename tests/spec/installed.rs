@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use super::api;
 use super::binary::guard_binary;
 use super::case::{MARK, complete};
+use super::in_lab::Booted;
 use super::live::{Guard, eventually};
 use crate::lab::progress::Progress;
 use crate::lab::stage::Entered;
@@ -32,9 +33,11 @@ pub fn wanted() -> Guard {
     }
 }
 
-impl Installed {
+impl Booted for Installed {
+    const BOOTS: &'static str = "the lab boots and the chart installs";
+
     /// Boots the lab and installs what is to guard it.
-    pub fn boot(entered: Entered, progress: &Progress) -> Result<Self> {
+    fn boot(entered: Entered, progress: &Progress) -> Result<Self> {
         let runtime = Runtime::new().context("starting a runtime")?;
         let guard = wanted();
         let options = Options {
@@ -61,6 +64,12 @@ impl Installed {
         Ok(Self { runtime, lab, guard })
     }
 
+    fn shutdown(self) -> Result<()> {
+        self.runtime.block_on(self.lab.shutdown())
+    }
+}
+
+impl Installed {
     pub fn lab(&self) -> &Lab {
         &self.lab
     }
@@ -73,10 +82,6 @@ impl Installed {
     /// Runs a future from a test's own thread.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
-    }
-
-    pub fn shutdown(self) -> Result<()> {
-        self.runtime.block_on(self.lab.shutdown())
     }
 }
 
