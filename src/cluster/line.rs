@@ -71,7 +71,7 @@ impl<'a, S: DeserializeOwned + Default, T: DeserializeOwned + Default> Object<'a
     /// Reads one.
     #[must_use]
     pub fn read(object: &'a [u8]) -> Self {
-        if let Ok(seen) = serde_json::from_slice(object) {
+        if let Some(seen) = read(object) {
             return Self::Read(seen);
         }
         match serde_json::from_slice::<Seen<'a>>(object) {
@@ -112,7 +112,7 @@ impl<'a, S: DeserializeOwned + Default, T: DeserializeOwned + Default> Line<'a, 
     /// # Errors
     /// [`NoLine`].
     pub fn read(line: &'a [u8]) -> Result<Self, NoLine> {
-        if let Ok(Usual { type_, object }) = serde_json::from_slice(line)
+        if let Some(Usual { type_, object }) = read(line)
             && let Some(line) = Self::of(&type_, Object::Read(object))
         {
             return Ok(line);
@@ -144,6 +144,11 @@ impl<'a, S: DeserializeOwned + Default, T: DeserializeOwned + Default> Line<'a, 
             Self::Ended { .. } => "",
         }
     }
+}
+
+/// Checks the encoding once, which costs less than at every text.
+fn read<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
+    str::from_utf8(json).ok().and_then(|json| serde_json::from_str(json).ok())
 }
 
 const MESSAGE_MAX: usize = 4_096;

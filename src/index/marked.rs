@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -58,18 +59,11 @@ pub struct Wanting {
 #[serde(default, rename_all = "camelCase")]
 pub struct WorkloadSpec {
     replicas: Option<i64>,
-    selector: Option<Bounded<WorkloadSelector>>,
+    /// `LabelSelector`, or the plain map of a ReplicationController.
+    selector: Option<Box<RawValue>>,
     service_name: Option<String>,
     ordinals: Option<Ordinals>,
     template: Option<Template>,
-}
-
-/// `LabelSelector`, or the plain map of a ReplicationController.
-#[derive(Debug, Clone, serde::Deserialize)]
-#[serde(untagged)]
-enum WorkloadSelector {
-    Equal(Labels),
-    Full(Selector),
 }
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -162,11 +156,12 @@ impl Marked {
             template.unwrap_or_default();
         let mut known = within(labels.unwrap_or_default(), "the Pod template has more labels than are read")?;
         let containers = within(containers.unwrap_or_default(), "the containers have more ports than are read")?;
-        let selector = match selector.map(|selector| within(selector, SELECTOR)).transpose()? {
-            None => Selector::of(known.clone()),
-            Some(WorkloadSelector::Equal(labels)) => Selector::of(labels),
-            Some(WorkloadSelector::Full(selector)) => selector,
+        let selector = match selector {
+            None => Ok(Selector::of(known.clone())),
+            Some(labels) if kind == Kind::ReplicationController => serde_json::from_str(labels.get()).map(Selector::of),
+            Some(selector) => serde_json::from_str(selector.get()),
         };
+        let selector = selector.map_err(|_| SELECTOR)?;
         if selector.terms() > TERMS_MAX {
             return Err(SELECTOR);
         }
