@@ -43,7 +43,7 @@
 //!
 //! Two registries carry all growth: [`policy::kind::KINDS`], one line per guarded resource, and
 //! [`policy::rules::RULES`], one file and one line per rule. The chart's webhook configurations, its RBAC and the
-//! tables of the README come from them; the tests compare, `UPDATE=1 cargo test` rewrites.
+//! tables of the documentation come from them; the tests compare, `UPDATE=1 cargo test` rewrites.
 //!
 //! # Invariants
 //!

@@ -4,7 +4,7 @@
 //! One counts the Pods of each singleton at every revision, the other the processes of each on the nodes. People delete,
 //! evict, force, roll out, scale, relabel, release and squat, through two API servers; components and replicas of ours
 //! are killed and stopped, quotas flipped, three of ten Pods refused by somebody else's webhook, nodes silent or declared
-//! dead. Not among it: forced evictions, whose limit the README names; and etcd, of which there is one.
+//! dead. Not among it: forced evictions, whose limit `docs/guarantees.md` names; and etcd, of which there is one.
 //!
 //! `SEED=n` chooses the same steps again. `LONG=1 cargo test --test chaos -- --nocapture` takes twice as many
 //! singletons, declares nodes dead, and goes on until it has had 20 seeds, 100 000 Pods and 10 000 faults: about an

@@ -175,4 +175,4 @@ const REPOSITORY: &str = "registry.example/singleton-guard";
 const TAG: &str = "demo";
 /// What the figure does not say.
 const LIMITS: &str = "Terminating Pods do not count as copies. A Recreate rollout waits until the old Pod is gone; a \
-     Pod that is deleted or evicted is replaced while it still terminates (see the README on what is promised).";
+     Pod that is deleted or evicted is replaced while it still terminates (see docs/guarantees.md).";

@@ -41,6 +41,7 @@ mod spec {
     pub mod cut_off;
     pub mod denials_live;
     pub mod differential;
+    pub mod documentation;
     pub mod events;
     pub mod floor;
     pub mod floor_cost;
@@ -101,9 +102,9 @@ use spec::installed;
 use spec::live_trials::{self, LiveTrial};
 use spec::{
     architecture, bad_values, chart, checkov, companions_patience, companions_plan, configuration, configuration_live,
-    cut_off, denials_live, differential, events, floor, freshness_live, generated, in_lab, late, left_out, liveness,
-    metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings, recorded, router, rules,
-    stories, strict_live, texts, threats, values, watched,
+    cut_off, denials_live, differential, documentation, events, floor, freshness_live, generated, in_lab, late,
+    left_out, liveness, metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings,
+    recorded, router, rules, stories, strict_live, texts, threats, values, watched,
 };
 
 type Check = fn(&Path) -> Result<(), String>;
@@ -267,10 +268,13 @@ const ALONE: [(&str, LiveTest); 18] = [
 ];
 
 /// Checks of single files.
-const CHECKS: [(&str, Check); 20] = [
+const CHECKS: [(&str, Check); 23] = [
     ("rules::every alert is tested and says what to do", rules::alerts_are_whole),
     ("values::the chart README's table is that of values.yaml", values::table),
     ("values::the schema knows every value by the same words", values::schema),
+    ("documentation::every link leads somewhere", documentation::links_lead_somewhere),
+    ("documentation::every page is found from the README", documentation::every_page_is_found),
+    ("documentation::the README is short", documentation::the_readme_is_short),
     ("SECURITY.md answers every threat, with tests that exist", threats::are_answered),
     (
         "differential::what the reference refuses we never allow",
@@ -287,8 +291,8 @@ const CHECKS: [(&str, Check); 20] = [
     ("generated::the chart's webhook configurations are those of the registries", generated::webhook_templates),
     ("generated::the chart's native policies are those of the registries", floor::templates),
     ("floor::it holds every rule but what it cannot see", floor::holds_all_but_what_it_cannot),
-    ("generated::the README's rules are those of the registry", generated::rule_table),
-    ("generated::the README's webhooks are those of the registry", generated::webhook_table),
+    ("generated::the documented rules are those of the registry", generated::rule_table),
+    ("generated::the documented webhooks are those of the registry", generated::webhook_table),
     ("generated::the table of metrics is what is exported", metrics_table::is_complete),
     ("generated::the message catalogue is the one that was reviewed", generated::catalogue),
 ];

@@ -1,5 +1,5 @@
 //! What a tenant writes costs nobody else anything: a user with the ClusterRole `edit` in one namespace of a real cluster
-//! attacks the guard, and what the README promises to the others is measured meanwhile.
+//! attacks the guard, and what the documentation promises to the others is measured meanwhile.
 //!
 //! ```text
 //! cargo test --test tenants                                    all attacks at once, at a start and during a run

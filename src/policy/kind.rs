@@ -1,6 +1,6 @@
 //! The kinds of workload: which can be singletons, which cannot, and what a request is about.
 //!
-//! [`KINDS`] is a registry: the chart's webhook rules, its RBAC, the tables of the README and the cases' coverage check
+//! [`KINDS`] is a registry: the chart's webhook rules, its RBAC, the tables of the documentation and the cases' coverage check
 //! follow from it.
 
 /// A workload kind that can be a singleton.

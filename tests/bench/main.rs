@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! cargo bench --bench bench -- --short         under 90 seconds after building
-//! cargo bench --bench bench                    the figures for the README
+//! cargo bench --bench bench                    the figures for docs/evidence/performance.md
 //! cargo bench --bench bench --target x86_64-unknown-linux-musl    all of them static, as in the image
 //! cargo bench --bench bench -- --binary FILE   of a binary that was built elsewhere
 //! ```

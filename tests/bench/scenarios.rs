@@ -31,7 +31,7 @@ impl Effort {
     /// Under 90 seconds.
     pub(crate) const SHORT: Self =
         Self { rounds: 9, factor: 1, cold: 30, bursts: (1, 1000), fixed_rate: 500, pause: Duration::from_secs(2) };
-    /// For the README. The API server itself closes what was idle for 90 seconds.
+    /// For the page on performance. The API server itself closes what was idle for 90 seconds.
     pub(crate) const LONG: Self = Self {
         rounds: 15,
         factor: 6,

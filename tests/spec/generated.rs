@@ -1,4 +1,4 @@
-//! What the registries make: the chart's webhook configurations, the tables of the README, the message catalogue.
+//! What the registries make: the chart's webhook configurations, the tables of the documentation, the message catalogue.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -48,7 +48,7 @@ pub fn chart_registry(root: &Path) -> Result<(), String> {
     snapshot::file(root, "charts/singleton-guard/templates/_registry.tpl", &text)
 }
 
-/// The table of rules in the README.
+/// The table of rules in `docs/rules.md`.
 pub fn rule_table(root: &Path) -> Result<(), String> {
     let mut rules: Vec<_> = RULES.iter().collect();
     rules.sort_by_key(|rule| rule.code);
@@ -56,10 +56,10 @@ pub fn rule_table(root: &Path) -> Result<(), String> {
     for rule in rules {
         let _ = writeln!(table, "| {} | {} |", rule.code, rule.summary);
     }
-    snapshot::section(root, "README.md", "rules", &table)
+    snapshot::section(root, "docs/rules.md", "rules", &table)
 }
 
-/// The table of webhooks in the README.
+/// The table of webhooks in `docs/outages.md`.
 pub fn webhook_table(root: &Path) -> Result<(), String> {
     let mut table = "| webhook | what it does | while no replica answers |\n|---|---|---|\n".to_owned();
     for row in ROWS {
@@ -68,7 +68,7 @@ pub fn webhook_table(root: &Path) -> Result<(), String> {
         let outages: Vec<_> = entries.iter().map(|entry| outage(row, *entry)).collect();
         let _ = writeln!(table, "| {} | {} | {} |", names.join(", "), row.purpose(), outages.join("; "));
     }
-    snapshot::section(root, "README.md", "webhooks", &table)
+    snapshot::section(root, "docs/outages.md", "webhooks", &table)
 }
 
 fn outage(row: Row, entry: Entry) -> String {

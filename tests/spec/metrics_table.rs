@@ -1,4 +1,4 @@
-//! The table of metrics in the chart's README: made from what the exporter writes once everything has happened.
+//! The table in `docs/reference/metrics.md`: made from what the exporter writes once everything has happened.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -26,7 +26,7 @@ pub fn is_complete(root: &Path) -> Result<(), String> {
         let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
         let _ = writeln!(table, "| `{name}{suffix}` | {type_} | {} | {help} |", labels.join(", "));
     }
-    snapshot::section(root, "charts/singleton-guard/README.md", "metrics", &table)
+    snapshot::section(root, "docs/reference/metrics.md", "metrics", &table)
 }
 
 #[derive(Debug, Default)]

@@ -120,7 +120,7 @@ async fn store(lab: &Lab, directory: &Directory, verb: &str) -> Result<()> {
     lab.kubectl_with_input(&[verb, "-f", "-"], &secret).await?.success().map(drop)
 }
 
-/// The commands that the README gives.
+/// The commands that `certs/README.md` gives.
 fn commands() -> Result<String> {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("certs/README.md"))?;
     let section =

@@ -100,4 +100,4 @@ fn text(value: &Value) -> &str {
 const RULES: &str = "charts/singleton-guard/files/rules.yaml";
 const DASHBOARD: &str = "charts/singleton-guard/files/dashboard.json";
 const TESTS: &str = "tests/rules.yaml";
-const RUNBOOKS: &str = "charts/singleton-guard/README.md";
+const RUNBOOKS: &str = "docs/monitoring.md";

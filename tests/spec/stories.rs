@@ -141,7 +141,7 @@ pub async fn kubectl_shows_one_line_and_what_to_do(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// The last command of the README's quickstart ends in a refusal.
+/// The last command of the quickstart's third step ends in a refusal.
 pub async fn the_quickstart_ends_in_a_refusal(lab: &Lab) -> Result<()> {
     let namespace = new_namespace(lab).await?;
     let key = format!("{}=true", case::MARK);
@@ -153,12 +153,12 @@ pub async fn the_quickstart_ends_in_a_refusal(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// Who has the role that the README gives, and no other right, scales a singleton by the command beside it.
+/// Whoever has the role that the page on break-glass gives, and no other right, scales a singleton by the command beside it.
 pub async fn who_is_on_call_breaks_the_glass(lab: &Lab) -> Result<()> {
-    let readme = std::fs::read_to_string("README.md")?;
-    let mut manifests = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let role = manifests.find(|manifest| manifest.contains("impersonate")).context("no role in the README")?;
-    let command = readme.lines().find_map(|line| line.strip_prefix("kubectl --as=")).context("no command there")?;
+    let page = std::fs::read_to_string("docs/break-glass.md")?;
+    let mut manifests = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let role = manifests.find(|manifest| manifest.contains("impersonate")).context("no role on the page")?;
+    let command = page.lines().find_map(|line| line.strip_prefix("kubectl --as=")).context("no command there")?;
     let namespace = new_namespace(lab).await?;
     create(&lab.client(), &namespace, "StatefulSet", true).await?;
 

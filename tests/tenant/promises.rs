@@ -1,4 +1,4 @@
-//! What another tenant is promised, whatever somebody writes elsewhere: each promise of the README is kept or broken, and
+//! What another tenant is promised, whatever somebody writes elsewhere: each promise of the documentation is kept or broken, and
 //! measured.
 
 use std::time::{Duration, Instant};

@@ -23,7 +23,7 @@ use super::webhook::Row;
 pub struct Rule {
     /// Its stable code.
     pub code: Code,
-    /// What it demands, in one sentence: a row of the README.
+    /// What it demands, in one sentence: a row of `docs/rules.md`.
     pub summary: &'static str,
     /// What is wrong with the change, if anything.
     pub check: fn(&Change<'_>, Standing) -> Vec<Violation>,

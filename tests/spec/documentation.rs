@@ -1,0 +1,122 @@
+//! The documentation as a reader walks through it: every link leads somewhere, every page can be found from the README,
+//! and the README stays as short as a first reading allows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+
+/// What the README may have at most: one screen after another would not be read.
+const LINES: usize = 130;
+const WORDS: usize = 1_300;
+const COLUMNS: usize = 120;
+
+/// Every relative link of every page leads to a file that exists, and its anchor to a heading of that file.
+pub fn links_lead_somewhere(root: &Path) -> Result<(), String> {
+    let pages = pages(root)?;
+    let mut faults = Vec::new();
+    for (path, text) in &pages {
+        for link in links(text).filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { path.clone() } else { resolved(path, file) };
+            if !root.join(&target).exists() {
+                faults.push(format!("{}: {link} leads to no file", path.display()));
+            } else if !anchor.is_empty() && !pages.get(&target).is_some_and(|text| anchors(text).contains(anchor)) {
+                faults.push(format!("{}: {link} leads to no heading", path.display()));
+            }
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
+/// Whoever follows links from the README comes to every page under `docs`.
+pub fn every_page_is_found(root: &Path) -> Result<(), String> {
+    let pages = pages(root)?;
+    let (mut found, mut next) = (BTreeSet::new(), vec![PathBuf::from("README.md")]);
+    while let Some(path) = next.pop() {
+        let Some(text) = pages.get(&path).filter(|_| found.insert(path.clone())) else { continue };
+        let files = links(text).filter_map(|link| link.split('#').next()).filter(|file| !file.is_empty());
+        next.extend(files.map(|file| resolved(&path, file)));
+    }
+    match pages.keys().find(|path| path.starts_with("docs") && !found.contains(*path)) {
+        Some(path) => Err(format!("no link leads from the README to {}", path.display())),
+        None => Ok(()),
+    }
+}
+
+/// The README keeps its bounds. Tables and what a program prints are as wide as they are.
+pub fn the_readme_is_short(root: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(root.join("README.md")).map_err(|error| error.to_string())?;
+    let (lines, words) = (text.lines().count(), text.split_whitespace().count());
+    if lines > LINES || words > WORDS {
+        return Err(format!("README.md has {lines} lines and {words} words, at most {LINES} and {WORDS} are wanted"));
+    }
+    let mut is_output = false;
+    for line in text.lines() {
+        if let Some(language) = line.strip_prefix("```") {
+            is_output = language == "console";
+        } else if !is_output && !line.starts_with('|') && line.chars().count() > COLUMNS {
+            return Err(format!("README.md has a line of more than {COLUMNS} columns: {line}"));
+        }
+    }
+    Ok(())
+}
+
+/// Every page of the repository, by its path from the root.
+fn pages(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
+    let (mut pages, mut directories) = (BTreeMap::new(), vec![root.to_owned()]);
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(&directory).map_err(|error| error.to_string())? {
+            let path = entry.map_err(|error| error.to_string())?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if path.is_dir() && name != "target" && name != ".git" {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+                pages.insert(path.strip_prefix(root).map_err(|error| error.to_string())?.to_owned(), text);
+            }
+        }
+    }
+    if pages.contains_key(Path::new("README.md")) { Ok(pages) } else { Err("there is no README.md".to_owned()) }
+}
+
+/// What the page links to, outside of code blocks.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    prose(text).flat_map(|line| line.split("](").skip(1)).filter_map(|rest| rest.split(')').next())
+}
+
+/// The anchors of a page, as GitHub makes them from its headings.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut anchors = BTreeSet::new();
+    for heading in prose(text).filter(|line| line.starts_with('#')) {
+        let kept = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept: String = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).collect();
+        let anchor = kept.replace(' ', "-");
+        let times = (1..).map(|time| format!("{anchor}-{time}"));
+        let free = std::iter::once(anchor.clone()).chain(times).find(|anchor| !anchors.contains(anchor));
+        anchors.extend(free);
+    }
+    anchors
+}
+
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_code = false;
+    text.lines().filter(move |line| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        !is_code && !is_fence
+    })
+}
+
+/// Where a link of a page leads, from the root.
+fn resolved(page: &Path, link: &str) -> PathBuf {
+    let mut path = page.parent().unwrap_or(Path::new("")).to_owned();
+    for part in Path::new(link).components() {
+        match part {
+            Component::ParentDir => {
+                path.pop();
+            }
+            Component::CurDir => {}
+            part => path.push(part),
+        }
+    }
+    path
+}
