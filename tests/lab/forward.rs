@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 /// The name of the socket in the work directory, which only its owner can enter.
@@ -17,9 +17,9 @@ pub(crate) const SOCKET: &str = "api.sock";
 pub(crate) async fn to_socket(door: TcpListener, socket: PathBuf) {
     loop {
         match door.accept().await {
-            Ok((near, _)) => {
+            Ok((tcp, _)) => {
                 let socket = socket.clone();
-                tokio::spawn(async move { pass(near, UnixStream::connect(socket).await).await });
+                tokio::spawn(async move { pass(tcp, UnixStream::connect(socket).await?).await });
             }
             Err(_) => tokio::time::sleep(OUT_OF_FILES).await,
         }
@@ -35,8 +35,8 @@ pub(crate) fn from_socket(socket: &Path, server: SocketAddr) -> std::io::Result<
     tokio::spawn(async move {
         loop {
             match listener.accept().await {
-                Ok((near, _)) => {
-                    tokio::spawn(async move { pass(near, TcpStream::connect(server).await).await });
+                Ok((unix, _)) => {
+                    tokio::spawn(async move { pass(TcpStream::connect(server).await?, unix).await });
                 }
                 Err(_) => tokio::time::sleep(OUT_OF_FILES).await,
             }
@@ -45,15 +45,12 @@ pub(crate) fn from_socket(socket: &Path, server: SocketAddr) -> std::io::Result<
     Ok(())
 }
 
-async fn pass<N, F>(mut near: N, far: std::io::Result<F>)
-where
-    N: AsyncRead + AsyncWrite + Unpin,
-    F: AsyncRead + AsyncWrite + Unpin,
-{
-    // Either side may close whenever it likes; there is nobody to tell.
-    if let Ok(mut far) = far {
-        let _ = copy_bidirectional(&mut near, &mut far).await;
-    }
+/// Passes bytes on in both directions. Either side may close whenever it likes, so nobody reads the error.
+async fn pass(mut tcp: TcpStream, mut unix: UnixStream) -> std::io::Result<()> {
+    // Both ends write an HTTP/2 frame, or the last part of an answer, in a segment of its own. Without this the kernel
+    // keeps it back until the segment before is acknowledged (Nagle), which Linux delays by 40 ms.
+    tcp.set_nodelay(true)?;
+    copy_bidirectional(&mut tcp, &mut unix).await.map(drop)
 }
 
 /// `accept` fails when this process has no file descriptor left: wait instead of spinning.
