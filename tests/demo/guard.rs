@@ -24,7 +24,10 @@ pub(crate) fn build() -> Result<()> {
     // Cargo sets the variable for what it runs; without it, this is the one that compiled us.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let status = Command::new(&cargo)
-        .args(["build", "--quiet", "--locked", "--bin", NAME, "--profile", profile, "--target-dir"])
+        .args(["build", "--quiet", "--locked", "--bin", NAME, "--profile", profile])
+        // A program alone is built without the features that the dev-dependencies add, which compiles half of all crates
+        // a second time. Beside a small example it only has to be linked.
+        .args(["--example", "decide", "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
