@@ -37,6 +37,7 @@ use demo::guard;
 use demo::screen::Screen;
 use demo::story::WORKLOADS;
 use demo::teller::{Teller, Told};
+use lab::binaries::Names;
 use lab::progress::Progress;
 use lab::stage::{self, Entered, Reach};
 use lab::{Lab, Options};
@@ -77,7 +78,7 @@ fn run(arguments: Arguments, screen: Screen) -> Result<ExitCode> {
         End::Leave => Reach::Inside,
         End::Stay => Reach::Outside,
     };
-    let entered = stage::enter(reach, &progress)?;
+    let entered = stage::enter(reach, Names::Unserved, &progress)?;
     Runtime::new().context("starting a runtime")?.block_on(inside(entered, arguments, screen, progress))
 }
 

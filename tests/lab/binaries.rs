@@ -19,8 +19,17 @@ pub(crate) struct Binaries {
     pub(crate) control_plane: PathBuf,
     /// The directory with etcd, kubectl and helm.
     pub(crate) tools: PathBuf,
-    /// The directory with CoreDNS.
-    pub(crate) dns: PathBuf,
+    /// The directory with CoreDNS, with [`Names::Served`].
+    pub(crate) dns: Option<PathBuf>,
+}
+
+/// Whether [`super::Lab::resolve`] is going to be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// It may be, so there must be CoreDNS.
+    Served,
+    /// It is not, and nobody waits two minutes for CoreDNS to be built.
+    Unserved,
 }
 
 /// Programs that are built together: one row of the table at the end of this file.
@@ -103,14 +112,18 @@ pub(crate) enum NoBinaries {
 }
 
 /// For each module `KUBEBUILDER_ASSETS` if it has all its programs, else the cache, built first if need be.
-pub(crate) fn find(namespaces: Namespaces, progress: &Progress) -> Result<Binaries, NoBinaries> {
+pub(crate) fn find(names: Names, namespaces: Namespaces, progress: &Progress) -> Result<Binaries, NoBinaries> {
     let tools = directory(&NEWEST, namespaces, progress)?;
     let control_plane = match std::env::var(RELEASE).as_deref() {
         Err(_) | Ok("") => tools.clone(),
         Ok("1.30") => directory(&OLDEST, namespaces, progress)?,
         Ok(wanted) => return Err(NoBinaries::Release { wanted: wanted.to_owned() }),
     };
-    Ok(Binaries { control_plane, tools, dns: directory(&DNS, namespaces, progress)? })
+    let dns = match names {
+        Names::Served => Some(directory(&DNS, namespaces, progress)?),
+        Names::Unserved => None,
+    };
+    Ok(Binaries { control_plane, tools, dns })
 }
 
 /// Whether the control plane is of the oldest release, because somebody asked for it.

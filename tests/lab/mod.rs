@@ -75,7 +75,7 @@ pub(crate) struct Lab {
     control_plane: ControlPlane,
     node: Node,
     others: Vec<Node>,
-    dns: Dns,
+    dns: Option<Dns>,
     tools: Tools,
     client: Client,
     outside: Option<PathBuf>,
@@ -123,7 +123,8 @@ impl Lab {
         Node::until_schedulable(&client).await?;
         progress.step("the Node is ready for Pods");
 
-        let dns = Dns::new(&binaries.dns, &work, control_plane.logs(), pki.kubeconfig(pki::DNS));
+        let dns = |program| Dns::new(program, &work, control_plane.logs(), pki.kubeconfig(pki::DNS));
+        let dns = binaries.dns.as_deref().map(dns);
         let tools = Tools::new(&binaries.tools, pki.kubeconfig(pki::ADMIN), work.join("home"))?;
         let outside = match port {
             Some(port) => {
@@ -208,10 +209,12 @@ impl Lab {
     /// Empty if there is no such name, or no address for it. The first call starts CoreDNS, which takes half a second.
     ///
     /// # Errors
-    /// If CoreDNS does not start, refuses the question (it answers for `cluster.local` only) or does not answer.
+    /// If CoreDNS does not start, refuses the question (it answers for `cluster.local` only) or does not answer, and
+    /// without [`binaries::Names::Served`].
     pub(crate) async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>> {
-        self.dns.start(&self.client).await?;
-        self.dns.resolve(name).await
+        let dns = self.dns.as_ref().context("this lab was entered without names")?;
+        dns.start(&self.client).await?;
+        dns.resolve(name).await
     }
 
     /// The Node, and what a test may do to it.
@@ -284,9 +287,11 @@ impl Lab {
     /// # Errors
     /// If a component had ended before on its own, so that the tests have seen a broken cluster.
     pub(crate) async fn shutdown(mut self) -> Result<()> {
-        let healthy = self.control_plane.check().and_then(|()| self.dns.check());
+        let healthy = self.control_plane.check().and_then(|()| self.dns.as_mut().map_or(Ok(()), Dns::check));
         drop((self.node, self.others));
-        self.dns.stop().await?;
+        if let Some(dns) = &mut self.dns {
+            dns.stop().await?;
+        }
         self.control_plane.stop().await?;
         healthy
     }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::binaries::{self, Binaries, NoBinaries};
+use super::binaries::{self, Binaries, Names, NoBinaries};
 use super::forward;
 use super::namespaces::{Namespaces, Network, NoNamespaces};
 use super::progress::Progress;
@@ -72,10 +72,10 @@ pub(crate) enum NotHere {
 ///
 /// # Errors
 /// Outside, if a lab cannot be had on this machine. Then nothing has been started, and the program goes on.
-pub(crate) fn enter(reach: Reach, progress: &Progress) -> Result<Entered, NotHere> {
+pub(crate) fn enter(reach: Reach, names: Names, progress: &Progress) -> Result<Entered, NotHere> {
     match std::env::var(INSIDE) {
         Ok(given) => inside(&given),
-        Err(_) => outside(reach, progress),
+        Err(_) => outside(reach, names, progress),
     }
 }
 
@@ -94,9 +94,9 @@ fn inside(given: &str) -> Result<Entered, NotHere> {
     Ok(entered)
 }
 
-fn outside(reach: Reach, progress: &Progress) -> Result<Entered, NotHere> {
+fn outside(reach: Reach, names: Names, progress: &Progress) -> Result<Entered, NotHere> {
     let namespaces = Namespaces::probe()?;
-    let binaries = binaries::find(namespaces, progress)?;
+    let binaries = binaries::find(names, namespaces, progress)?;
     let work = WorkDirectory::create().map_err(doing("make a work directory"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime.map_err(doing("start a runtime")).and_then(|runtime| {

@@ -8,6 +8,7 @@ use anyhow::Result;
 use libtest_mimic::{Arguments, Conclusion, Trial};
 
 use super::left_out;
+use crate::lab::binaries::Names;
 use crate::lab::progress::Progress;
 use crate::lab::stage::{self, Entered, Reach};
 
@@ -28,7 +29,7 @@ pub fn run<B: Booted>(
     progress: &Progress,
     play: impl FnOnce(Arguments, Vec<Trial>, &Arc<B>) -> Conclusion,
 ) -> ExitCode {
-    let entered = match stage::enter(Reach::Inside, progress) {
+    let entered = match stage::enter(Reach::Inside, Names::Served, progress) {
         Ok(entered) => entered,
         Err(reason) => {
             let said = left_out::left_out(&reason.to_string());

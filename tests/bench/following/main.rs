@@ -38,6 +38,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
+use lab::binaries::Names;
 use lab::control_plane::Part;
 use lab::progress::Progress;
 use lab::stage::{self, Entered, Reach};
@@ -75,7 +76,7 @@ fn main() -> Result<()> {
         Some(file) => file.clone(),
         None => before::program(&progress, before::Profile::Release).map_err(anyhow::Error::msg)?,
     };
-    let entered = stage::enter(Reach::Inside, &progress)?;
+    let entered = stage::enter(Reach::Inside, Names::Unserved, &progress)?;
     Runtime::new()?.block_on(run(&arguments, before, entered, progress))
 }
 
