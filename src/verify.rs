@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::args::Verify;
 use crate::cluster::{Clock, ConnectError, connect, words};
-use crate::policy::mark::MarkKey;
+use crate::policy::mark::{MarkKey, TRUE};
 use crate::policy::violation::Code;
 
 /// Tries until a singleton with two replicas is refused by this guard, or the time is over.
@@ -109,7 +109,7 @@ fn is_ours(message: &str) -> bool {
 /// its own, so that there cannot be one of that name.
 fn singleton_with_two(key: &MarkKey) -> Value {
     let labels = json!({"app.kubernetes.io/name": "singleton-guard-verify"});
-    let marked = json!({"app.kubernetes.io/name": "singleton-guard-verify", (key.as_str()): "true"});
+    let marked = json!({"app.kubernetes.io/name": "singleton-guard-verify", (key.as_str()): TRUE});
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",

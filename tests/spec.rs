@@ -155,7 +155,7 @@ fn local(root: &'static Path, cases: &[Case]) -> Vec<Trial> {
     for (name, fact) in facts {
         trials.push(Trial::test(format!("plan::{name}"), move || Ok(fact()?)));
     }
-    for case in cases {
+    for case in cases.iter().cloned().chain(case::load_enabled(&root.join("tests/cases"))) {
         let (at_core, at_router) = (case.clone(), case.clone());
         trials.push(Trial::test(format!("pure::{}", case.name), move || Ok(pure::run(&at_core)?)));
         trials.push(Trial::test(format!("router::{}", case.name), move || Ok(router::run(&at_router)?)));
@@ -193,10 +193,13 @@ const PROPERTIES: [(&str, Property); 25] = [
 ];
 
 /// Controllers and tools at work around singletons; side by side with the cases.
-const STORIES: [(&str, LiveTest); 18] = [
+const STORIES: [(&str, LiveTest); 19] = [
     ("operations::verify tells what it sees", |lab| Box::pin(operations::verify_tells_what_it_sees(lab))),
     ("story::the release is the one asked for", |lab| Box::pin(stories::the_release_is_the_one_asked_for(lab))),
     ("story::the quickstart ends in a refusal", |lab| Box::pin(stories::the_quickstart_ends_in_a_refusal(lab))),
+    ("story::an unquoted true is answered by the docs", |lab| {
+        Box::pin(stories::an_unquoted_true_is_answered_by_the_docs(lab))
+    }),
     ("story::who is on call breaks the glass", |lab| Box::pin(stories::who_is_on_call_breaks_the_glass(lab))),
     ("chart::file and webhooks agree", |lab| Box::pin(chart::file_and_webhooks_agree(lab))),
     ("recorded::the stored reviews are what the API server sends", |lab| {

@@ -18,7 +18,7 @@ use crate::index::Key;
 use crate::policy::companions::{Owner, Workload, field_manager};
 use crate::policy::kind::Kind;
 use crate::policy::lookup::{Metadata, ObjectRef};
-use crate::policy::mark::{MarkKey, SINGLETON};
+use crate::policy::mark::{MarkKey, TRUE};
 use crate::settings::Settings;
 
 /// What a GET says about a workload that is not among the marked ones.
@@ -55,7 +55,7 @@ pub(super) async fn stamp(client: &Client, deployment: &Workload, settings: &Set
     in_time(listed).await??;
     let mut stamped = 0;
     for (name, uid) in behind {
-        let labels = json!({settings.mark.as_str(): SINGLETON});
+        let labels = json!({settings.mark.as_str(): TRUE});
         match apply(client, settings, (&deployment.namespace, &name, &uid), &labels).await {
             Ok(()) => stamped += 1,
             // It is gone, or another by now.

@@ -6,6 +6,8 @@
 //! two of them, Kubernetes 1.30 does not compile it (cel-go 0.17: "incompatible type already exists"). `oldObject` is null
 //! on CREATE; every use of it stands behind a test of the operation.
 
+use super::mark::SINGLETON;
+
 /// The object is new.
 pub(crate) const CREATE: &str = "request.operation == 'CREATE'";
 /// The object exists.
@@ -66,6 +68,20 @@ pub(crate) fn brings_template() -> String {
 
 /// Whether the name of a new object is still to be given.
 pub(crate) const IS_NAMELESS: &str = "object.metadata.?name.orValue('') == ''";
+
+/// Whether the mark changes: its values that mean the same are one.
+pub(crate) fn mark_differs() -> String {
+    format!(
+        "{MARK} != {OLD_MARK}\n\
+         && !({MARK}.orValue('') in [{values}] && {OLD_MARK}.orValue('') in [{values}])",
+        values = singletons(),
+    )
+}
+
+/// The values that make a workload a singleton.
+pub(crate) fn singletons() -> String {
+    SINGLETON.map(|value| format!("'{value}'")).join(", ")
+}
 
 /// Whether the mark goes.
 pub(crate) fn unmarks() -> String {

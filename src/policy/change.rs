@@ -34,7 +34,7 @@ pub struct Change<'a> {
     pub release: Release,
     /// What a broken rule comes to.
     pub mode: Mode,
-    /// Whether `strict` means more than `"true"`.
+    /// Whether `strict` means more than `enabled`.
     pub strict: bool,
 }
 

@@ -12,11 +12,11 @@ pub struct MarkKey(Arc<str>);
 pub enum Mark<'a> {
     /// No such label.
     Absent,
-    /// The value [`SINGLETON`].
+    /// One of the values [`SINGLETON`], which all mean the same.
     Singleton,
     /// The value [`STRICT`]: never two Pods.
     Strict,
-    /// Any other value. It is refused when it is written; one that is stored already counts as [`SINGLETON`].
+    /// Any other value. It is refused when it is written; one that is stored already counts as one of [`SINGLETON`].
     Malformed(&'a str),
 }
 
@@ -26,8 +26,8 @@ impl<'a> Mark<'a> {
     pub fn parse(value: Option<&'a str>) -> Self {
         match value {
             None => Self::Absent,
-            Some(SINGLETON) => Self::Singleton,
             Some(STRICT) => Self::Strict,
+            Some(value) if SINGLETON.contains(&value) => Self::Singleton,
             Some(other) => Self::Malformed(other),
         }
     }
@@ -103,8 +103,10 @@ fn in_name(c: char) -> bool {
 
 /// The label key that is used where the settings name no other.
 pub const DEFAULT_KEY: &str = "singleton-guard.io/singleton";
-/// The label value that makes a workload a singleton.
-pub const SINGLETON: &str = "true";
+/// The label values that make a workload a singleton; the first is the one to show, because YAML needs no quotes for it.
+pub const SINGLETON: [&str; 2] = ["enabled", TRUE];
+/// The older of them, which every version understands.
+pub const TRUE: &str = "true";
 /// The label value that makes it one that never has two Pods.
 pub const STRICT: &str = "strict";
 

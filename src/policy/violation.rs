@@ -104,6 +104,8 @@ pub enum Violation {
     MalformedMark {
         /// The value.
         requested: String,
+        /// Whether `strict` is one that means something here.
+        strict: bool,
     },
     /// SG006: the value `strict` where the settings have switched it off.
     StrictMark,

@@ -64,11 +64,12 @@ impl Violation {
                     "belongs to a singleton: label {label} must stay while its Deployment carries it, requested none"
                 )
             }
-            Self::MalformedMark { requested } => {
-                format!("label {label} must be \"true\" or \"strict\", requested \"{}\"", clip(requested, VALUE_MAX))
+            Self::MalformedMark { requested, strict } => {
+                let allowed = if *strict { r#""enabled", "true" or "strict""# } else { r#""enabled" or "true""# };
+                format!("label {label} must be {allowed}, requested \"{}\"", clip(requested, VALUE_MAX))
             }
             Self::StrictMark => {
-                format!("label {label} must be \"true\", requested \"strict\", which is switched off here")
+                format!(r#"label {label} must be "enabled" or "true", requested "strict", which is switched off here"#)
             }
             Self::UnmarkableKind { requested } => format!(
                 "cannot be a singleton, only StatefulSet, ReplicaSet, Deployment and ReplicationController can: requested {}=\"{}\"",
@@ -176,10 +177,12 @@ impl Violation {
             Self::UnmarkedBehindOwner => "take the label off the Deployment: its ReplicaSets follow it",
             Self::RollsStrict { .. } => r#"set spec.strategy to {"type":"Recreate","rollingUpdate":null}"#,
             Self::OrdinalsFixed { .. } => {
-                "the name of the Pod is the lock: set the mark to \"true\" first, then change ordinals.start"
+                "the name of the Pod is the lock: set the mark to enabled first, then change ordinals.start"
             }
-            Self::MalformedMark { .. } => r#"set the label to "true" or "strict", or leave it out"#,
-            Self::StrictMark => r#"use "true", or let an administrator install the chart with strict.enabled"#,
+            Self::MalformedMark { .. } => "set the label to enabled, or leave it out",
+            Self::StrictMark => {
+                "set the label to enabled, or let an administrator install the chart with strict.enabled"
+            }
             Self::UnmarkableKind { .. } => "leave the label out, or use a StatefulSet with one replica",
             Self::MalformedAnnotation { annotation, .. } => annotation.remedy(),
             Self::ForeignName { .. } => {

@@ -193,11 +193,30 @@ impl Step {
 
 /// All cases below `tests/cases`, sorted, with the placeholders but the namespace filled in.
 pub fn load(directory: &Path) -> Vec<Case> {
+    load_as(directory, &|text| text.to_owned())
+}
+
+/// The same with the other value that means a singleton.
+pub fn load_enabled(directory: &Path) -> Vec<Case> {
+    let as_enabled = |text: &str| {
+        let places = ["$MARK: ", "$MARK=", "requested "];
+        places.iter().fold(text.to_owned(), |text, before| {
+            text.replace(&format!("{before}\"true\""), &format!("{before}\"enabled\""))
+        })
+    };
+    let mut cases = load_as(directory, &as_enabled);
+    for case in &mut cases {
+        case.name.push_str(" (enabled)");
+    }
+    cases
+}
+
+fn load_as(directory: &Path, rewrite: &dyn Fn(&str) -> String) -> Vec<Case> {
     let mut files = Vec::new();
     for topic in sorted_entries(directory) {
         files.extend(sorted_entries(&topic).into_iter().filter(|file| file.extension().is_some_and(|e| e == "yaml")));
     }
-    files.iter().flat_map(|file| read(directory, file)).collect()
+    files.iter().flat_map(|file| read(directory, file, rewrite)).collect()
 }
 
 fn sorted_entries(directory: &Path) -> Vec<PathBuf> {
@@ -207,8 +226,8 @@ fn sorted_entries(directory: &Path) -> Vec<PathBuf> {
     entries
 }
 
-fn read(directory: &Path, file: &Path) -> Vec<Case> {
-    let text = std::fs::read_to_string(file).expect("readable case").replace("$MARK", MARK);
+fn read(directory: &Path, file: &Path, rewrite: &dyn Fn(&str) -> String) -> Vec<Case> {
+    let text = rewrite(&std::fs::read_to_string(file).expect("readable case")).replace("$MARK", MARK);
     let name = file.with_extension("").strip_prefix(directory).expect("below the cases").display().to_string();
     let parse = |name: String, text: &str| {
         let document: Document =

@@ -6,7 +6,7 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use super::api;
-use super::case::{self, complete};
+use super::case::{self, complete, with};
 use super::live::{eventually, new_namespace};
 use crate::lab::Lab;
 use crate::lab::binaries::is_oldest;
@@ -144,12 +144,27 @@ pub async fn kubectl_shows_one_line_and_what_to_do(lab: &Lab) -> Result<()> {
 /// The last command of the quickstart's third step ends in a refusal.
 pub async fn the_quickstart_ends_in_a_refusal(lab: &Lab) -> Result<()> {
     let namespace = new_namespace(lab).await?;
-    let key = format!("{}=true", case::MARK);
+    let key = format!("{}=enabled", case::MARK);
     let image = "--image=registry.k8s.io/pause:3.10";
     lab.kubectl(&["-n", &namespace, "create", "deployment", "only-one", image]).await?.success()?;
     lab.kubectl(&["-n", &namespace, "label", "deployment", "only-one", &key]).await?.success()?;
     let done = lab.kubectl(&["-n", &namespace, "scale", "deployment", "only-one", "--replicas=2"]).await?;
     ensure!(done.code == 1 && done.stderr.contains("SG001 Deployment"), "{done:?}");
+    Ok(())
+}
+
+/// What kubectl prints where the value is a boolean is what the page on labels says that it prints.
+pub async fn an_unquoted_true_is_answered_by_the_docs(lab: &Lab) -> Result<()> {
+    let namespace = new_namespace(lab).await?;
+    let page = std::fs::read_to_string("docs/reference/labels.md")?;
+    let said = page.split('`').find(|words| words.starts_with("cannot unmarshal")).context("no error on the page")?;
+    let object = complete(&json!({"kind": "StatefulSet", "metadata": {"name": "ledger"}}), &namespace);
+    for (value, is_accepted) in [(json!(true), false), (json!("enabled"), true)] {
+        let labelled = with(&object, json!({"metadata": {"labels": {case::MARK: value}}}));
+        let done = lab.kubectl_with_input(&["apply", "-f", "-"], &labelled.to_string()).await?;
+        ensure!((done.code == 0) == is_accepted, "{value}: {done:?}");
+        ensure!(is_accepted || done.stderr.contains(said), "the page says {said:?}, kubectl {done:?}");
+    }
     Ok(())
 }
 
@@ -174,8 +189,12 @@ pub async fn who_is_on_call_breaks_the_glass(lab: &Lab) -> Result<()> {
     let done = lab.kubectl(&arguments).await?;
     ensure!(done.stderr.contains("cannot impersonate"), "without the role: {done:?}");
     lab.kubectl_with_input(&["apply", "-f", "-"], role).await?.success()?;
-    let (binding, subject) = (format!("{namespace}-on-call"), format!("--serviceaccount={namespace}:on-call"));
-    lab.kubectl(&["create", "clusterrolebinding", &binding, "--clusterrole=break-glass", &subject]).await?.success()?;
+    let (name, subject) = (format!("{namespace}-on-call"), format!("--serviceaccount={namespace}:on-call"));
+    let bind = page.lines().find_map(|line| line.strip_prefix("kubectl create clusterrolebinding break-glass "));
+    let bind = bind.context("no binding on the page")?.replace("--group=on-call", &subject);
+    let arguments_of_bind: Vec<_> =
+        ["create", "clusterrolebinding", &name].into_iter().chain(bind.split(' ')).collect();
+    lab.kubectl(&arguments_of_bind).await?.success()?;
     // The authorizer hears of it a moment later.
     eventually("the glass to be broken", || async {
         Ok((lab.kubectl(&arguments).await?.stdout == "statefulset.apps/ledger scaled\n").then_some(()))

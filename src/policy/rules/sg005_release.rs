@@ -53,7 +53,7 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
 fn trigger(row: Row) -> Option<String> {
     match row {
         Row::Workload => Some(cel::unmarks()),
-        Row::Status => Some(format!("{} != {}", cel::MARK, cel::OLD_MARK)),
+        Row::Status => Some(cel::mark_differs()),
         Row::Owned => Some(format!("{} && {}", cel::UPDATE, cel::CONTROLLER_DIFFERS)),
         _ => None,
     }
@@ -84,7 +84,7 @@ fn floor(place: Place) -> Vec<Refusal> {
         ],
         Place::Status => vec![refusal(
             Violation::MarkedThroughStatus { requested: Some("{mark}".to_owned()) },
-            format!("{} != {}", cel::MARK, cel::OLD_MARK),
+            cel::mark_differs(),
             vec![("\"{mark}\"", cel::or_none(cel::MARK))],
         )],
         _ => Vec::new(),

@@ -2,7 +2,7 @@
 //! that say what companions the workload wants.
 //!
 //! Judged when the value is written. A bad mark that is stored already (the guard was installed later) counts as
-//! `"true"`, a bad annotation as none, and the object stays editable. `"strict"` is refused where the settings
+//! `enabled`, a bad annotation as none, and the object stays editable. `"strict"` is refused where the settings
 //! switch it off, because a promise that is accepted and not kept is worse than none. A Job that a CronJob makes takes the
 //! labels of its template: what a controller makes is not judged, refusing it would help nobody. Consent to a disruption
 //! ends by itself, so it may not be given for longer than the settings allow. A Service is made with our rights, so its name
@@ -19,7 +19,7 @@ use super::super::companions::wish::{
 };
 use super::super::floor::{Place, Refusal};
 use super::super::kind::{Resource, UNMARKABLE};
-use super::super::mark::{Mark, SINGLETON, STRICT};
+use super::super::mark::{Mark, STRICT};
 use super::super::standing::Standing;
 use super::super::violation::{Annotation, Code, Violation};
 use super::super::webhook::Row;
@@ -56,7 +56,7 @@ fn mark(change: &Change<'_>, unmarkable: bool) -> Option<Violation> {
         }
         Mark::Absent | Mark::Singleton => None,
         Mark::Strict => (!change.strict).then_some(Violation::StrictMark),
-        Mark::Malformed(value) => Some(Violation::MalformedMark { requested: value.to_owned() }),
+        Mark::Malformed(value) => Some(Violation::MalformedMark { requested: value.to_owned(), strict: change.strict }),
     }
 }
 
@@ -103,12 +103,13 @@ fn trigger(row: Row) -> Option<String> {
     (row == Row::Workload).then(|| {
         format!(
             "{marks}\n\
-             && ({is_unmarkable} ? !{controlled} : {mark}.orValue('') != '{SINGLETON}')\n\
+             && ({is_unmarkable} ? !{controlled} : !({mark}.orValue('') in [{allowed}]))\n\
              || {is_marked} && ({service} || {disruption} || {until})",
             marks = marks(),
             is_unmarkable = is_unmarkable(),
             controlled = cel::CONTROLLED,
             mark = cel::MARK,
+            allowed = cel::singletons(),
             is_marked = cel::IS_MARKED,
             service = writes(HEADLESS_SERVICE, &format!("({BAD_SERVICE}\n|| {FOREIGN_SERVICE})")),
             disruption = writes(DISRUPTION, MORE_THAN_ALLOW),
@@ -146,8 +147,8 @@ fn floor(place: Place) -> Vec<Refusal> {
             format!("{marks} && {unmarkable} && !{}", cel::CONTROLLED),
         ),
         refusal(
-            Violation::MalformedMark { requested: "{mark}".to_owned() },
-            format!("{marks} && !({unmarkable}) && !({mark} in ['{SINGLETON}', '{STRICT}'])"),
+            Violation::MalformedMark { requested: "{mark}".to_owned(), strict: true },
+            format!("{marks} && !({unmarkable}) && !({mark} in [{}, '{STRICT}'])", cel::singletons()),
         ),
         malformed(Annotation::HeadlessService, BAD_SERVICE),
         written(
@@ -163,7 +164,7 @@ fn floor(place: Place) -> Vec<Refusal> {
 
 /// The mark is written.
 fn marks() -> String {
-    format!("{} && ({} || {} != {})", cel::IS_MARKED, cel::CREATE, cel::MARK, cel::OLD_MARK)
+    format!("{} && ({} || {})", cel::IS_MARKED, cel::CREATE, cel::mark_differs())
 }
 
 fn is_unmarkable() -> String {
