@@ -1,8 +1,6 @@
 //! Reads what the plan needs to know out of certificates and keys. Garbage is data here, not an error.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::CryptoProvider;
@@ -10,14 +8,12 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{Error, InconsistentKeys, RootCertStore};
-use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
-use x509_parser::prelude::X509Certificate;
-use x509_parser::time::ASN1Time;
 
 use super::material::{Material, Next};
-use super::plan::{Facts, Stored, Validity};
+use super::plan::{Facts, Stored};
 use super::serving::{Pair, PairError};
+use super::x509::{names, validity};
 
 /// What this material says about itself.
 #[must_use]
@@ -26,16 +22,6 @@ pub fn read(material: &Material, provider: &CryptoProvider) -> Stored {
         Ok(facts) => Stored::Material(facts),
         Err(cause) => Stored::Garbage { cause },
     }
-}
-
-/// From when to when a certificate in DER is valid.
-///
-/// # Errors
-/// What is wrong with the certificate.
-pub fn validity(certificate: &CertificateDer<'_>) -> Result<Validity, String> {
-    let (_, certificate) = parse_x509_certificate(certificate).map_err(|error| error.to_string())?;
-    let validity = certificate.validity();
-    Ok(Validity { from: instant(validity.not_before)?, until: instant(validity.not_after)? })
 }
 
 fn try_read(material: &Material, provider: &CryptoProvider) -> Result<Facts, String> {
@@ -83,28 +69,4 @@ fn is_signed(
 
 fn first(pem: &str) -> Result<CertificateDer<'static>, String> {
     CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| error.to_string())
-}
-
-fn names(certificate: &X509Certificate<'_>) -> Result<BTreeSet<String>, String> {
-    let extension = certificate.subject_alternative_name().map_err(|error| error.to_string())?;
-    let names = extension.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
-    Ok(names
-        .iter()
-        .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
-            GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
-            _ => None,
-        })
-        .collect())
-}
-
-fn address(bytes: &[u8]) -> Option<IpAddr> {
-    let v4 = || <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
-    let v6 = || <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from);
-    v4().or_else(v6)
-}
-
-fn instant(time: ASN1Time) -> Result<SystemTime, String> {
-    let seconds = u64::try_from(time.timestamp()).map_err(|_| format!("{time} is before 1970"))?;
-    UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).ok_or_else(|| format!("{time} is too far away"))
 }

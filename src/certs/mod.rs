@@ -18,6 +18,8 @@ pub mod facts;
 #[cfg(feature = "server")]
 mod handshake;
 #[cfg(feature = "server")]
+mod look;
+#[cfg(feature = "server")]
 pub mod material;
 #[cfg(feature = "server")]
 mod own;
@@ -29,6 +31,8 @@ mod secret;
 pub mod serving;
 #[cfg(feature = "server")]
 pub mod upkeep;
+#[cfg(feature = "server")]
+mod x509;
 
 #[cfg(feature = "server")]
 pub use bundle::{Configuration, ConfigurationKind};

@@ -11,11 +11,11 @@ use super::bundle::Configuration;
 use super::facts;
 use super::handshake::Told;
 use super::lifetimes::Lifetimes;
+use super::look::{Looked, Shown, Trouble};
 use super::material::Material;
 use super::plan::{Plan, Reason, Stored, plan};
 use super::secret::{Reading, SecretRef, Snapshot, Written};
 use super::serving::Pair;
-use super::upkeep::{Looked, Shown, Trouble};
 
 /// Stored in a Secret, trusted through webhook configurations.
 pub struct Own {

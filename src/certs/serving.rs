@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::facts;
+use super::x509;
 
 /// A certificate chain with the private key of its first certificate, known to belong together.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ impl Pair {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| PairError::Certificate(error.to_string()))?;
         let leaf = chain.first().ok_or_else(|| PairError::Certificate("no certificate in it".to_owned()))?;
-        let until = facts::validity(leaf).map_err(PairError::Certificate)?.until;
+        let until = x509::validity(leaf).map_err(PairError::Certificate)?.until;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(PairError::Key)?;
         let key = CertifiedKey::from_der(chain, key, provider).map_err(PairError::Rejected)?;
         Ok(Self { key: Arc::new(key), until })

@@ -10,17 +10,14 @@ use std::time::{Duration, SystemTime};
 
 use kube::Client;
 use rustls::crypto::CryptoProvider;
-use time::OffsetDateTime;
 use tokio::time::{sleep, timeout};
 
-use super::authority::MakeError;
-use super::bundle::{BundleError, Configuration};
-use super::directory::{Directory, DirectoryError};
-use super::handshake::{HandshakeError, Told};
+use super::bundle::Configuration;
+use super::directory::Directory;
+use super::handshake::HandshakeError;
+use super::look::{LOOK, Looked, Shown, Trouble};
 use super::own::{Memory, Own};
-use super::plan::Reason;
-use super::secret::{SecretError, SecretRef};
-use super::serving::{Pair, PairError, Serving};
+use super::serving::Serving;
 use crate::server::{Condition, Door, Readiness};
 use crate::telemetry::metrics::Metrics;
 
@@ -40,14 +37,6 @@ pub struct Given {
     pub trusted_in: Option<(Client, Vec<Configuration>)>,
 }
 
-/// What a look has found in order.
-pub(super) struct Looked {
-    /// What API servers are told to verify.
-    pub(super) told: BTreeSet<Told>,
-    /// The time by which they verify.
-    pub(super) now: SystemTime,
-}
-
 /// Keeps the pair in use right.
 pub struct Upkeep {
     source: Source,
@@ -59,13 +48,6 @@ pub struct Upkeep {
     met: bool,
     /// The last thing that went wrong, so that it is said once and not with every attempt.
     trouble: Option<String>,
-}
-
-/// Where a pair is put that is to be used.
-pub(super) struct Shown {
-    serving: Arc<Serving>,
-    pub(super) provider: Arc<CryptoProvider>,
-    metrics: Metrics,
 }
 
 impl Upkeep {
@@ -83,7 +65,7 @@ impl Upkeep {
         Self {
             source,
             memory: Memory::default(),
-            shown: Shown { serving, provider, metrics },
+            shown: Shown::new(serving, provider, metrics),
             door: None,
             readiness: readiness.clone(),
             right: readiness.require("certificate"),
@@ -169,58 +151,6 @@ impl Given {
     }
 }
 
-impl Shown {
-    /// Uses the pair from now on.
-    pub(super) fn serve(&self, pair: &Pair, now: SystemTime) -> Result<(), PairError> {
-        if self.serving.swap(pair, now)? {
-            self.metrics.certificate(pair.until());
-            tracing::info!(until = %OffsetDateTime::from(pair.until()), "serving with another certificate");
-        }
-        Ok(())
-    }
-}
-
-/// What went wrong; for the log and for `/readyz`.
-#[derive(Debug, thiserror::Error)]
-pub enum Trouble {
-    /// The Secret cannot be read or written.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// A webhook configuration cannot be read or written.
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
-    /// No certificate can be made.
-    #[error(transparent)]
-    Make(#[from] MakeError),
-    /// What is stored cannot be served.
-    #[error(transparent)]
-    Pair(#[from] PairError),
-    /// The files cannot be served.
-    #[error(transparent)]
-    Directory(#[from] DirectoryError),
-    /// It is not accepted.
-    #[error(transparent)]
-    Handshake(#[from] HandshakeError),
-    /// Others were faster every time.
-    #[error("Secret {0} was changed by somebody else again and again")]
-    Contended(SecretRef),
-    /// Somebody has deleted the Secret.
-    #[error("Secret {0} is gone; it is made again in a moment, unless this is the end")]
-    Gone(SecretRef),
-    /// Somebody has taken away what was stored.
-    #[error("Secret {secret}: {reason}; waiting for another replica that remembers more")]
-    Lost {
-        /// Which one.
-        secret: SecretRef,
-        /// What is there.
-        reason: Reason,
-    },
-    /// No answer.
-    #[error("the API server did not answer within {} s", LOOK.as_secs())]
-    Slow,
-}
-
 /// How often files are read.
 const FILES: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(1);
-const LOOK: Duration = Duration::from_secs(10);

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use super::event::{Event, Name, Version};
 use crate::cluster::revision::Revision;
+use crate::policy::lookup::Parent;
+use crate::policy::mark::MarkKey;
 
 /// The marked workloads of one kind, up to a revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -21,6 +23,13 @@ pub struct Known {
 struct Marked {
     uid: String,
     revision: Revision,
+}
+
+/// What is known of one kind, and which label counts as the mark there.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub(super) mark: MarkKey,
+    pub(super) known: Known,
 }
 
 /// What is proven about one version of a workload.
@@ -44,6 +53,15 @@ pub enum Verdict {
 pub struct Backwards {
     from: Revision,
     to: Revision,
+}
+
+impl Kept {
+    pub(super) fn verdict(&self, parent: &Parent<'_>, revision: Revision, mark: &MarkKey) -> Verdict {
+        if self.mark != *mark {
+            return Verdict::Blind;
+        }
+        self.known.verdict(&parent.object.namespace, &parent.object.name, &parent.object.uid, revision)
+    }
 }
 
 impl Known {

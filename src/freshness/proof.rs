@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::PROVEN;
-use super::known::{Known, Verdict};
+use super::known::{Kept, Verdict};
 use super::watch::{Knowing, followed};
 use crate::cluster::follow::AFTER_A_PANIC;
 use crate::cluster::revision::Revision;
@@ -32,13 +32,6 @@ pub struct Upkeep {
     settings: Current,
     metrics: Metrics,
     kinds: [Arc<Sender<Kept>>; PROVEN.len()],
-}
-
-/// What is known of one kind, and which label counts as the mark there.
-#[derive(Debug, Default)]
-pub(super) struct Kept {
-    pub(super) mark: MarkKey,
-    pub(super) known: Known,
 }
 
 impl Freshness {
@@ -74,15 +67,6 @@ impl Freshness {
         };
         self.metrics.proved(result);
         marked.map(|marked| Found::Parent { marked, owner: None })
-    }
-}
-
-impl Kept {
-    fn verdict(&self, parent: &Parent<'_>, revision: Revision, mark: &MarkKey) -> Verdict {
-        if self.mark != *mark {
-            return Verdict::Blind;
-        }
-        self.known.verdict(&parent.object.namespace, &parent.object.name, &parent.object.uid, revision)
     }
 }
 

@@ -9,8 +9,7 @@ use kube::Client;
 use tokio::sync::watch::Sender;
 
 use super::event::{Event, Name, Version, keep};
-use super::known::Known;
-use super::proof::Kept;
+use super::known::{Kept, Known};
 use crate::cluster::follow::{Followed, Heard, Listener, Refused};
 use crate::cluster::line::Object;
 use crate::cluster::list::Asked;

@@ -42,7 +42,7 @@ use decision::{Decision, Denial, Mode, Subject};
 use kind::{Kind, Resource};
 use lookup::{Found, Lookup, ObjectRef, Parent, Unknown};
 use object::Object;
-use pod::Arrival;
+use pod::{Arrival, Judged};
 use request::{Operation, Phase, Request};
 use standing::Standing;
 use template::Template;
@@ -84,7 +84,10 @@ pub fn evaluate<'a>(phase: Phase, request: Request<'a>, settings: &Settings, now
     }
     match phase {
         Phase::Mutate if request.resource == Resource::Pod => Step::Decided(pod::complete(&request, settings)),
-        Phase::Validate if request.resource == Resource::Pod => pod::validate(request, settings),
+        Phase::Validate if request.resource == Resource::Pod => match pod::validate(request, settings) {
+            Judged::Decided(decision) => Step::Decided(decision),
+            Judged::Held(pod, arrival) => Step::Ask(Lookup::Holder(pod), Pending::Pod(Box::new(arrival))),
+        },
         Phase::Mutate => Step::Decided(defaults::complete(&request, settings)),
         Phase::Validate => validate(request, settings, now),
     }

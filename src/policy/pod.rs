@@ -8,14 +8,13 @@ use serde_json::Value;
 use super::decision::{Decision, Denial, Mode, Subject};
 use super::holder::Holder;
 use super::key::KEY;
-use super::lookup::{Lookup, PodRef, Unknown};
+use super::lookup::{PodRef, Unknown};
 use super::mark::MarkKey;
 use super::object::Object;
 use super::replicas::Replicas;
 use super::request::{Operation, Request, Subresource};
 use super::rules::{sg010_taken, sg012_name};
 use super::violation::Violation;
-use super::{Pending, Step};
 use crate::settings::Settings;
 
 /// A new Pod of a strict singleton.
@@ -24,6 +23,14 @@ pub struct Arrival {
     subject: Subject,
     mark: MarkKey,
     mode: Mode,
+}
+
+/// How far a request about a Pod is judged.
+pub(super) enum Judged<'a> {
+    /// It is decided.
+    Decided(Decision),
+    /// It is decided by who holds the name of this Pod.
+    Held(PodRef<'a>, Arrival),
 }
 
 /// Gives a new Pod its name.
@@ -40,9 +47,9 @@ pub(super) fn complete(request: &Request<'_>, settings: &Settings) -> Decision {
 
 /// Judges a new Pod, as far as that is possible without asking.
 #[must_use]
-pub(super) fn validate<'a>(request: Request<'a>, settings: &Settings) -> Step<'a> {
+pub(super) fn validate<'a>(request: Request<'a>, settings: &Settings) -> Judged<'a> {
     let Some(pod) = request.object.as_ref().filter(|_| settings.strict) else {
-        return Step::Decided(Decision::ALLOWED);
+        return Judged::Decided(Decision::ALLOWED);
     };
     let is_new = created(&request, settings).is_some();
     let key = pod.metadata.labels.get(KEY);
@@ -62,9 +69,9 @@ pub(super) fn validate<'a>(request: Request<'a>, settings: &Settings) -> Step<'a
     let arrival = Arrival { subject, mark: settings.mark.clone(), mode: settings.mode(&request.namespace) };
     if violations.is_empty() && asks {
         let pod = PodRef { namespace: request.namespace, name: request.name };
-        return Step::Ask(Lookup::Holder(pod), Pending::Pod(Box::new(arrival)));
+        return Judged::Held(pod, arrival);
     }
-    Step::Decided(arrival.decide(violations))
+    Judged::Decided(arrival.decide(violations))
 }
 
 impl Arrival {

@@ -8,6 +8,7 @@ mod keep;
 mod pass;
 
 pub use keep::Keep;
+pub use pass::Malformed;
 
 use keep::Want;
 use pass::{Pass, quote_or_escape, trimmed};
@@ -20,11 +21,6 @@ pub enum Part<'a> {
     /// A value of the stream, which is over.
     Value(&'a [u8]),
 }
-
-/// The stream is not JSON where it matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the answer is not JSON")]
-pub struct Malformed;
 
 /// The sieve: bytes in, in pieces of any size.
 #[derive(Debug)]

@@ -1,6 +1,9 @@
 //! The way through a value that comes out as it is, or not at all: where it ends.
 
-use super::Malformed;
+/// The stream is not JSON where it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer is not JSON")]
+pub struct Malformed;
 
 /// How far the way is.
 #[derive(Debug, Clone, Copy)]
