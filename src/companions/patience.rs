@@ -8,8 +8,10 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use serde_json::Value;
+
 use crate::policy::companions::{
-    BudgetSpec, Companion, Defaults, Existing, Plan, Step, Surroundings, Why, Workload, plan,
+    BudgetSpec, Companion, Defaults, Existing, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload, plan,
 };
 
 /// What was written for one workload of late.
@@ -110,11 +112,22 @@ fn is_whole(budget: &Existing<BudgetSpec>, workload: &Workload) -> bool {
         && unhealthy_pod_eviction_policy.is_some()
 }
 
-/// What is wished for, whatever there is of ours.
+/// What is wished for, whatever there is of ours. A Service of ours tells the name under which it is wished for, and
+/// nothing else: what it is like counts as wrong.
 fn wish(workload: &Workload, around: &Surroundings<'_>, defaults: &Defaults, time: SystemTime) -> Vec<(Object, u64)> {
+    let (own, others): (Vec<_>, Vec<_>) =
+        around.services.iter().copied().partition(|service| is_own(service, workload));
+    let own = own.into_iter().filter(|service| service.controller.is_some()).cloned();
+    let wrong = Port { name: String::new(), protocol: String::new(), number: 0 };
+    let own: Vec<_> = own
+        .map(|service| {
+            let spec = ServiceSpec { ports: vec![wrong.clone()], ..service.spec };
+            Existing { is_deleted: false, spec, ..service }
+        })
+        .collect();
     let around = Surroundings {
         workloads: around.workloads.clone(),
-        services: around.services.iter().copied().filter(|service| !is_own(service, workload)).collect(),
+        services: others.into_iter().chain(&own).collect(),
         budgets: around.budgets.iter().copied().filter(|budget| !is_own(budget, workload)).collect(),
         keys_hold: around.keys_hold,
         deleted: Vec::new(),
@@ -146,10 +159,15 @@ fn is_about(step: &Step, written: &Written) -> bool {
     object(step) == written.object
 }
 
+/// Of what is wished, not of what it is to be applied to.
 fn hash(step: &Step) -> Option<u64> {
     let Step::Apply { body, .. } = step else { return None };
+    let mut wish = body.clone();
+    if let Some(metadata) = wish.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.retain(|field, _| !["uid", "resourceVersion"].contains(&field.as_str()));
+    }
     let mut hasher = DefaultHasher::new();
-    body.to_string().hash(&mut hasher);
+    wish.to_string().hash(&mut hasher);
     Some(hasher.finish())
 }
 

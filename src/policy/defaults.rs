@@ -11,7 +11,7 @@ use json_patch::{AddOperation, Patch, PatchOperation};
 use serde_json::{Map, Value, json};
 
 use super::cel;
-use super::companions::service_label;
+use super::companions;
 use super::companions::wish::{Allowed, HeadlessService};
 use super::decision::Decision;
 use super::int_or_string::IntOrString;
@@ -150,14 +150,14 @@ fn int_or_string(bound: &IntOrString<'_>) -> Option<Value> {
     }
 }
 
-/// A StatefulSet is governed by the Service of its own name, so that the Pod has a name of its own. Not where the
-/// name is still to be generated.
+/// A StatefulSet is governed by the Service that we would make for it, so that the Pod has a name of its own. Not where
+/// the name is still to be generated.
 fn governing_service(object: &Object<'_>, allowed: Allowed) -> Option<Default> {
     let name = &object.metadata.name;
     (service_name(object).is_empty() && !name.is_empty()).then(|| {
         let service = match object.headless_service() {
             Some(HeadlessService::Named(wanted)) if allowed.names(name, wanted) => wanted.to_owned(),
-            _ => service_label(name).into_owned(),
+            _ => companions::service_name(name),
         };
         Default::of_spec("serviceName", Value::String(service), None)
     })

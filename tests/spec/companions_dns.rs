@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::companions_place::{KINDS, Place};
+use super::companions_place::{KINDS, Place, service_name};
 use crate::lab::Lab;
 
 /// The Pod's address; nothing while it terminates; the next one's afterwards. For every kind.
@@ -15,7 +15,7 @@ pub async fn the_name_is_the_pod(lab: &Lab) -> Result<()> {
         // Long enough to see nothing.
         let slow = json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 600}}}});
         place.create(kind, "ledger", slow).await?;
-        let name = format!("ledger.{}.svc.cluster.local", place.namespace);
+        let name = format!("{}.{}.svc.cluster.local", service_name("ledger"), place.namespace);
         let first = pod(&place).await?;
         place
             .until(&format!("{name} is {}", first.address), async || Ok(lab.resolve(&name).await? == [first.address]))

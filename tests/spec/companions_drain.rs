@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::api::{self, Answer};
 use super::case::{MARK, complete, with};
-use super::companions_place::{KINDS, Place, budget_name};
+use super::companions_place::{KINDS, Place, budget_name, service_name};
 use crate::lab::Lab;
 
 /// `allow`: it finishes. `block`: it waits, an open window lets it through, and afterwards it waits again.
@@ -82,7 +82,7 @@ pub async fn crash_looping(lab: &Lab) -> Result<()> {
             let place = Place::new(lab).await?;
             let annotations = json!({"metadata": {"annotations": {"singleton-guard.io/disruption": mode}}});
             place.create(kind, "ledger", annotations).await?;
-            place.service("ledger").await?;
+            place.service("ledger-singleton").await?;
             let name = budget_name("ledger", kind);
             if mode != "none" {
                 place.budget(&name).await?;
@@ -135,7 +135,7 @@ pub async fn second_apply(lab: &Lab) -> Result<()> {
 
     place.budget(&budget_name("helmed", "StatefulSet")).await?;
     for kind in KINDS {
-        place.service(&format!("web-{}", kind.to_lowercase())).await?;
+        place.service(&service_name(&format!("web-{}", kind.to_lowercase()))).await?;
         place.budget(&budget_name(&format!("web-{}", kind.to_lowercase()), kind)).await?;
     }
     let before = revisions(&place).await?;

@@ -39,7 +39,7 @@ pub async fn a_missing_right_is_said_once(lab: &Lab) -> Result<()> {
         let controller = Process::start(lab, &place.namespace, json!({}), Some(&user))?;
         place.create("Deployment", "web", json!({})).await?;
         if resource != "services" {
-            place.service("web").await?;
+            place.service("web-singleton").await?;
         }
         if resource != "poddisruptionbudgets" {
             place.budget(&budget_name("web", "Deployment")).await?;
@@ -48,7 +48,7 @@ pub async fn a_missing_right_is_said_once(lab: &Lab) -> Result<()> {
         if resource == "events" {
             // Nothing waits for an Event: there is only more to say.
             place.create("StatefulSet", "more", json!({"spec": {"replicas": 0}})).await?;
-            place.service("more").await?;
+            place.service("more-singleton").await?;
             place.budget(&budget_name("more", "StatefulSet")).await?;
         } else {
             let failures =
@@ -76,7 +76,10 @@ pub async fn without_a_watch_nothing_is_made(lab: &Lab) -> Result<()> {
     let said = controller.lines(CANNOT_WATCH)?;
     ensure!(said.len() == 1 && said[0]["resource"] == "poddisruptionbudgets", "{said:?}");
     ensure!(said[0]["hint"].as_str().is_some_and(|hint| hint.contains("list and watch")), "{said:?}");
-    ensure!(place.get("Service", "ledger").await?.is_none(), "a Service was made without knowing the budgets");
+    ensure!(
+        place.get("Service", "ledger-singleton").await?.is_none(),
+        "a Service was made without knowing the budgets"
+    );
     Ok(())
 }
 
@@ -90,7 +93,7 @@ pub async fn a_namespace_that_goes_is_left_alone(lab: &Lab) -> Result<()> {
         // The workload outlives its companions: the namespace waits for the finalizer.
         let held = json!({"metadata": {"finalizers": ["example.com/held"]}, "spec": {"replicas": 0}});
         place.create(kind, "ledger", held).await?;
-        place.service("ledger").await?;
+        place.service("ledger-singleton").await?;
         place.budget(&budget_name("ledger", kind)).await?;
         places.push((kind, place));
     }
@@ -101,7 +104,7 @@ pub async fn a_namespace_that_goes_is_left_alone(lab: &Lab) -> Result<()> {
     for (kind, place) in &places {
         place
             .until("the companions go with their namespace", async || {
-                Ok(place.get("Service", "ledger").await?.is_none()
+                Ok(place.get("Service", "ledger-singleton").await?.is_none()
                     && place.get("PodDisruptionBudget", &budget_name("ledger", kind)).await?.is_none())
             })
             .await?;
@@ -291,7 +294,7 @@ pub async fn switched_off_it_does_nothing(lab: &Lab) -> Result<()> {
     place.patch("StatefulSet", "before", json!({"metadata": {"labels": {super::case::MARK: null}}})).await?;
     settle().await;
     ensure!(place.writes()? == seen, "it writes although it is switched off");
-    ensure!(place.get("Service", "after").await?.is_none(), "a Service was made");
+    ensure!(place.get("Service", "after-singleton").await?.is_none(), "a Service was made");
     let now = place.budget(&budget_name("before", "StatefulSet")).await?;
     // Its revision moves with its status, which is another controller's.
     for field in ["uid", "generation", "labels", "ownerReferences"] {

@@ -21,7 +21,7 @@ pub async fn made_for_every_kind(lab: &Lab) -> Result<()> {
             {"name": "main", "image": "registry.example/app:1", "ports": [{"containerPort": 8080, "name": "http"}]},
             {"name": "side", "image": "registry.example/app:1", "ports": [{"containerPort": 9090}, {"containerPort": 8080}]},
         ]}}}})).await?;
-        let service = place.service("ledger").await?;
+        let service = place.service("ledger-singleton").await?;
         let owner = &service["metadata"]["ownerReferences"][0];
         ensure!(
             owner["kind"] == kind && owner["controller"] == true && owner.get("blockOwnerDeletion").is_none(),
@@ -60,7 +60,7 @@ pub async fn made_for_every_kind(lab: &Lab) -> Result<()> {
         ensure!(place.writes()? == written, "writes although nothing happens: {:#?}", place.writes()?);
         let all = [place.list("Service").await?.len(), place.list("PodDisruptionBudget").await?.len()];
         ensure!(all == [1, 1], "{kind}: a Service and a budget, nothing for what it controls: {all:?}");
-        let after = place.service("ledger").await?;
+        let after = place.service("ledger-singleton").await?;
         ensure!(
             after["metadata"]["resourceVersion"] == service["metadata"]["resourceVersion"],
             "the Service moved: {after}"
@@ -79,7 +79,7 @@ pub async fn follows_the_annotations(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     place.create("StatefulSet", "ledger", json!({})).await?;
     let name = budget_name("ledger", "StatefulSet");
-    place.service("ledger").await?;
+    place.service("ledger-singleton").await?;
     let budget = place.budget(&name).await?;
     place.delete("PodDisruptionBudget", &name).await?;
     place
@@ -98,7 +98,9 @@ pub async fn follows_the_annotations(lab: &Lab) -> Result<()> {
     place.annotate("StatefulSet", "ledger", json!({"singleton-guard.io/headless-service": "ledger-books"})).await?;
     place.service("ledger-books").await?;
     place
-        .until("the one of the old name is gone", async || Ok(place.get("Service", "ledger").await?.is_none()))
+        .until("the one of the old name is gone", async || {
+            Ok(place.get("Service", "ledger-singleton").await?.is_none())
+        })
         .await?;
     place.annotate("StatefulSet", "ledger", json!({"singleton-guard.io/disruption": "block"})).await?;
     place
@@ -124,7 +126,7 @@ pub async fn follows_the_annotations(lab: &Lab) -> Result<()> {
         .until("it is said what was removed, and why", async || {
             let said = place.events("SingletonCompanionRemoved").await?;
             let has = |text: &str| said.iter().any(|note| note == text);
-            Ok(has("removed Service ledger: the workload asks for one called ledger-books")
+            Ok(has("removed Service ledger-singleton: the workload asks for one called ledger-books")
                 && has("removed Service ledger-books: none is wanted")
                 && has(&format!("removed PodDisruptionBudget {name}: none is wanted")))
         })
@@ -136,7 +138,7 @@ pub async fn follows_the_annotations(lab: &Lab) -> Result<()> {
             json!({"singleton-guard.io/disruption": null, "singleton-guard.io/headless-service": null}),
         )
         .await?;
-    place.service("ledger").await?;
+    place.service("ledger-singleton").await?;
     place.budget(&name).await?;
     Ok(())
 }
@@ -182,8 +184,9 @@ pub async fn leaves_services_alone(lab: &Lab) -> Result<()> {
     for name in ["ledger", "books", "front"] {
         before.push(place.service(name).await?["metadata"]["resourceVersion"].clone());
     }
-    place.create("StatefulSet", "ledger", json!({})).await?;
-    place.create("StatefulSet", "books", json!({})).await?;
+    let governed = |name: &str| json!({"spec": {"serviceName": name}});
+    place.create("StatefulSet", "ledger", governed("ledger")).await?;
+    place.create("StatefulSet", "books", governed("books")).await?;
     place.create("Deployment", "front", json!({})).await?;
     for (name, kind) in [("ledger", "StatefulSet"), ("books", "StatefulSet"), ("front", "Deployment")] {
         place.budget(&budget_name(name, kind)).await?;
@@ -215,7 +218,7 @@ pub async fn waits_for_the_rest_of_a_manifest(lab: &Lab) -> Result<()> {
     loop {
         let place = Place::new(lab).await?;
         let began = Instant::now();
-        place.create("StatefulSet", "ledger", json!({})).await?;
+        place.create("StatefulSet", "ledger", json!({"spec": {"serviceName": "ledger"}})).await?;
         tokio::time::sleep(Duration::from_millis(500)).await;
         let theirs = place.make(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "ledger"}, "spec": {"clusterIP": "None", "selector": {"app": "ledger"}}})).await;
         // On a busy machine it may have come too late.
@@ -258,7 +261,7 @@ pub async fn release(lab: &Lab) -> Result<()> {
         let place = Place::new(lab).await?;
         place.create(kind, "ledger", json!({})).await?;
         let name = budget_name("ledger", kind);
-        place.service("ledger").await?;
+        place.service("ledger-singleton").await?;
         place.budget(&name).await?;
         if kind == "Deployment" {
             place
@@ -284,9 +287,11 @@ pub async fn release(lab: &Lab) -> Result<()> {
             );
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
-        place.service("ledger").await?;
+        place.service("ledger-singleton").await?;
         place.delete(kind, "ledger").await?;
-        place.until("the Service is gone", async || Ok(place.get("Service", "ledger").await?.is_none())).await?;
+        place
+            .until("the Service is gone", async || Ok(place.get("Service", "ledger-singleton").await?.is_none()))
+            .await?;
     }
     Ok(())
 }
@@ -298,7 +303,7 @@ pub async fn deletion(lab: &Lab) -> Result<()> {
             let place = Place::new(lab).await?;
             place.create(kind, "ledger", json!({})).await?;
             let name = budget_name("ledger", kind);
-            let (service, budget) = (place.service("ledger").await?, place.budget(&name).await?);
+            let (service, budget) = (place.service("ledger-singleton").await?, place.budget(&name).await?);
             let path = api::path(kind, &place.namespace, Some("ledger"));
             let options = json!({"propagationPolicy": mode}).to_string();
             api::call(&lab.client(), Method::DELETE, &path, Some(("application/json", options)), None)
@@ -308,7 +313,7 @@ pub async fn deletion(lab: &Lab) -> Result<()> {
             if mode != "Orphan" {
                 place
                     .until("the companions are gone", async || {
-                        Ok(place.get("Service", "ledger").await?.is_none()
+                        Ok(place.get("Service", "ledger-singleton").await?.is_none()
                             && place.get("PodDisruptionBudget", &name).await?.is_none())
                     })
                     .await?;
@@ -321,7 +326,7 @@ pub async fn deletion(lab: &Lab) -> Result<()> {
             let uid = place.get(kind, "ledger").await?.context("it is there")?["metadata"]["uid"].clone();
             place
                 .until("the companions are adopted", async || {
-                    let (s, b) = (place.service("ledger").await?, place.budget(&name).await?);
+                    let (s, b) = (place.service("ledger-singleton").await?, place.budget(&name).await?);
                     let adopted = |old: &Value, new: &Value| {
                         new["metadata"]["uid"] == old["metadata"]["uid"]
                             && new["metadata"]["ownerReferences"][0]["uid"] == uid

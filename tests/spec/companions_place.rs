@@ -116,6 +116,12 @@ impl<'a> Place<'a> {
             .collect())
     }
 
+    /// A command of kubectl in this namespace, which must succeed.
+    pub async fn kubectl(&self, arguments: &[&str], input: &str) -> Result<()> {
+        let arguments = [&["-n", &self.namespace], arguments].concat();
+        self.lab.kubectl_with_input(&arguments, input).await?.success().map(drop)
+    }
+
     pub async fn until(&self, what: &str, probe: impl AsyncFn() -> Result<bool>) -> Result<()> {
         eventually(&format!("{what} in {}", self.namespace), || async { Ok(probe().await?.then_some(())) }).await
     }
@@ -135,6 +141,11 @@ impl<'a> Place<'a> {
         };
         name.map_or(collection.clone(), |name| format!("{collection}/{name}"))
     }
+}
+
+/// The name of our Service, where nobody has named it.
+pub fn service_name(workload: &str) -> String {
+    format!("{workload}-singleton")
 }
 
 /// The name of our budget.

@@ -6,11 +6,10 @@ use serde_json::{Value, json};
 use singleton_guard::policy::companions::selector::{Labels, PodLabels, Selector};
 use singleton_guard::policy::companions::wish::{Allowed, Annotations};
 use singleton_guard::policy::companions::{
-    BudgetSpec, Companion, Defaults, Existing, Owner, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload,
-    managed_by, plan, released,
+    BudgetSpec, Companion, Defaults, Existing, Owner, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload, plan,
+    released,
 };
 use singleton_guard::policy::kind::Kind;
-use singleton_guard::policy::mark::MarkKey;
 
 use crate::Property;
 
@@ -22,7 +21,7 @@ pub fn facts() -> impl Iterator<Item = (&'static str, Property)> {
     FACTS.into_iter().chain(budgets::FACTS).chain(names::FACTS)
 }
 
-const FACTS: [(&str, Property); 10] = [
+const FACTS: [(&str, Property); 9] = [
     ("companions: what is made is what is kept", what_is_made_is_what_is_kept),
     ("companions: the Service has the name asked for", the_service_has_the_name_asked_for),
     ("companions: a Service that selects the Pods is enough", a_service_that_selects_the_pods_is_enough),
@@ -32,7 +31,6 @@ const FACTS: [(&str, Property); 10] = [
     ),
     ("companions: who is controlled gets nothing", who_is_controlled_gets_nothing),
     ("companions: a release is of one workload", a_release_is_of_one_workload),
-    ("companions: names never change", names_never_change),
     ("companions: names of ports are distinct", names_of_ports_are_distinct),
     ("companions: expressions are no Service", expressions_are_no_service),
     ("companions: nothing happens to what is being deleted", nothing_happens_to_what_is_being_deleted),
@@ -68,17 +66,17 @@ fn the_service_has_the_name_asked_for() -> Result<(), String> {
     let all = Defaults { allowed: foreign, ..Defaults::default() };
     let few = Defaults { headless_service: false, ..all.clone() };
     for (governing, wish, defaults, named) in [
-        (None, None, &all, Some("ledger")),
+        (None, None, &all, Some("ledger-singleton")),
         (Some("books"), None, &all, Some("books")),
         (Some("books"), Some("auto"), &all, Some("books")),
         (None, Some("accounts"), &all, Some("accounts")),
         (Some("books"), Some("accounts"), &all, Some("accounts")),
         (None, Some("none"), &all, None),
         (Some("books"), Some("none"), &all, None),
-        (None, Some("No Such Word"), &all, Some("ledger")),
+        (None, Some("No Such Word"), &all, Some("ledger-singleton")),
         (None, None, &few, None),
         (Some("books"), None, &few, None),
-        (None, Some("auto"), &few, Some("ledger")),
+        (None, Some("auto"), &few, Some("ledger-singleton")),
         (Some("books"), Some("auto"), &few, Some("books")),
         (None, Some("accounts"), &few, Some("accounts")),
     ] {
@@ -174,30 +172,6 @@ fn a_release_is_of_one_workload() -> Result<(), String> {
     let ending = Existing { is_deleted: true, ..budget.clone() };
     let left = [steps(&owner("another"), &budget), steps(&mine, &theirs), steps(&mine, &ending)];
     same(&(steps(&mine, &budget), left), &(1, [0, 0, 0]), "what a release removes")
-}
-
-/// Running clusters know the old ones. What follows from a name is a name again, and nobody else's.
-fn names_never_change() -> Result<(), String> {
-    let long = "a".repeat(70);
-    for (name, service) in [
-        ("ledger", "ledger"),
-        ("0-ledger", "s-0-ledger-e2bb55bf"),
-        ("ledger.books", "ledger-books-d5aeab08"),
-        ("ledger-books", "ledger-books"),
-        (long.as_str(), "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-5904740b"),
-    ] {
-        let plan = planned(&workload(Kind::Deployment, name), now());
-        let named = |companion| body(&plan, companion)["metadata"]["name"].clone();
-        same(&named(Companion::Service), &json!(service), "the Service's name")?;
-        same(&named(Companion::Budget), &json!(format!("{name}-deployment-singleton")), "the budget's name")?;
-    }
-    let mark = |key| MarkKey::parse(key).map(|mark| managed_by(&mark));
-    same(
-        &mark("singleton-guard.io/singleton")?.as_str(),
-        &"singleton-guard",
-        "who keeps what the usual mark asks for",
-    )?;
-    same(&mark("example.com/only-one")?.as_str(), &"singleton-guard-f1161a4c", "who keeps what another mark asks for")
 }
 
 fn names_of_ports_are_distinct() -> Result<(), String> {

@@ -6,9 +6,10 @@ use crate::LiveTest;
 mod deputy;
 mod former;
 mod strangers;
+mod theirs;
 
 /// What the companions' controller does in a cluster.
-pub const COMPANIONS: [(&str, LiveTest); 20] = [
+pub const COMPANIONS: [(&str, LiveTest); 22] = [
     ("they are made for every kind with one write each", |lab| Box::pin(companions_live::made_for_every_kind(lab))),
     ("they follow the annotations and come back by themselves", |lab| {
         Box::pin(companions_live::follows_the_annotations(lab))
@@ -26,6 +27,8 @@ pub const COMPANIONS: [(&str, LiveTest); 20] = [
     ("a Pod that is not ready can be evicted in every mode", |lab| Box::pin(companions_drain::crash_looping(lab))),
     ("others: what a version of before has made is changed once", |lab| Box::pin(former::are_changed_once(lab))),
     ("others: a name that somebody has freed is left free", |lab| Box::pin(deputy::a_freed_name_is_left_free(lab))),
+    ("theirs: a Service of the workload's name is never ours", |lab| Box::pin(theirs::made_after_ours(lab))),
+    ("theirs: a Service can be replaced by force", |lab| Box::pin(theirs::replaced_by_force(lab))),
     ("others: nobody gets a Service under their name", |lab| Box::pin(deputy::nobody_gets_what_is_anothers(lab))),
     ("others: who may make no Service gets none, where that is asked for", |lab| {
         Box::pin(deputy::who_may_make_none_gets_none(lab))

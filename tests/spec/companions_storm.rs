@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::api;
 use super::case::{MARK, complete};
 use super::companions_faults::settle;
-use super::companions_place::{KINDS, Place, budget_name, chance, pick};
+use super::companions_place::{KINDS, Place, budget_name, chance, pick, service_name};
 use super::companions_process::Process;
 use crate::lab::Lab;
 
@@ -119,12 +119,12 @@ impl<'a> Lane<'a> {
         expected.sort();
         let mut is_complete = names == expected;
         for (name, _) in marked.filter(|(name, _)| *name != "w1") {
-            is_complete &= place.get("Service", name).await?.is_some();
+            is_complete &= place.get("Service", &service_name(name)).await?.is_some();
         }
         for service in place.list("Service").await? {
             // What was released keeps its Service; what is gone has left none, but for the one of the user.
             let name = service["metadata"]["name"].as_str().unwrap_or_default();
-            is_complete &= name == "w1" || wanted.contains_key(name);
+            is_complete &= name == "w1" || wanted.keys().any(|workload| service_name(workload) == name);
         }
         Ok(is_complete)
     }

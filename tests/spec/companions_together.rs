@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::case::{MARK, complete};
 use super::companions_faults::settle;
-use super::companions_place::{MORE_THAN_ALL, Place, budget_name, chance, pick};
+use super::companions_place::{MORE_THAN_ALL, Place, budget_name, chance, pick, service_name};
 use super::companions_process::Process;
 use super::companions_storm::moment;
 use crate::lab::Lab;
@@ -87,7 +87,7 @@ pub async fn two_guards_leave_each_other_alone(lab: &Lab) -> Result<()> {
         let object =
             json!({"kind": "Deployment", "metadata": {"name": name, "labels": labels}, "spec": {"replicas": 1}});
         place.make(complete(&object, &place.namespace)).await?;
-        place.service(name).await?;
+        place.service(&service_name(name)).await?;
         place.budget(&budget_name(name, "Deployment")).await?;
         place
             .until("its ReplicaSet is stamped with every mark of its Deployment", async || {

@@ -13,7 +13,7 @@ use crate::drill::listed::{ROWS, names};
 use crate::lab::Lab;
 use crate::spec::api;
 use crate::spec::case::{MARK, complete, with};
-use crate::spec::companions_place::{Place, budget_name};
+use crate::spec::companions_place::{Place, budget_name, service_name};
 use crate::spec::configuration_live::metrics;
 use crate::spec::live::eventually;
 use crate::spec::workloads::{MERGE, post, scale};
@@ -79,8 +79,9 @@ impl<'a> Tenant<'a> {
             let budget = budget_name(name, "StatefulSet");
             place.budget(&budget).await?;
             place.patch("PodDisruptionBudget", &budget, annotation.clone()).await?;
-            place.service(name).await?;
-            place.patch("Service", name, annotation.clone()).await?;
+            let service = service_name(name);
+            place.service(&service).await?;
+            place.patch("Service", &service, annotation.clone()).await?;
             place
                 .until("a budget that lets the Pod go", async || {
                     let budget = place.get("PodDisruptionBudget", &budget).await?.unwrap_or_default();

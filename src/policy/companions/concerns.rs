@@ -30,7 +30,8 @@ impl Selects for ServiceSpec {
         let wish = workload.annotations.wished_service();
         wish == Some(HeadlessService::Named(called))
             || workload.service_name.as_deref() == Some(called)
-            || name::service_label(&workload.name) == called
+            || called == workload.name
+            || name::is_given(&workload.name, called)
     }
 }
 

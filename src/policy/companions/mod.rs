@@ -25,7 +25,7 @@ use selector::{Labels, PodLabels, Selector};
 use wish::{Allowed, Annotations, Disruption};
 
 pub use budget::{POD_NAME, POD_TEMPLATE_HASH};
-pub(crate) use name::service_label;
+pub(crate) use name::service as service_name;
 pub use service::{PATIENCE, misses};
 pub use why::{Companion, Why, none_of_ours};
 

@@ -1,39 +1,70 @@
 //! The names of companions. They must never change: a running cluster knows the old ones.
+//!
+//! A Service of ours is never called as people and charts call theirs, which is the workload's own name: theirs would
+//! find ours in its way. It is called
+//!
+//! * `NAME-singleton` for a StatefulSet, whose immutable `serviceName` is filled in without a look at the cluster;
+//! * the same for another kind, or `NAME-singleton-KIND` where that name is not free for it: a marked workload of the same
+//!   name is of a kind before it (in the order of [`Kind`]), or a Service of ours for another workload has it.
+//!
+//! What was made stays under the name that it has, so no workload takes another's Service away; a StatefulSet that comes
+//! after a Deployment of its name finds its own taken, and an Event says so. Earlier versions used the workload's own
+//! name; what they have made is kept ([`former`]).
 
 use std::borrow::Cow;
 
 use super::Workload;
 use super::wish::is_service_name;
+use crate::policy::kind::{KINDS, Kind};
 use crate::policy::text::{HASH_LENGTH, fnv1a};
 
-/// A Service's name: the workload's own where a Service may be called so (RFC 1035 label), else one derived from it that
-/// no other workload of the namespace derives: names may hold dots, begin with a digit and be 253 characters long.
-pub(crate) fn service_label(name: &str) -> Cow<'_, str> {
-    if is_service_name(name) {
-        return Cow::Borrowed(name);
-    }
-    let mut label = String::from(if name.starts_with(|c: char| c.is_ascii_lowercase()) { "" } else { "s-" });
-    label.extend(name.chars().map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' }));
-    label.truncate(LABEL_MAX - HASH_LENGTH - 1);
-    Cow::Owned(format!("{}-{:08x}", label.trim_end_matches('-'), fnv1a(name)))
+/// The name of the Service of a workload that is called so.
+pub(crate) fn service(name: &str) -> String {
+    label(name, SUFFIX)
 }
 
-/// Whether the name of a Service says whose it is: the workload's own name, one that begins with it and a dash, or the label
+/// That of one of a kind that must not take [`service`].
+pub(super) fn service_of_kind(name: &str, kind: Kind) -> String {
+    label(name, &format!("{SUFFIX}-{}", kind.info().name.to_ascii_lowercase()))
+}
+
+/// What earlier versions called it: the workload's own name where a Service may be called so, else one derived from it.
+pub(super) fn former(name: &str) -> Cow<'_, str> {
+    if is_service_name(name) { Cow::Borrowed(name) } else { Cow::Owned(derived(name, "")) }
+}
+
+/// A label of RFC 1035 that no other workload of the namespace gets, whatever its name: it may hold dots, begin with a
+/// digit and be 253 characters long. What follows plainly ends in the suffix, what is derived in a dash and a hash.
+fn label(name: &str, suffix: &str) -> String {
+    let plain = format!("{name}{suffix}");
+    if is_service_name(&plain) { plain } else { derived(name, suffix) }
+}
+
+fn derived(name: &str, suffix: &str) -> String {
+    let mut label = String::from(if name.starts_with(|c: char| c.is_ascii_lowercase()) { "" } else { "s-" });
+    label.extend(name.chars().map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' }));
+    label.truncate(LABEL_MAX.saturating_sub(suffix.len() + 1 + HASH_LENGTH));
+    format!("{}{suffix}-{:08x}", label.trim_end_matches('-'), fnv1a(name))
+}
+
+/// Whether the name of a Service says whose it is: the workload's own name, one that begins with it and a dash, or one
 /// derived from it. Under any other name somebody else's clients might look for somebody else.
 pub(crate) fn is_own(workload: &str, service: &str) -> bool {
     let rest = service.strip_prefix(workload);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) || is_derived(workload, service)
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) || is_given(workload, service)
 }
 
 /// Whether a Service has a name that nobody but us would give it.
-pub(super) fn is_derived(workload: &str, service: &str) -> bool {
-    service != workload && service_label(workload) == service
+pub(super) fn is_given(workload: &str, service: &str) -> bool {
+    self::service(workload) == service
+        || service != workload && former(workload) == service
+        || KINDS.iter().any(|info| service_of_kind(workload, info.kind) == service)
 }
 
 /// A budget's name. Not the workload's own: charts call theirs so, and would then find ours in their way. With the
 /// kind, because a Deployment and a StatefulSet may have the same name.
 pub(super) fn budget(workload: &Workload) -> String {
-    let suffix = format!("-{}-singleton", workload.kind.info().name.to_ascii_lowercase());
+    let suffix = format!("-{}{SUFFIX}", workload.kind.info().name.to_ascii_lowercase());
     let name = &workload.name;
     let room = SUBDOMAIN_MAX.saturating_sub(suffix.len());
     if name.len() <= room {
@@ -43,6 +74,7 @@ pub(super) fn budget(workload: &Workload) -> String {
     format!("{}-{:08x}{suffix}", kept.trim_end_matches(['-', '.']), fnv1a(name))
 }
 
+const SUFFIX: &str = "-singleton";
 /// RFC 1035.
 const LABEL_MAX: usize = 63;
 /// RFC 1123, as Kubernetes reads it.

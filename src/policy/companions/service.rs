@@ -1,7 +1,11 @@
-//! The headless Service: `NAME.NAMESPACE.svc.cluster.local` is then the Pod itself.
+//! The headless Service: `NAME-singleton.NAMESPACE.svc.cluster.local` is then the Pod itself.
 //!
-//! A StatefulSet gets the one that its `serviceName` names. Every other workload gets one of its own name, unless a
-//! Service selects its Pods already; one that is there stays, because clients may depend on it.
+//! A StatefulSet gets the one that its `serviceName` names. Every other workload gets one of a name that nobody else gives
+//! ([`name`]), unless a Service selects its Pods already; one that is there stays, because clients may depend on it.
+//!
+//! So does what an earlier version has made under the workload's own name: it is kept right until the workload goes or
+//! the annotation asks for another. No second one is made beside it, except where `serviceName` names another: of a
+//! StatefulSet that was deleted without its Pods and made anew, the Pods still bear the old name.
 //!
 //! We make it with our rights, not with those of whoever writes the workload. So the name that he asks for must be the
 //! workload's own; and one that he could give as well is left free for a while when somebody has deleted its Service,
@@ -35,8 +39,9 @@ pub(super) fn plan(
         _ => None,
     };
     let wish = if denied.is_some() { Some(HeadlessService::Auto) } else { asked };
-    let wanted = wanted(workload, wish, defaults);
-    for name in denied.into_iter().chain(wanted.as_deref().filter(|name| is_withheld(name))) {
+    let usual = usual(workload, around);
+    let wanted = wanted(wish, defaults, &usual);
+    for name in denied.into_iter().chain(wanted.filter(|name| is_withheld(name))) {
         // Theirs may be about to come.
         let free = free_until(workload, around, name);
         if now < free {
@@ -45,18 +50,30 @@ pub(super) fn plan(
             plan.skipped.push((Companion::Service, Why::ForeignName { name: name.to_owned() }));
         }
     }
-    let usual = workload.service_name.as_deref().map_or_else(|| name::service_label(&workload.name), Cow::Borrowed);
-    let own = |service: &Existing<ServiceSpec>| service.belongs_to(workload, wanted.as_deref().unwrap_or(&usual));
-    let mine = around.services.iter().filter(|service| own(service) && !service.is_deleted);
-    let gone = match &wanted {
+    let selector = workload.selector.equalities().filter(|selector| !selector.is_empty()).map(|mut selector| {
+        selector.extend(workload.held_key(around).map(|key| (KEY.to_owned(), key.to_owned())));
+        selector
+    });
+    let own = |service: &Existing<ServiceSpec>| {
+        service.belongs_to(workload, wanted.unwrap_or(&usual)) || is_former(service, workload)
+    };
+    let gone = match wanted {
         _ if owned => Some(Why::Controlled),
         None => Some(Why::NotWanted),
-        Some(name) => Some(Why::Renamed { name: name.clone().into_owned() }),
+        Some(name) => Some(Why::Renamed { name: name.to_owned() }),
     };
-    for service in mine.filter(|service| owned || wanted.as_deref() != Some(service.name.as_str())) {
-        plan.steps.extend(gone.clone().map(|why| service.removal(Companion::Service, why)));
+    let is_named = matches!(wish, Some(HeadlessService::Named(_)));
+    for service in around.services.iter().filter(|service| own(service) && !service.is_deleted) {
+        if !owned && wanted == Some(service.name.as_str()) {
+            continue;
+        }
+        if owned || is_named || wanted.is_none() || !is_former(service, workload) {
+            plan.steps.extend(gone.clone().map(|why| service.removal(Companion::Service, why)));
+        } else if let Some(selector) = selector.as_ref().filter(|selector| !is_right(service, workload, selector)) {
+            plan.steps.push(apply(workload, &service.name, selector, defaults, Some(service)));
+        }
     }
-    let Some(name) = wanted.as_deref().filter(|name| !owned && !is_withheld(name)) else { return };
+    let Some(name) = wanted.filter(|name| !owned && !is_withheld(name)) else { return };
     let existing = around.services.iter().find(|service| service.name == name);
     if let Some(existing) = existing.filter(|existing| !existing.belongs_to(workload, name)) {
         // A headless Service of theirs is what the Pod needs: nothing is missing.
@@ -66,12 +83,10 @@ pub(super) fn plan(
         }
         return;
     }
-    let Some(mut selector) = workload.selector.equalities().filter(|selector| !selector.is_empty()) else {
+    let Some(selector) = selector else {
         plan.skipped.push((Companion::Service, Why::NotEqualities));
         return;
     };
-    selector.extend(workload.held_key(around).map(|key| (KEY.to_owned(), key.to_owned())));
-    let chosen = workload.service_name.is_some() || matches!(wish, Some(HeadlessService::Named(_)));
     match existing {
         // It may be on its way out; what comes after is told by its end.
         Some(existing) if existing.is_deleted || is_right(existing, workload, &selector) => {}
@@ -80,6 +95,7 @@ pub(super) fn plan(
             // One of ours under another name goes.
             let mut others = around.services.iter().filter(|service| !own(service));
             let other = others.find(|service| service_selects(service.spec.selector.as_ref(), &workload.pod));
+            let chosen = workload.service_name.is_some() || is_named;
             if let Some(other) = other.filter(|_| !chosen) {
                 plan.skipped.push((Companion::Service, Why::ServiceSelects { name: other.name.clone() }));
             } else if let Some(free) = Some(free_until(workload, around, name)).filter(|free| now < *free) {
@@ -92,20 +108,66 @@ pub(super) fn plan(
 }
 
 /// The name of the Service that the workload should have, if one.
-fn wanted<'a>(workload: &'a Workload, wish: Option<HeadlessService<'a>>, defaults: &Defaults) -> Option<Cow<'a, str>> {
-    match (wish, workload.service_name.as_deref()) {
-        (Some(HeadlessService::None), _) => None,
-        (None, _) if !defaults.headless_service => None,
-        (Some(HeadlessService::Named(name)), _) | (_, Some(name)) => Some(Cow::Borrowed(name)),
-        (_, None) => Some(name::service_label(&workload.name)),
+fn wanted<'a>(wish: Option<HeadlessService<'a>>, defaults: &Defaults, usual: &'a str) -> Option<&'a str> {
+    match wish {
+        Some(HeadlessService::None) => None,
+        None if !defaults.headless_service => None,
+        Some(HeadlessService::Named(name)) => Some(name),
+        Some(HeadlessService::Auto) | None => Some(usual),
     }
 }
 
-/// Whether the workload goes by a Service of this name, so that one must be there as soon as none is.
+/// The one that it has where no annotation names one: see [`name`].
+fn usual<'a>(workload: &'a Workload, around: &Surroundings<'_>) -> Cow<'a, str> {
+    if let Some(name) = &workload.service_name {
+        return Cow::Borrowed(name);
+    }
+    let has = |name: &str| {
+        let mut called = around.services.iter().filter(|service| service.name == name && !service.is_deleted);
+        called.any(|service| service.is_kept_for(workload))
+    };
+    let (former, plain) = (name::former(&workload.name), name::service(&workload.name));
+    let of_kind = name::service_of_kind(&workload.name, workload.kind);
+    if has(&former) {
+        return former;
+    }
+    let is_taken = !has(&plain)
+        && (has(&of_kind) || comes_after_another(workload, around) || is_anothers(workload, around, &plain));
+    Cow::Owned(if is_taken { of_kind } else { plain })
+}
+
+/// Whether a marked workload of the same name is of a kind before this one's.
+fn comes_after_another(workload: &Workload, around: &Surroundings<'_>) -> bool {
+    let mut same = around.workloads.iter().filter(|other| other.name == workload.name);
+    same.any(|other| other.kind < workload.kind && other.controller.is_none() && !other.is_deleted)
+}
+
+/// Whether the Service of another marked workload has this name. That of one that is gone goes too.
+fn is_anothers(workload: &Workload, around: &Surroundings<'_>, name: &str) -> bool {
+    let others = || around.workloads.iter().filter(|other| other.uid != workload.uid);
+    let mut called = around.services.iter().filter(|service| service.name == name && service.is_ours);
+    called.any(|service| others().any(|other| service.is_held_by(other)))
+}
+
+/// Whether an earlier version has made it for this workload.
+fn is_former(service: &Existing<ServiceSpec>, workload: &Workload) -> bool {
+    name::former(&workload.name) == service.name && service.is_kept_for(workload)
+}
+
+impl Existing<ServiceSpec> {
+    /// Whether it is this workload's, or was when it was left without an owner.
+    fn is_kept_for(&self, workload: &Workload) -> bool {
+        let was = || self.controller.is_none() && service_selects(self.spec.selector.as_ref(), &workload.pod);
+        self.is_ours && (self.is_held_by(workload) || was())
+    }
+}
+
+/// Whether the workload goes by a Service of this name, which people may give too, so that one must be there as soon as
+/// none is.
 #[must_use]
 pub fn misses(workload: &Workload, defaults: &Defaults, service: &str) -> bool {
-    let wish = workload.annotations.wished_service();
-    !workload.is_deleted && wanted(workload, wish, defaults).as_deref() == Some(service)
+    let named = workload.service_name.as_deref().unwrap_or_default();
+    !workload.is_deleted && wanted(workload.annotations.wished_service(), defaults, named) == Some(service)
 }
 
 /// Whether a name is not the workload's to take. What was made under it while it was stays until its workload goes.
@@ -118,7 +180,7 @@ fn is_withheld(workload: &Workload, around: &Surroundings<'_>, defaults: &Defaul
 /// Until when a name is left free for who may want to give it.
 fn free_until(workload: &Workload, around: &Surroundings<'_>, name: &str) -> SystemTime {
     let deleted =
-        around.deleted.iter().filter(|(deleted, _)| *deleted == name && !name::is_derived(&workload.name, name));
+        around.deleted.iter().filter(|(deleted, _)| *deleted == name && !name::is_given(&workload.name, name));
     deleted.map(|(_, at)| *at + PATIENCE).chain([workload.ripe()]).max().unwrap_or_else(|| workload.ripe())
 }
 

@@ -214,8 +214,9 @@ const MORE_THAN_ALLOW: &str = "!(VALUE in ['allow', 'none'])";
 // In a policy `DENY-NAMES` and `DENY-BLOCK` stand for what the chart's values say.
 const NAMES_ARE_DENIED: &str = "'DENY-NAMES' == 'deny'";
 const DENIED_BLOCK: &str = "'DENY-BLOCK' == 'deny' && VALUE == 'block'";
-/// The name is such that the label derived from it, which no policy can derive, is the name itself.
-const NAME_IS_LABEL: &str = "object.metadata.?name.orValue('').matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')";
+/// The name is such that every name of ours begins with it and a dash; a policy cannot derive the others. The longest of
+/// ours adds 32 characters to it (`-singleton-replicationcontroller`), and a label has 63.
+const NAME_IS_LABEL: &str = "object.metadata.?name.orValue('').matches('^[a-z]([-a-z0-9]{0,29}[a-z0-9])?$')";
 /// The form of RFC 3339, not the calendar.
 const BAD_TIME: &str =
     "!VALUE.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}.[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[-+][0-9]{2}:[0-9]{2})$')";

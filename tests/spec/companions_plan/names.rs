@@ -1,23 +1,173 @@
 //! The names of companion Services in the plan: whose they are, what stays under one that is no longer allowed, and how long
 //! one is left free that somebody has deleted.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::json;
+
+use singleton_guard::policy::companions::selector::Labels;
 use singleton_guard::policy::companions::wish::Allowed;
-use singleton_guard::policy::companions::{Companion, Defaults, Existing, Plan, Surroundings, Why, Workload, plan};
-use singleton_guard::policy::kind::Kind;
+use singleton_guard::policy::companions::{
+    Companion, Defaults, Existing, Plan, Step, Surroundings, Why, Workload, managed_by, plan,
+};
+use singleton_guard::policy::kind::{KINDS, Kind};
+use singleton_guard::policy::mark::MarkKey;
 
 use crate::Property;
 
 use super::{body, made, now, same, workload};
 
 /// Each is a trial of its own.
-pub const FACTS: [(&str, Property); 4] = [
+pub const FACTS: [(&str, Property); 9] = [
+    ("companions: names never change", names_never_change),
+    ("companions: no two names are alike", no_two_names_are_alike),
+    ("companions: what is there keeps its name", what_is_there_keeps_its_name),
+    ("companions: what an earlier version has made is kept", what_an_earlier_version_has_made_is_kept),
+    ("companions: another wish ends what an earlier version has made", another_wish_ends_it),
     ("companions: a name must be the workload's own", a_name_must_be_the_workloads_own),
     ("companions: what was made stays until the workload goes", what_was_made_stays_until_the_workload_goes),
     ("companions: what is denied counts as the default", what_is_denied_counts_as_the_default),
     ("companions: a name that was freed is left free", a_name_that_was_freed_is_left_free),
 ];
+
+/// Running clusters know the old ones. What follows from a name is a name again, and nobody else's.
+fn names_never_change() -> Result<(), String> {
+    let long = "a".repeat(70);
+    for (name, service) in [
+        ("ledger", "ledger-singleton"),
+        ("0-ledger", "s-0-ledger-singleton-e2bb55bf"),
+        ("ledger.books", "ledger-books-singleton-d5aeab08"),
+        ("ledger-books", "ledger-books-singleton"),
+        (long.as_str(), "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-singleton-5904740b"),
+    ] {
+        let plan = alone(&workload(Kind::Deployment, name), &Defaults::default());
+        same(&named(&plan).as_deref(), &Some(service), "the Service's name")?;
+        let budget = body(&plan, Companion::Budget)["metadata"]["name"].clone();
+        same(&budget, &json!(format!("{name}-deployment-singleton")), "the budget's name")?;
+    }
+    let mark = |key| MarkKey::parse(key).map(|mark| managed_by(&mark));
+    same(
+        &mark("singleton-guard.io/singleton")?.as_str(),
+        &"singleton-guard",
+        "who keeps what the usual mark asks for",
+    )?;
+    same(&mark("example.com/only-one")?.as_str(), &"singleton-guard-f1161a4c", "who keeps what another mark asks for")
+}
+
+/// Names that were chosen to meet, as of every kind, all in one namespace: each has a Service of its own.
+fn no_two_names_are_alike() -> Result<(), String> {
+    let long = "a".repeat(63);
+    let names = [
+        "web",
+        "web-singleton",
+        "web-singleton-deployment",
+        "web-deployment",
+        "web.books",
+        "web-books",
+        "web-books-singleton-1f6c1a0d",
+        "s-0",
+        "0",
+        "0.0",
+        long.as_str(),
+        &long[..53],
+        &long[..44],
+    ];
+    let workloads: Vec<_> = names.iter().flat_map(|name| KINDS.iter().map(|info| workload(info.kind, name))).collect();
+    let around = Surroundings { workloads: workloads.iter().collect(), ..Surroundings::default() };
+    let mut seen = BTreeSet::new();
+    for workload in &workloads {
+        let name = named(&plan(workload, &around, &Defaults::default(), now())).ok_or("it has none")?;
+        same(&is_label(&name), &true, &format!("whether {name} is a label"))?;
+        same(&Allowed::default().names(&workload.name, &name), &true, &format!("whether {name} is its own"))?;
+        same(&seen.insert(name.clone()), &true, &format!("whether {name} is of one workload alone"))?;
+    }
+    Ok(())
+}
+
+/// Whoever comes beside it: a Deployment's Service is not taken away for a StatefulSet of its name, which waits for it.
+fn what_is_there_keeps_its_name() -> Result<(), String> {
+    let deployment = workload(Kind::Deployment, "web");
+    let mut set = Workload { uid: "uid-of-the-set".to_owned(), ..workload(Kind::StatefulSet, "web") };
+    set.service_name = Some("web-singleton".to_owned());
+    let mut controller = Workload { uid: "uid-of-the-rc".to_owned(), ..workload(Kind::ReplicationController, "web") };
+    controller.pod.known = Labels::from([("app".to_owned(), "other".to_owned())]);
+    let (Some(service), _) = made(&deployment, &Defaults::default(), now()) else { return Err("none".to_owned()) };
+    let all = |services| Surroundings {
+        workloads: vec![&deployment, &set, &controller],
+        services,
+        ..Surroundings::default()
+    };
+    let steps = |workload: &Workload, services: Vec<_>| {
+        let plan = plan(workload, &all(services), &Defaults::default(), now());
+        plan.steps.into_iter().filter(|step| step.companion() == Companion::Service).collect::<Vec<_>>()
+    };
+    let name =
+        |steps: &[Step]| steps.first().map(|step| matches!(step, Step::Apply { name, .. } if name == "web-singleton"));
+    same(&steps(&deployment, vec![&service]), &Vec::new(), "what the Deployment does")?;
+    same(&steps(&set, vec![&service]), &Vec::new(), "what the StatefulSet does")?;
+    same(&name(&steps(&set, Vec::new())), &Some(true), "whether the StatefulSet has it once it is gone")?;
+    same(&name(&steps(&deployment, Vec::new())), &Some(false), "whether the Deployment has it then")?;
+    let other = plan(&controller, &all(vec![&service]), &Defaults::default(), now());
+    same(&named(&other).as_deref(), &Some("web-singleton-replicationcontroller"), "a third one's")
+}
+
+/// Under the workload's own name: it stays, is kept right, and there is no second one beside it; also where it was left
+/// without an owner. Only a StatefulSet that names another has both.
+fn what_an_earlier_version_has_made_is_kept() -> Result<(), String> {
+    for (name, former) in [("web", "web"), ("ledger.books", "ledger-books-d5aeab08")] {
+        for kind in KINDS.iter().map(|info| info.kind) {
+            let workload = workload(kind, name);
+            let (Some(made), _) = made(&workload, &Defaults::default(), now()) else { return Err("none".to_owned()) };
+            let made = Existing { name: former.to_owned(), ..made };
+            let service = |service: &Existing<_>, workload: &Workload| {
+                let around =
+                    Surroundings { workloads: vec![workload], services: vec![service], ..Surroundings::default() };
+                let plan = plan(workload, &around, &Defaults::default(), now());
+                let steps = plan.steps.into_iter().filter(|step| step.companion() == Companion::Service);
+                steps.map(|step| (matches!(step, Step::Apply { .. }), object(step))).collect::<Vec<_>>()
+            };
+            let applied = vec![(true, former.to_owned())];
+            same(&service(&made, &workload), &Vec::new(), "what is done about one that is right")?;
+            let mut broken = made.clone();
+            broken.spec.ports = vec![super::port("odd", 1)];
+            same(&service(&broken, &workload), &applied, "what is done about one that is not")?;
+            let orphan = Existing { controller: None, ..made.clone() };
+            same(&service(&orphan, &workload), &applied, "what is done about an orphan")?;
+            let mut strange = orphan.clone();
+            strange.spec.selector = Some(Labels::from([("app".to_owned(), "other".to_owned())]));
+            let new = service(&strange, &workload);
+            same(&new.iter().all(|(_, name)| name != former), &true, "whether somebody else's orphan is left alone")?;
+
+            let mut governed = Workload { name: "web".to_owned(), ..workload };
+            governed.service_name = Some("web-singleton".to_owned());
+            let both = vec![(true, "web".to_owned()), (true, "web-singleton".to_owned())];
+            let orphan = Existing { name: "web".to_owned(), ..orphan };
+            same(&service(&orphan, &governed), &both, "what is done where serviceName names another")?;
+        }
+    }
+    Ok(())
+}
+
+/// The annotation names another, or none.
+fn another_wish_ends_it() -> Result<(), String> {
+    let workload = workload(Kind::Deployment, "web");
+    let (Some(service), _) = made(&workload, &Defaults::default(), now()) else {
+        return Err("none is made".to_owned());
+    };
+    let former = Existing { name: "web".to_owned(), ..service };
+    for (wish, removes, applies) in
+        [("none", 1, None), ("web-singleton", 1, Some("web-singleton")), ("auto", 0, None), ("web", 0, None)]
+    {
+        let mut asking = workload.clone();
+        asking.annotations.headless_service = Some(wish.to_owned());
+        let around = Surroundings { workloads: vec![&asking], services: vec![&former], ..Surroundings::default() };
+        let plan = plan(&asking, &around, &Defaults::default(), now());
+        let removed = plan.steps.iter().filter(|step| matches!(step, Step::Remove { .. })).count();
+        same(&(removed, named(&plan).as_deref()), &(removes, applies), &format!("what {wish} does"))?;
+    }
+    Ok(())
+}
 
 /// Its name, or with more behind a dash, or the label that is derived from it.
 fn a_name_must_be_the_workloads_own() -> Result<(), String> {
@@ -28,6 +178,8 @@ fn a_name_must_be_the_workloads_own() -> Result<(), String> {
         ("web", "db", false),
         ("web", "my-web", false),
         ("ledger.books", "ledger-books-d5aeab08", true),
+        ("ledger.books", "ledger-books-singleton-d5aeab08", true),
+        ("ledger.books", "ledger-books-singleton-deployment-d5aeab08", true),
         ("ledger.books", "ledger-books", false),
     ] {
         let written = |annotation: bool| {
@@ -96,8 +248,14 @@ fn what_is_denied_counts_as_the_default() -> Result<(), String> {
 
 /// For a minute, but for a name that nobody else gives.
 fn a_name_that_was_freed_is_left_free() -> Result<(), String> {
-    for (name, service, waits) in [("web", "web", true), ("ledger.books", "ledger-books-d5aeab08", false)] {
-        let workload = workload(Kind::Deployment, name);
+    for (name, service, waits) in [
+        ("web", "web", true),
+        ("web", "web-singleton", false),
+        ("ledger.books", "ledger-books-d5aeab08", false),
+        ("ledger.books", "ledger-books-singleton-d5aeab08", false),
+    ] {
+        let mut workload = workload(Kind::StatefulSet, name);
+        workload.service_name = Some(service.to_owned());
         let after = |age: u64, deleted: &'static str| {
             let deleted = vec![(deleted, now() - Duration::from_secs(age))];
             let around = Surroundings { workloads: vec![&workload], deleted, ..Surroundings::default() };
@@ -116,6 +274,16 @@ fn a_name_that_was_freed_is_left_free() -> Result<(), String> {
 fn alone(workload: &Workload, defaults: &Defaults) -> Plan {
     let around = Surroundings { workloads: vec![workload], ..Surroundings::default() };
     plan(workload, &around, defaults, now())
+}
+
+fn is_label(name: &str) -> bool {
+    let all = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    all && name.len() <= 63 && name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.ends_with('-')
+}
+
+fn object(step: Step) -> String {
+    let (Step::Apply { name, .. } | Step::Remove { name, .. }) = step;
+    name
 }
 
 fn named(plan: &Plan) -> Option<String> {

@@ -17,7 +17,8 @@ use crate::lab::Lab;
 /// what has a name of our own, is back at once.
 pub async fn a_freed_name_is_left_free(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
-    place.create("Deployment", "shop", json!({})).await?;
+    let named = json!({"metadata": {"annotations": {"singleton-guard.io/headless-service": "shop"}}});
+    place.create("Deployment", "shop", named).await?;
     place.create("Deployment", "ledger.books", json!({})).await?;
     let (ours, derived) = (place.service("shop").await?, place.service(DERIVED).await?);
     ensure!(ours["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "singleton-guard", "{ours}");
@@ -195,7 +196,7 @@ async fn require_service_right(lab: &Lab, namespace: &str) -> Result<String> {
 }
 
 /// The Service of `ledger.books`.
-const DERIVED: &str = "ledger-books-d5aeab08";
+const DERIVED: &str = "ledger-books-singleton-d5aeab08";
 /// As long as a busy machine may take.
 const AT_ONCE: Duration = Duration::from_secs(20);
 /// So much of the minute that a slow watch does not matter.

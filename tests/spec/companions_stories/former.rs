@@ -19,7 +19,7 @@ pub async fn are_changed_once(lab: &Lab) -> Result<()> {
         let marked = json!({"metadata": {"labels": {MARK: mark}}, "spec": {"replicas": 0}});
         place.create(kind, "ledger", marked).await?;
         let name = budget_name("ledger", kind);
-        let (service, budget) = (place.service("ledger").await?, place.budget(&name).await?);
+        let (service, budget) = (place.service("ledger-singleton").await?, place.budget(&name).await?);
         let former = [
             (
                 "PodDisruptionBudget",
@@ -45,7 +45,7 @@ pub async fn are_changed_once(lab: &Lab) -> Result<()> {
         place
             .until("both are as they were", async || {
                 let now = place.get("PodDisruptionBudget", &name).await?.context("the budget")?;
-                let service_now = place.get("Service", "ledger").await?.context("the Service")?;
+                let service_now = place.get("Service", "ledger-singleton").await?.context("the Service")?;
                 Ok(now["spec"] == budget["spec"] && spec(&service_now, "selector") == spec(&service, "selector"))
             })
             .await?;
