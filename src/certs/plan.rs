@@ -105,6 +105,28 @@ pub enum Reason {
 
 /// Decides. `names` are those that the leaf must carry; `published` is for how long whoever asks has seen the stored
 /// trust in every webhook configuration, if it is there now.
+///
+/// ```
+/// # use std::time::{Duration, SystemTime};
+/// # use singleton_guard::certs::{lifetimes::Lifetimes, plan::{BACKDATED, Facts, Plan, Reason, Stored, Validity, plan}};
+/// const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// let (made, lifetimes) = (SystemTime::UNIX_EPOCH + DAY, Lifetimes::default());
+/// let valid = |life| Validity { from: made - BACKDATED, until: made + life };
+/// let stored = Stored::Material(Facts {
+///     authority: valid(lifetimes.authority()),
+///     signs: true,
+///     leaf: valid(lifetimes.leaf()),
+///     names: ["singleton-guard.pay.svc".to_owned()].into(),
+///     key_matches: true,
+///     signed: true,
+///     next: None,
+///     previous: None,
+/// });
+/// let after = |days| plan(&stored, ["singleton-guard.pay.svc"], &lifetimes, made + days * DAY, None);
+/// assert_eq!(after(200), Plan::Keep);
+/// // The last third of its year is there for somebody to notice that it cannot be renewed.
+/// assert_eq!(after(250), Plan::Renew(Reason::Ending(115 * DAY)));
+/// ```
 #[must_use]
 pub fn plan<'a>(
     stored: &Stored,

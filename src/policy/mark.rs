@@ -42,6 +42,13 @@ impl<'a> Mark<'a> {
 impl MarkKey {
     /// Accepts a qualified name: `[prefix/]name`, as Kubernetes defines label keys.
     ///
+    /// ```
+    /// # use singleton_guard::policy::mark::MarkKey;
+    /// assert_eq!(MarkKey::parse("example.com/only-one")?.as_str(), "example.com/only-one");
+    /// assert!(MarkKey::parse("Example.com/only-one").is_err_and(|why| why.contains("a lowercase DNS name")));
+    /// # Ok::<(), String>(())
+    /// ```
+    ///
     /// # Errors
     /// A sentence that says what is wrong with the key.
     pub fn parse(key: &str) -> Result<Self, String> {

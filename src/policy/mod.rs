@@ -76,6 +76,27 @@ pub struct Outcome {
 }
 
 /// Decides a request, as far as that is possible without asking. `now` is the time by which it is judged.
+///
+/// ```
+/// # use std::time::SystemTime;
+/// # use singleton_guard::policy::{Step, evaluate, request::Phase};
+/// # use singleton_guard::{review, settings::Settings};
+/// let body = br#"{"kind": "AdmissionReview", "request": {
+///     "uid": "1",
+///     "operation": "UPDATE",
+///     "resource": {"group": "apps", "version": "v1", "resource": "statefulsets"},
+///     "namespace": "pay",
+///     "name": "ledger",
+///     "oldObject": {"metadata": {"labels": {"singleton-guard.io/singleton": "true"}}, "spec": {"replicas": 1}},
+///     "object": {"metadata": {"labels": {"singleton-guard.io/singleton": "true"}}, "spec": {"replicas": 2}}
+/// }}"#;
+/// let request = review::read(body)?.request;
+/// match evaluate(Phase::Validate, request, &Settings::default(), SystemTime::now()) {
+///     Step::Decided(decision) => assert!(decision.message().is_some_and(|line| line.starts_with("SG001 "))),
+///     Step::Ask(..) => unreachable!("both objects carry the label"),
+/// }
+/// # Ok::<(), review::Unreadable>(())
+/// ```
 #[must_use]
 pub fn evaluate<'a>(phase: Phase, request: Request<'a>, settings: &Settings, now: SystemTime) -> Step<'a> {
     let judged = request.operation != Operation::Other && request.resource != Resource::Unknown;
@@ -95,6 +116,33 @@ pub fn evaluate<'a>(phase: Phase, request: Request<'a>, settings: &Settings, now
 
 impl Pending<'_> {
     /// Decides the request with what the cluster said. An answer to another question counts as none.
+    ///
+    /// ```
+    /// # use std::time::SystemTime;
+    /// # use singleton_guard::policy::lookup::{Found, Lookup};
+    /// # use singleton_guard::policy::{Step, evaluate, request::Phase};
+    /// # use singleton_guard::{review, settings::Settings};
+    /// // A Scale carries no labels, so the cluster has to be asked for those of its parent.
+    /// let body = br#"{"kind": "AdmissionReview", "request": {
+    ///     "uid": "1",
+    ///     "operation": "UPDATE",
+    ///     "resource": {"group": "apps", "version": "v1", "resource": "statefulsets"},
+    ///     "subResource": "scale",
+    ///     "namespace": "pay",
+    ///     "name": "ledger",
+    ///     "oldObject": {"spec": {"replicas": 1}},
+    ///     "object": {"spec": {"replicas": 2}}
+    /// }}"#;
+    /// let request = review::read(body)?.request;
+    /// match evaluate(Phase::Validate, request, &Settings::default(), SystemTime::now()) {
+    ///     Step::Ask(Lookup::Parent(parent), pending) => {
+    ///         assert_eq!(parent.object.name, "ledger");
+    ///         assert!(!pending.resume(Ok(Found::Parent { marked: true, owner: None })).allowed());
+    ///     }
+    ///     other => unreachable!("{other:?}"),
+    /// }
+    /// # Ok::<(), review::Unreadable>(())
+    /// ```
     #[must_use]
     pub fn resume(self, found: Result<Found, Unknown>) -> Decision {
         let another = || Unknown::Unreadable("it answers another question".to_owned());

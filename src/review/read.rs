@@ -35,6 +35,16 @@ pub struct Unreadable {
 
 /// Reads the body of a call.
 ///
+/// ```
+/// # use singleton_guard::review::read;
+/// // The new object is missing. The uid could be read, so the user gets an answer in words.
+/// let body = br#"{"kind": "AdmissionReview", "request": {"uid": "1", "operation": "CREATE",
+///     "resource": {"group": "apps", "version": "v1", "resource": "deployments"}}}"#;
+/// let unreadable = read(body).unwrap_err();
+/// assert_eq!(unreadable.uid.as_deref(), Some("1"));
+/// assert_eq!(unreadable.cause, "request.object is missing");
+/// ```
+///
 /// # Errors
 /// [`Unreadable`]: not an `AdmissionReview`, a field of another type than Kubernetes gives it, a key that comes twice,
 /// or an object missing where the operation has one.

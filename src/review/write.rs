@@ -11,6 +11,14 @@ use crate::policy::decision::{Decision, Denial, Verdict};
 ///
 /// Follows `AdmissionResponse` and `Status`: code 403 and reason `Forbidden` for a verdict, code 500 and reason
 /// `InternalError` for "could not decide". Never 409, on which `kubectl scale` hangs, and never 429.
+///
+/// ```
+/// # use singleton_guard::{policy::decision::Decision, review::write};
+/// let answer: serde_json::Value = serde_json::from_slice(&write("1", &Decision::ALLOWED))?;
+/// assert_eq!(answer["response"]["uid"], "1");
+/// assert_eq!(answer["response"]["allowed"], true);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[must_use]
 pub fn write(uid: &str, decision: &Decision) -> Vec<u8> {
     let patch = match decision.verdict() {
