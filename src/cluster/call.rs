@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use http::{Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Limited};
 use kube::Client;
 use kube::client::Body;
 use kube::core::Status;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::exchange::Trouble;
+use super::exchange::{self, Trouble};
 use super::words;
 use crate::policy::lookup::Unknown;
 
@@ -69,13 +68,7 @@ pub(crate) async fn call(
         None => builder.body(Body::empty()),
     };
     let request = request.map_err(|error| CallError::Refused(error.to_string()))?;
-    let exchange = async {
-        let response = client.send(request).await.map_err(|error| CallError::Trouble(words(&error)))?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), BODY_MAX).collect().await;
-        Ok::<_, CallError>((status, body.map_err(|error| CallError::Trouble(error.to_string()))?.to_bytes()))
-    };
-    let (status, body) = in_time(exchange).await??;
+    let (status, body) = in_time(exchange::whole(client, request)).await?.map_err(CallError::Trouble)?;
     if status.is_success() {
         return Ok(Answer { is_created: status == StatusCode::CREATED, body });
     }
@@ -150,4 +143,3 @@ fn sorted(code: StatusCode, body: &[u8]) -> CallError {
 /// `application/apply-patch+yaml`; JSON is YAML.
 pub(crate) const APPLY: &str = "application/apply-patch+yaml";
 const DEADLINE: Duration = Duration::from_secs(10);
-const BODY_MAX: usize = 4 << 20;

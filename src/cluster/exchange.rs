@@ -1,8 +1,9 @@
-//! One GET whose answer streams in, for lists and watches.
+//! One exchange with the API server: a GET whose answer streams in, for lists and watches, or a request and its whole answer.
 
 use std::time::Duration;
 
-use http::{Request, Response, header};
+use axum::body::Bytes;
+use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use kube::Client;
 use kube::client::Body;
@@ -66,6 +67,17 @@ pub(crate) async fn get(client: &Client, path: &str, accept: &str) -> Result<Res
     Err(Trouble::Refused { code: code.as_u16(), message })
 }
 
+/// Asks, and waits for the whole answer, whatever its code is.
+///
+/// # Errors
+/// There was none: in words.
+pub(crate) async fn whole(client: &Client, request: Request<Body>) -> Result<(StatusCode, Bytes), String> {
+    let response = client.send(request).await.map_err(|error| words(&error))?;
+    let code = response.status();
+    let body = Limited::new(response.into_body(), BODY_MAX).collect().await;
+    Ok((code, body.map_err(|error| root_cause(error.as_ref()))?.to_bytes()))
+}
+
 /// Hands out the body piece by piece, as long as the next one comes within `patience`.
 pub(crate) async fn pieces(
     body: &mut Body,
@@ -83,5 +95,7 @@ pub(crate) async fn pieces(
 
 /// Longer than any healthy API server takes to begin.
 pub(crate) const BEGIN: Duration = Duration::from_secs(15);
+/// The API server's limit for an object is 3 MiB.
+const BODY_MAX: usize = 4 << 20;
 /// A `Status` is a few hundred bytes.
 const STATUS_MAX: usize = 64 << 10;

@@ -2,12 +2,11 @@
 
 use axum::body::Bytes;
 use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Limited};
 use kube::Client;
 use kube::client::Body;
 use kube::core::Status;
 
-use super::client::{root_cause, words};
+use super::exchange;
 use crate::events::Regarding;
 use crate::policy::kind::{KINDS, PODS};
 use crate::policy::lookup::{Metadata, ObjectRef, PodRef, Unknown};
@@ -66,13 +65,7 @@ async fn look(
         .header(header::ACCEPT, accept)
         .body(Body::empty())
         .map_err(|error| Unknown::Unreachable(error.to_string()))?;
-    let response = client.send(request).await.map_err(|error| Unknown::Unreachable(words(&error)))?;
-    let status = response.status();
-    let body = Limited::new(response.into_body(), BODY_MAX)
-        .collect()
-        .await
-        .map_err(|error| Unknown::Unreachable(root_cause(error.as_ref())))?
-        .to_bytes();
+    let (status, body) = exchange::whole(client, request).await.map_err(Unknown::Unreachable)?;
     if status == StatusCode::OK { Ok(Some(body)) } else { failure(status, &body, name) }
 }
 
@@ -100,5 +93,3 @@ fn is_name(text: &str) -> bool {
 }
 
 pub(crate) const PARTIAL_OBJECT_METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
-/// Metadata with its managed fields is a few kilobytes; the API server's limit for a whole object is 3 MiB.
-const BODY_MAX: usize = 4 << 20;

@@ -2,12 +2,13 @@
 //! unreadable body and a panic are answered with the uid as well.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
-use super::unwind::caught;
 use crate::cluster::{Clock, Cluster};
 use crate::configuration::Current;
 use crate::events::Denials;
@@ -74,14 +75,16 @@ impl<C: Cluster> Guard<C> {
         started: Instant,
         deadline: Deadline,
     ) -> Result<Vec<u8>, Unreadable> {
-        match self.read(body).await {
+        match self.read(body) {
             Ok(Review { uid, request }) => {
                 // Read once: a review is judged, and its question asked, by one version.
                 let settings = self.settings.get();
                 let about = About::new(phase, &request);
                 let (mode, operation, dry_run) =
                     (settings.mode(&request.namespace), request.operation, request.dry_run);
-                let decision = match caught(self.decide(phase, request, &settings, deadline)).await {
+                // What a panic leaves half done hurts nobody: the review, and counters that are shared.
+                let decided = AssertUnwindSafe(self.decide(phase, request, &settings, deadline));
+                let decision = match decided.catch_unwind().await {
                     Ok(decision) => decision,
                     Err(panic) => {
                         let undecided = undecided(phase, &uid, &self.panicked(panic.as_ref()));
@@ -102,11 +105,9 @@ impl<C: Cluster> Guard<C> {
         }
     }
 
-    async fn read<'a>(&self, body: &'a [u8]) -> Result<Review<'a>, Unreadable> {
-        match caught(async { review::read(body) }).await {
-            Ok(review) => review,
-            Err(panic) => Err(Unreadable { uid: None, cause: self.panicked(panic.as_ref()) }),
-        }
+    fn read<'a>(&self, body: &'a [u8]) -> Result<Review<'a>, Unreadable> {
+        catch_unwind(|| review::read(body))
+            .unwrap_or_else(|panic| Err(Unreadable { uid: None, cause: self.panicked(panic.as_ref()) }))
     }
 
     async fn decide(&self, phase: Phase, request: Request<'_>, settings: &Settings, deadline: Deadline) -> Decision {

@@ -16,7 +16,6 @@ mod places;
 mod readiness;
 mod router;
 mod tls;
-mod unwind;
 
 pub use accept::Server;
 pub use door::{Door, Opened};
