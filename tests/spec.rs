@@ -48,6 +48,7 @@ mod spec {
     pub mod floor_live;
     pub mod freshness_live;
     pub mod generated;
+    pub mod hatches;
     pub mod https;
     pub mod in_lab;
     pub mod installed;
@@ -102,8 +103,8 @@ use spec::installed;
 use spec::live_trials::{self, LiveTrial};
 use spec::{
     architecture, bad_values, chart, checkov, companions_patience, companions_plan, configuration, configuration_live,
-    cut_off, denials_live, differential, documentation, events, floor, freshness_live, generated, in_lab, late,
-    left_out, liveness, metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings,
+    cut_off, denials_live, differential, documentation, events, floor, freshness_live, generated, hatches, in_lab,
+    late, left_out, liveness, metrics_table, modes, namespaces_plan, operations, outage, properties, pure, readings,
     recorded, router, rules, stories, strict_live, texts, threats, values, watched,
 };
 
@@ -193,7 +194,7 @@ const PROPERTIES: [(&str, Property); 25] = [
 ];
 
 /// Controllers and tools at work around singletons; side by side with the cases.
-const STORIES: [(&str, LiveTest); 19] = [
+const STORIES: [(&str, LiveTest); 21] = [
     ("operations::verify tells what it sees", |lab| Box::pin(operations::verify_tells_what_it_sees(lab))),
     ("story::the release is the one asked for", |lab| Box::pin(stories::the_release_is_the_one_asked_for(lab))),
     ("story::the quickstart ends in a refusal", |lab| Box::pin(stories::the_quickstart_ends_in_a_refusal(lab))),
@@ -220,6 +221,10 @@ const STORIES: [(&str, LiveTest); 19] = [
         Box::pin(chart::every_values_file_renders_and_is_accepted(lab))
     }),
     ("chart::checkov finds nothing unexplained", |lab| Box::pin(checkov::nothing_is_unexplained(lab))),
+    ("chart::every value for a platform reaches its objects", |lab| {
+        Box::pin(hatches::every_value_reaches_its_objects(lab))
+    }),
+    ("chart::no value for a platform changes anything else", |lab| Box::pin(hatches::nothing_else_is_changed(lab))),
     ("chart::every key of the values is known", |lab| Box::pin(bad_values::every_key_is_known(lab))),
     ("chart::every type of the values is checked", |lab| Box::pin(bad_values::every_type_is_checked(lab))),
     ("chart::values that cannot work are refused", |lab| Box::pin(bad_values::what_cannot_work_is_refused(lab))),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use singleton_guard::policy::floor::{COMPANION_PLACES, Parameters, Place, STRICT_PLACES, places};
 use singleton_guard::policy::violation::{Annotation, Violation};
+use singleton_guard::policy::webhook::Selected;
 
 use super::generated::{every_violation, object_selector, with_values};
 use super::snapshot;
@@ -60,8 +61,7 @@ fn template(place: Place) -> String {
 kind: {kind}
 metadata:
   name: {name}
-  labels:
-    {{{{- include "singleton-guard.labels" . | nindent 4 }}}}
+  {{{{- include "singleton-guard.metadata" (dict "root" .) | nindent 2 }}}}
 spec:
 "#
         )
@@ -76,7 +76,12 @@ spec:
     if let Some(Parameters { api_version, kind, .. }) = place.parameters() {
         let _ = writeln!(yaml, "  paramKind: {{apiVersion: {api_version}, kind: {kind}}}");
     }
-    yaml.push_str("  matchConstraints:\n    matchPolicy: Equivalent\n");
+    // All of it, defaults too: it is one value, and who applies another one takes it from the others.
+    yaml.push_str("  matchConstraints:\n    matchPolicy: Equivalent\n    namespaceSelector: {}\n");
+    yaml.push_str(match place.selected() {
+        Selected::All => "    objectSelector: {}\n",
+        _ => "",
+    });
     yaml.push_str(&object_selector(place.selected()));
     yaml.push_str("    resourceRules:\n");
     for watched in place.watched() {

@@ -195,12 +195,7 @@ fn template(row: Row) -> String {
 kind: {kind}WebhookConfiguration
 metadata:
   name: {{{{ include "singleton-guard.webhook.name" (dict "root" $ "row" "{name}") }}}}
-  labels:
-    {{{{- include "singleton-guard.labels" . | nindent 4 }}}}
-  {{{{- with include "singleton-guard.webhook.annotations" . }}}}
-  annotations:
-    {{{{- . | nindent 4 }}}}
-  {{{{- end }}}}
+  {{{{- include "singleton-guard.webhook.metadata" . | nindent 2 }}}}
 webhooks:
   # {purpose}
 "#,
@@ -289,6 +284,9 @@ fn webhook(row: Row, entry: Entry) -> String {
         );
     }
     yaml.push_str(&object_selector(row.selected()));
+    if row.selected() == Selected::Keyed {
+        yaml.push_str("    {{- include \"singleton-guard.webhook.namespaceSelector\" . | nindent 4 }}\n");
+    }
     yaml.push_str("    matchConditions:\n      {{- include \"singleton-guard.webhook.exemptions\" . | nindent 6 }}\n");
     for condition in row.conditions() {
         let _ = writeln!(yaml, "      - name: {}\n        expression: |-", condition.name);

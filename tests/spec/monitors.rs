@@ -10,9 +10,16 @@ use crate::lab::Lab;
 pub async fn install(lab: &Lab) -> Result<()> {
     let text = json!({"type": "string"});
     let selector = json!({"type": "object", "properties": {"matchLabels": map(&text)}});
+    let duration = json!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"});
+    let texts = json!({"type": "array", "items": text});
+    let relabelings = json!({"type": "array", "items": {"type": "object", "properties": {
+        "action": text, "regex": text, "replacement": text, "sourceLabels": texts, "targetLabel": text,
+    }}});
     let endpoints = json!({"type": "array", "items": {"type": "object", "properties": {
-        "port": text, "path": text, "interval": {"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"},
+        "port": text, "path": text, "interval": duration, "scrapeTimeout": duration,
+        "relabelings": relabelings, "metricRelabelings": relabelings,
     }, "required": ["port"]}});
+    let namespaces = json!({"type": "object", "properties": {"matchNames": texts}});
     let rule = json!({"type": "object", "required": ["alert", "expr"], "properties": {
         "alert": text, "expr": text, "for": text, "labels": map(&text), "annotations": map(&text),
     }});
@@ -20,8 +27,11 @@ pub async fn install(lab: &Lab) -> Result<()> {
         "name": text, "rules": {"type": "array", "items": rule},
     }});
     let kinds = [
-        ("ServiceMonitor", json!({"selector": selector, "endpoints": endpoints})),
-        ("PodMonitor", json!({"selector": selector, "podMetricsEndpoints": endpoints})),
+        ("ServiceMonitor", json!({"selector": selector, "namespaceSelector": namespaces, "endpoints": endpoints})),
+        (
+            "PodMonitor",
+            json!({"selector": selector, "namespaceSelector": namespaces, "podMetricsEndpoints": endpoints}),
+        ),
         ("PrometheusRule", json!({"groups": {"type": "array", "items": group}})),
     ];
     let definitions: Vec<Value> = kinds.iter().map(|(kind, spec)| definition(kind, spec)).collect();

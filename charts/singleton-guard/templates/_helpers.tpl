@@ -19,6 +19,10 @@ Names, labels and the image: what every template of the chart shares.
 {{- regexReplaceAll "[-.]+$" ($full | trunc (int (include "singleton-guard.nameMax" .))) "" -}}
 {{- end -}}
 
+{{- define "singleton-guard.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{- define "singleton-guard.serviceAccountName" -}}
 {{- default (include "singleton-guard.fullname" .) .Values.serviceAccount.name -}}
 {{- end -}}
@@ -62,6 +66,26 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" | quote }}
 {{- with .Values.global.commonLabels }}
 {{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- /*
+Labels and annotations of an object. Takes root, and what this one has beside the others: component, labels, annotations. Of
+two annotations with one key the object's own counts.
+*/ -}}
+{{- define "singleton-guard.metadata" -}}
+{{- $labels := include "singleton-guard.labels" .root -}}
+{{- with .component -}}
+  {{- $labels = $labels | replace "app.kubernetes.io/component: webhook" (printf "app.kubernetes.io/component: %s" .) -}}
+{{- end -}}
+labels:
+  {{- $labels | nindent 2 }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with merge (dict) (default dict .annotations) (default dict .root.Values.global.commonAnnotations) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 

@@ -3,7 +3,7 @@ Parts of the Pod that are long enough to hide the rest of it.
 */ -}}
 
 {{- /* Plain HTTP: probes and metrics. */ -}}
-{{- define "singleton-guard.operationsPort" -}}8080{{- end -}}
+{{- define "singleton-guard.operationsPort" -}}{{ .Values.operationsPort }}{{- end -}}
 
 {{- /* The command line. The certificate's Secret and the configurations are named, so that the rights can be too. */ -}}
 {{- define "singleton-guard.args" -}}
@@ -43,18 +43,22 @@ Parts of the Pod that are long enough to hide the rest of it.
 - name: POD_IP
   valueFrom:
     fieldRef:
+      apiVersion: v1
       fieldPath: status.podIP
 - name: POD_NAME
   valueFrom:
     fieldRef:
+      apiVersion: v1
       fieldPath: metadata.name
 - name: POD_NAMESPACE
   valueFrom:
     fieldRef:
+      apiVersion: v1
       fieldPath: metadata.namespace
 - name: POD_UID
   valueFrom:
     fieldRef:
+      apiVersion: v1
       fieldPath: metadata.uid
 {{- with .Values.extraEnv }}
 {{ toYaml . }}

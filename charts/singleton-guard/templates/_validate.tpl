@@ -31,7 +31,7 @@ that does not work, and what would.
 {{- end -}}
 
 {{- define "singleton-guard.validate.place" -}}
-{{- $namespace := .Release.Namespace -}}
+{{- $namespace := include "singleton-guard.namespace" . -}}
 {{- $instead := printf "Give it a namespace of its own: helm install %s ... --namespace singleton-guard --create-namespace" .Release.Name -}}
 {{- if has $namespace (list "kube-node-lease" "kube-public" "kube-system") -}}
   {{- fail (printf "singleton-guard cannot be installed into %q: that namespace belongs to Kubernetes itself, and what runs there must not depend on a webhook. %s" $namespace $instead) -}}
@@ -59,6 +59,11 @@ that does not work, and what would.
 {{- if and (eq .Values.companions.disruption "block") (eq .Values.companions.block "deny") -}}
   {{- fail "companions.disruption is block, which companions.block denies. Choose allow or none, or allow it." -}}
 {{- end -}}
+{{- range $key := keys (default dict .Values.global.commonAnnotations) | sortAlpha -}}
+  {{- if hasPrefix "helm.sh/hook" $key -}}
+    {{- fail (printf "global.commonAnnotations has the key %q: every object would be a hook, and nothing of the release would stay. Leave it out." $key) -}}
+  {{- end -}}
+{{- end -}}
 {{- $metrics := .Values.metrics -}}
 {{- $more := dict "podLabels" .Values.podLabels -}}
 {{- range $object := list "serviceMonitor" "podMonitor" "prometheusRule" "grafanaDashboard" -}}
@@ -75,7 +80,15 @@ that does not work, and what would.
 
 {{- define "singleton-guard.validate.reach" -}}
 {{- if eq (int .Values.webhook.port) (int (include "singleton-guard.operationsPort" .)) -}}
-  {{- fail (printf "webhook.port is %d, the port of the probes and the metrics. Choose another one; 10250 is the default." (int .Values.webhook.port)) -}}
+  {{- fail (printf "webhook.port and operationsPort are both %d: one is for the API server, the other for probes and metrics. Choose another one for either." (int .Values.webhook.port)) -}}
+{{- end -}}
+{{- if and .Values.hostNetwork (eq (int .Values.webhook.port) 10250) -}}
+  {{- fail "hostNetwork is true and webhook.port is 10250, which the kubelet of every node has. Choose a port that is free on the nodes, as 9443." -}}
+{{- end -}}
+{{- range .Values.extraVolumes -}}
+  {{- if has .name (list "configuration" "certificate") -}}
+    {{- fail (printf "extraVolumes has the name %q, which is a volume of the chart. Choose another one." .name) -}}
+  {{- end -}}
 {{- end -}}
 {{- with .Values.webhook.url -}}
   {{- if not (regexMatch "^https://[^/?#@\\s]+/?$" .) -}}
@@ -91,6 +104,14 @@ that does not work, and what would.
   {{- fail (printf "companions.consentWindowMax is %q: at most 744h (31 days), which is 44640m." $window) -}}
 {{- end -}}
 {{- $metrics := .Values.metrics -}}
+{{- range $name := list "serviceMonitor" "podMonitor" -}}
+  {{- $monitor := get $metrics $name -}}
+  {{- with $monitor.scrapeTimeout -}}
+    {{- if gt (include "singleton-guard.milliseconds" . | int64) (include "singleton-guard.milliseconds" $monitor.interval | int64) -}}
+      {{- fail (printf "metrics.%s.scrapeTimeout is %q, longer than metrics.%s.interval, which is %q: the Prometheus Operator leaves such a monitor out. Take a shorter one." $name . $name $monitor.interval) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
 {{- if and $metrics.serviceMonitor.enabled $metrics.podMonitor.enabled -}}
   {{- fail "metrics.serviceMonitor.enabled and metrics.podMonitor.enabled are both true: every replica would be scraped twice, and every sum over replicas would be wrong. Choose one." -}}
 {{- end -}}
@@ -134,6 +155,11 @@ that does not work, and what would.
 {{- if or (lt $authority (mul 4 $certificate)) (gt $authority 3153600000) -}}
   {{- fail (printf "tls.selfManaged.authorityLife is %q: at least four times tls.selfManaged.certificateLife, which is %q, for the last third of it has to hold a whole rotation; at most 36500d (a hundred years)." .authorityLife .certificateLife) -}}
 {{- end -}}
+{{- end -}}
+
+{{- /* Of a whole number with ms, s, m or h. */ -}}
+{{- define "singleton-guard.milliseconds" -}}
+{{- mul (regexFind "^[0-9]+" . | int64) (get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) (regexFind "[a-z]+$" .)) -}}
 {{- end -}}
 
 {{- /* Of a whole number with s, m, h or d. */ -}}

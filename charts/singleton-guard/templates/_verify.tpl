@@ -16,6 +16,20 @@ The checks that refusals work: at the end of an installation (verify/job.yaml) a
 {{ .Values.startupCheck.enabled | ternary "post-install,test" "test" }}
 {{- end -}}
 
+{{- /* Metadata of an object that is there only while something is checked. Takes root and the annotations of its own. */ -}}
+{{- define "singleton-guard.verify.metadata" -}}
+name: {{ include "singleton-guard.verify.name" .root }}
+namespace: {{ include "singleton-guard.namespace" .root | quote }}
+{{ include "singleton-guard.metadata" (dict "root" .root "component" "verify" "labels" .labels "annotations" .annotations) }}
+{{- end -}}
+
+{{- /* Of the right to check. */ -}}
+{{- define "singleton-guard.verify.right" -}}
+{{- $hooks := dict "helm.sh/hook" (include "singleton-guard.verify.hooks" .) "helm.sh/hook-weight" "-1" -}}
+{{- $_ := set $hooks "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded,hook-failed" -}}
+{{- include "singleton-guard.verify.metadata" (dict "root" . "annotations" $hooks) -}}
+{{- end -}}
+
 {{- /* The Pod. Takes root and wait, the seconds that it goes on trying. */ -}}
 {{- define "singleton-guard.verify.pod" -}}
 {{- $root := .root -}}
@@ -27,19 +41,17 @@ restartPolicy: Never
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with $root.Values.podSecurityContext }}
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  seccompProfile:
-    type: RuntimeDefault
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 containers:
   - name: verify
     image: {{ include "singleton-guard.image" $root | quote }}
     imagePullPolicy: {{ $root.Values.image.pullPolicy }}
     args:
       - verify
-      - --namespace={{ $root.Release.Namespace }}
+      - --namespace={{ include "singleton-guard.namespace" $root }}
       - --mark-key={{ include "singleton-guard.markKey" $root }}
       - --wait-seconds={{ .wait }}
     terminationMessagePolicy: FallbackToLogsOnError
@@ -47,13 +59,10 @@ containers:
     resources:
       {{- toYaml . | nindent 6 }}
     {{- end }}
+    {{- with $root.Values.securityContext }}
     securityContext:
-      allowPrivilegeEscalation: false
-      capabilities:
-        drop:
-          - ALL
-      privileged: false
-      readOnlyRootFilesystem: true
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
 {{- with $root.Values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}

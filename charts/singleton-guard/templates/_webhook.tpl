@@ -1,6 +1,7 @@
 {{- /*
 What the webhook configurations share. They are generated, one file a row, and call these templates.
-None of them renders a namespaceSelector, nor (but where the certificate is provided) a caBundle: others own these fields.
+But for those about Pods none of them renders a namespaceSelector, and none (but where the certificate is provided) a
+caBundle: others own these fields.
 */ -}}
 
 {{- /* The label key of the mark: the one source for selectors, conditions and the process. */ -}}
@@ -37,15 +38,12 @@ None of them renders a namespaceSelector, nor (but where the certificate is prov
 {{- printf "%s-%s" (include "singleton-guard.fullname" .root | trunc $room | trimSuffix "-") .row -}}
 {{- end -}}
 
-{{- /* Empty where there are none. */ -}}
-{{- define "singleton-guard.webhook.annotations" -}}
+{{- define "singleton-guard.webhook.metadata" -}}
 {{- $annotations := deepCopy (default dict .Values.webhook.annotations) -}}
 {{- if eq .Values.tls.mode "cert-manager" -}}
-  {{- $_ := set $annotations "cert-manager.io/inject-ca-from" (printf "%s/%s" .Release.Namespace (include "singleton-guard.tls.secretName" .)) -}}
+  {{- $_ := set $annotations "cert-manager.io/inject-ca-from" (printf "%s/%s" (include "singleton-guard.namespace" .) (include "singleton-guard.tls.secretName" .)) -}}
 {{- end -}}
-{{- with $annotations -}}
-{{ toYaml . }}
-{{- end -}}
+{{- include "singleton-guard.metadata" (dict "root" . "annotations" $annotations) -}}
 {{- end -}}
 
 {{- /* Where the API server finds us. Takes root and path, which begins with "/". */ -}}
@@ -56,7 +54,7 @@ url: {{ printf "%s%s" (trimSuffix "/" $root.Values.webhook.url) .path | quote }}
 {{- else -}}
 service:
   name: {{ include "singleton-guard.fullname" $root }}
-  namespace: {{ $root.Release.Namespace | quote }}
+  namespace: {{ include "singleton-guard.namespace" $root | quote }}
   path: {{ .path }}
   port: 443
 {{- end -}}
@@ -95,6 +93,20 @@ Ignore
 {{- end -}}
 
 {{- /*
+And as a selector, for the rows about Pods, in which the process writes none: who looks for webhooks that could hold up the
+Pods of the control plane, as GKE does, may read no conditions.
+*/ -}}
+{{- define "singleton-guard.webhook.namespaceSelector" -}}
+{{- with include "singleton-guard.exemptNamespaces" . | fromJsonArray -}}
+namespaceSelector:
+  matchExpressions:
+    - {key: kubernetes.io/metadata.name, operator: NotIn, values: {{ toJson . }}}
+{{- else -}}
+namespaceSelector: {}
+{{- end -}}
+{{- end -}}
+
+{{- /*
 The matchConditions that every row has: who and what is never judged. The API server decides them, so they hold while
 we are down. The last one is for our own start: the namespace we live in stays guarded. A ReplicaSet's name is its
 Deployment's and a hash of at most ten characters (pod-template-hash).
@@ -107,7 +119,7 @@ Deployment's and a hash of at most ten characters (pod-template-hash).
 - name: not-break-glass
   expression: {{ printf "!('%s' in request.userInfo.?groups.orValue([]))" (include "singleton-guard.breakGlass.group" .) | quote }}
 - name: not-singleton-guard
-  expression: {{ printf "!(request.namespace == '%s' && (%s || %s))" .Release.Namespace $ours $theirs | quote }}
+  expression: {{ printf "!(request.namespace == '%s' && (%s || %s))" (include "singleton-guard.namespace" .) $ours $theirs | quote }}
 {{- end -}}
 
 {{- /* The same for the policies of the native floor, which refuse and never warn: where we would only warn they do not judge. */ -}}
