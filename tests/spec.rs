@@ -148,7 +148,7 @@ fn local(root: &'static Path, cases: &[Case]) -> Vec<Trial> {
     for (name, check) in CHECKS {
         trials.push(Trial::test(name, move || Ok(check(root)?)));
     }
-    trials.push(rules::trial(root));
+    trials.extend(rules::trials(root));
     for (name, property) in PROPERTIES {
         trials.push(Trial::test(format!("property::{name}"), move || Ok(property()?)));
     }

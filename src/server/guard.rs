@@ -119,10 +119,11 @@ impl<C: Cluster> Guard<C> {
                 {
                     return pending.resume(Ok(proven));
                 }
-                let deadline = deadline.lookup(Instant::now());
+                let asked = Instant::now();
+                let deadline = deadline.lookup(asked);
                 // Boxed: it is most of this future, which is copied several times for every review, asked or not.
                 let found = Box::pin(self.cluster.answer(&lookup, &settings.mark, deadline)).await;
-                self.metrics.asked(&found);
+                self.metrics.asked(&found, asked.elapsed());
                 pending.resume(found)
             }
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,6 +19,7 @@ use tower::Service as _;
 use super::accept::{PAUSE, ended_early};
 use super::places::{Place, Places, Wanted};
 use super::readiness::Readiness;
+use crate::telemetry::exposition::Exposition;
 use crate::telemetry::metrics::Metrics;
 
 /// `/livez`, `/readyz` and `/metrics`.
@@ -28,7 +29,7 @@ pub fn router(readiness: Readiness, metrics: Metrics) -> Router {
         // Answering at all is the sign of life: a process that cannot reach the API server must not be restarted for it.
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(async move || readyz(&readiness)))
-        .route("/metrics", get(async move || metrics_text(&metrics, gauge.is_ready())))
+        .route("/metrics", get(async move |headers: HeaderMap| metrics_text(&metrics, gauge.is_ready(), &headers)))
 }
 
 /// Listens there, with as long a queue as the kernel allows: while many come at once, a probe that found it full would
@@ -111,15 +112,13 @@ fn readyz(readiness: &Readiness) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, lines.join("\n") + "\n").into_response()
 }
 
-fn metrics_text(metrics: &Metrics, ready: bool) -> Response {
-    match metrics.encode(ready) {
-        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+fn metrics_text(metrics: &Metrics, ready: bool, headers: &HeaderMap) -> Response {
+    let form = Exposition::asked_for(headers);
+    match metrics.encode(ready, form) {
+        Ok(text) => ([(header::CONTENT_TYPE, form.content_type())], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
-
-/// The `OpenMetrics` specification, section "Content type".
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Open connections. The kubelet has one for each probe; the rest is for whoever comes uninvited, so that an honest peer is
 /// not among the oldest before its request has come.

@@ -1,18 +1,18 @@
-//! The metrics. Every label has a bounded set of values: no name, no namespace, no text that a user can choose.
+//! The metrics: what each is called, what it says, and what changes it.
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
+use super::exposition::Exposition;
+use super::gauges::{Moment, UnderWay};
+use super::labels;
 use super::log::About;
 use super::process::Process;
 use crate::policy::decision::Decision;
@@ -23,118 +23,153 @@ use crate::policy::request::Phase;
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
-    requests: Family<RequestLabels, Counter>,
+    requests: Family<labels::Request, Counter>,
     validated: Histogram,
     mutated: Histogram,
     in_flight: Gauge,
-    lookups: Family<ResultLabel, Counter>,
-    proofs: Family<ResultLabel, Counter>,
+    lookups: Family<labels::Outcome, Counter>,
+    lookup_duration: Histogram,
+    proofs: Family<labels::Outcome, Counter>,
     panics: Counter,
     connections: Gauge,
     ready: Gauge,
-    certificate_expiry: Gauge<f64, AtomicU64>,
-    singletons: Family<ResourceLabel, Gauge>,
-    above_one: Family<ResourceLabel, Gauge>,
+    certificate_expiry: Moment,
+    singletons: Family<labels::Resource, Gauge>,
+    above_one: Family<labels::Resource, Gauge>,
     consent_windows: Gauge,
     blocked: Gauge,
-    blocked_seconds: Gauge,
-    companion_writes: Family<WriteLabels, Counter>,
-    reconciles: Family<ReconcileLabels, Counter>,
+    blocked_longest: Gauge,
+    companion_writes: Family<labels::Write, Counter>,
+    reconciles: Family<labels::Reconcile, Counter>,
     stamps: Counter,
-    reloads: Family<ResultLabel, Counter>,
+    reloads: Family<labels::Outcome, Counter>,
     reload_is_good: Gauge,
-    synced: Family<ResourceLabel, Gauge>,
-    unreadable: Family<ResourceLabel, Gauge>,
-    events: Family<ResultLabel, Counter>,
+    reloaded_at: Moment,
+    synced: Family<labels::Resource, Gauge>,
+    unreadable: Family<labels::Resource, Gauge>,
+    events: Family<labels::Outcome, Counter>,
 }
-
-/// Something counted as under way until it is dropped.
-#[derive(Debug)]
-pub struct UnderWay(Gauge);
 
 impl Metrics {
     /// Registers all of them, at zero.
     #[must_use]
+    #[allow(clippy::too_many_lines, reason = "a list: what each is called, and what it says")]
     pub fn new() -> Self {
         let mut root = Registry::default();
         root.register_collector(Box::new(Process));
         let own = root.sub_registry_with_prefix("singleton_guard");
-        let duration = Family::<PhaseLabel, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
-        let help = "From the end of a review's headers to its answer";
+        let duration = Family::<labels::Phase, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
+        let help = "Time from the end of a review's headers to its answer";
         own.register_with_unit("admission_duration", help, Unit::Seconds, duration.clone());
-        own.register("build", "Which build this is", Info::new([("version", env!("CARGO_PKG_VERSION"))].to_vec()));
+        let lookup_duration = Histogram::new(BUCKETS);
+        let help = "Time from a question to the API server to its answer, or until it is no longer waited for";
+        own.register_with_unit("parent_lookup_duration", help, Unit::Seconds, lookup_duration.clone());
+        let build = Family::<labels::Build, Gauge>::default();
+        build.get_or_create(&labels::Build::THIS).set(1);
+        own.register("build_info", "Always 1; the labels say which build this is", build);
         Self {
             requests: add(own, "admission_requests", "Reviews answered", Family::default()),
-            validated: duration.get_or_create_owned(&PhaseLabel { phase: "validate" }),
-            mutated: duration.get_or_create_owned(&PhaseLabel { phase: "mutate" }),
-            in_flight: add(own, "admission_in_flight", "Reviews under way", Gauge::default()),
-            lookups: add(own, "parent_lookups", "Questions to the API server, by outcome", Family::default()),
+            validated: duration.get_or_create_owned(&labels::Phase { phase: "validate" }),
+            mutated: duration.get_or_create_owned(&labels::Phase { phase: "mutate" }),
+            in_flight: add(own, "admission_requests_in_flight", "Reviews being answered now", Gauge::default()),
+            lookups: add(
+                own,
+                "parent_lookups",
+                "Questions to the API server whether the workload behind a Scale or a ReplicaSet is marked, by result",
+                Family::default(),
+            ),
+            lookup_duration,
             proofs: add(
                 own,
                 "freshness_proofs",
-                "Parents of a Scale whose mark was to be proven without a question, by outcome",
+                "Attempts to know without a question whether the workload behind a Scale is marked, by result",
                 Family::default(),
             ),
             panics: add(own, "panics", "Reviews that ended in a panic", Counter::default()),
-            connections: add(own, "connections", "Open connections to the webhook port", Gauge::default()),
-            ready: add(own, "ready", "1 if reviews should be sent here, else 0", Gauge::default()),
+            connections: add(own, "connections_open", "Open connections to the webhook port", Gauge::default()),
+            ready: add(own, "ready", "1 if this replica should be sent reviews, else 0", Gauge::default()),
             certificate_expiry: add(
                 own,
                 "certificate_expiry_timestamp_seconds",
-                "When the certificate in use ends, in seconds since 1970; 0 without one",
-                Gauge::default(),
+                "When the certificate in use expires, in seconds since 1970; absent while there is none",
+                Moment::default(),
             ),
-            singletons: add(own, "singletons", "Marked workloads that nothing marked controls", Family::default()),
+            singletons: add(
+                own,
+                "singletons",
+                "Marked workloads, without those that another marked workload controls. Each replica counts all of them: \
+                 use max, not sum",
+                Family::default(),
+            ),
             above_one: add(
                 own,
-                "above_one",
-                "Singletons with more than one replica, by spec or status",
+                "singletons_above_one",
+                "Singletons with more than one replica, in spec or status. Each replica counts all of them: use max, not \
+                 sum",
                 Family::default(),
             ),
             blocked: add(
                 own,
-                "strict_blocked",
-                "Strict singletons that wait for another Pod to give their name free, and were told so",
+                "strict_singletons_blocked",
+                "Strict singletons that cannot start because another Pod has their name. Each replica counts all of them: \
+                 use max, not sum",
                 Gauge::default(),
             ),
-            blocked_seconds: add(
+            blocked_longest: add(
                 own,
-                "strict_blocked_seconds",
-                "For how long the one of them has waited that waits longest",
+                "strict_singletons_blocked_longest_seconds",
+                "How long the one that was blocked first has been blocked; 0 if none is",
                 Gauge::default(),
             ),
             consent_windows: add(
                 own,
-                "consent_windows",
-                "Singletons whose blocked disruption is let through now",
+                "consent_windows_open",
+                "Singletons whose Pod may be evicted now, because somebody has allowed it until a certain time. Each \
+                 replica counts all of them: use max, not sum",
                 Gauge::default(),
             ),
             companion_writes: add(
                 own,
                 "companion_writes",
-                "Writes of companions, by what came of them",
+                "Writes of the Services and PodDisruptionBudgets that belong to singletons, by result",
                 Family::default(),
             ),
-            reconciles: add(own, "companion_reconciles", "Workloads worked on, by outcome", Family::default()),
+            reconciles: add(
+                own,
+                "companion_reconciles",
+                "Times that the Service and the PodDisruptionBudget of a singleton were looked after, by result",
+                Family::default(),
+            ),
             stamps: add(
                 own,
                 "replica_set_stamps",
-                "ReplicaSets that were given the mark of their Deployment",
+                "Times that a ReplicaSet was given the mark of its Deployment",
                 Counter::default(),
             ),
-            reloads: add(own, "config_reloads", "Changed configuration files read, by outcome", Family::default()),
+            reloads: add(
+                own,
+                "config_reloads",
+                "Times that a changed configuration file was read, by result",
+                Family::default(),
+            ),
             reload_is_good: add(
                 own,
                 "config_last_reload_successful",
                 "1 if the configuration file as it is now is in force, else 0",
                 Gauge::default(),
             ),
-            events: add(own, "denial_events", "Denials to be told of in Events, by what came of it", Family::default()),
+            reloaded_at: add(
+                own,
+                "config_last_reload_success_timestamp_seconds",
+                "When the configuration in force was read, in seconds since 1970",
+                Moment::default(),
+            ),
+            events: add(own, "denial_events", "Refusals to be told in an Event, by result", Family::default()),
             synced: add(own, "cache_synced", "1 if the watch of a resource is up to date, else 0", Family::default()),
             unreadable: add(
                 own,
                 "unreadable_objects",
-                "Objects of a watch that cannot be read, and are left out",
+                "Objects in a watch that cannot be read and are left out",
                 Family::default(),
             ),
             registry: Arc::new(root),
@@ -143,7 +178,7 @@ impl Metrics {
 
     /// Counts an answer.
     pub fn answered(&self, about: &About<'_>, decision: &Decision, latency: Duration) {
-        let labels = RequestLabels {
+        let labels = labels::Request {
             phase: about.phase(),
             resource: about.resource,
             operation: about.operation,
@@ -159,8 +194,9 @@ impl Metrics {
         duration.observe(latency.as_secs_f64());
     }
 
-    /// Counts a question to the API server.
-    pub fn asked(&self, answer: &Result<Found, Unknown>) {
+    /// Counts a question to the API server, and how long it took.
+    pub fn asked(&self, answer: &Result<Found, Unknown>, took: Duration) {
+        self.lookup_duration.observe(took.as_secs_f64());
         let result = match answer {
             Ok(_) => "found",
             Err(Unknown::Slow(_)) => "slow",
@@ -171,12 +207,12 @@ impl Metrics {
             Err(Unknown::Unreadable(_)) => "unreadable",
             Err(Unknown::Busy) => "busy",
         };
-        self.lookups.get_or_create(&ResultLabel { result }).inc();
+        self.lookups.get_or_create(&labels::Outcome { result }).inc();
     }
 
     /// Counts an attempt to do without a question.
     pub fn proved(&self, result: &'static str) {
-        self.proofs.get_or_create(&ResultLabel { result }).inc();
+        self.proofs.get_or_create(&labels::Outcome { result }).inc();
     }
 
     /// Counts a panic.
@@ -198,15 +234,14 @@ impl Metrics {
 
     /// Another certificate is in use.
     pub fn certificate(&self, ends: SystemTime) {
-        let ends = ends.duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.certificate_expiry.set(ends.as_secs_f64());
+        self.certificate_expiry.set(ends);
     }
 
     /// How many marked workloads of a kind there are, and how many of them are above one replica.
     pub fn singletons(&self, resource: &'static str, count: usize, above: usize) {
         let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
-        self.singletons.get_or_create(&ResourceLabel { resource }).set(number(count));
-        self.above_one.get_or_create(&ResourceLabel { resource }).set(number(above));
+        self.singletons.get_or_create(&labels::Resource { resource }).set(number(count));
+        self.above_one.get_or_create(&labels::Resource { resource }).set(number(above));
     }
 
     /// How many windows of consent are open.
@@ -216,12 +251,12 @@ impl Metrics {
 
     /// A companion was written, or was not.
     pub fn wrote(&self, companion: &'static str, result: &'static str) {
-        self.companion_writes.get_or_create(&WriteLabels { companion, result }).inc();
+        self.companion_writes.get_or_create(&labels::Write { companion, result }).inc();
     }
 
     /// A workload was worked on.
     pub fn reconciled(&self, resource: &'static str, result: &'static str) {
-        self.reconciles.get_or_create(&ReconcileLabels { resource, result }).inc();
+        self.reconciles.get_or_create(&labels::Reconcile { resource, result }).inc();
     }
 
     /// ReplicaSets were stamped.
@@ -231,44 +266,47 @@ impl Metrics {
 
     /// A denial was told of in an Event, or was not.
     pub fn event(&self, result: &'static str) {
-        self.events.get_or_create(&ResultLabel { result }).inc();
+        self.events.get_or_create(&labels::Outcome { result }).inc();
     }
 
     /// The configuration file was read again, or was wrong.
     pub fn reloaded(&self, is_good: bool) {
         let result = if is_good { "success" } else { "failure" };
-        self.reloads.get_or_create(&ResultLabel { result }).inc();
+        self.reloads.get_or_create(&labels::Outcome { result }).inc();
         self.reload_is_good(is_good);
     }
 
     /// Whether the configuration file as it is now is in force.
     pub fn reload_is_good(&self, is_good: bool) {
         self.reload_is_good.set(is_good.into());
+        if is_good {
+            self.reloaded_at.set(SystemTime::now());
+        }
     }
 
     /// So many strict singletons wait for another Pod, the first of them for so long.
     pub fn blocked(&self, count: usize, longest: Duration) {
         self.blocked.set(i64::try_from(count).unwrap_or(i64::MAX));
-        self.blocked_seconds.set(i64::try_from(longest.as_secs()).unwrap_or(i64::MAX));
+        self.blocked_longest.set(i64::try_from(longest.as_secs()).unwrap_or(i64::MAX));
     }
 
     /// Whether a watch is up to date.
     pub fn synced(&self, resource: &'static str, is_synced: bool) {
-        self.synced.get_or_create(&ResourceLabel { resource }).set(is_synced.into());
+        self.synced.get_or_create(&labels::Resource { resource }).set(is_synced.into());
     }
 
     /// These are watched no more.
     pub fn unwatched(&self, resources: impl IntoIterator<Item = &'static str>) {
         for resource in resources {
-            self.synced.remove(&ResourceLabel { resource });
-            self.unreadable.remove(&ResourceLabel { resource });
+            self.synced.remove(&labels::Resource { resource });
+            self.unreadable.remove(&labels::Resource { resource });
         }
     }
 
     /// So many objects of a watch cannot be read.
     pub fn unreadable(&self, resource: &'static str, count: usize) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.unreadable.get_or_create(&ResourceLabel { resource }).set(count);
+        self.unreadable.get_or_create(&labels::Resource { resource }).set(count);
     }
 
     /// Companions are kept no more.
@@ -276,15 +314,13 @@ impl Metrics {
         self.consent_windows.set(0);
     }
 
-    /// Everything in the `OpenMetrics` text format.
+    /// Everything, in this form.
     ///
     /// # Errors
     /// Only if a metric cannot be written, which none of ours can.
-    pub fn encode(&self, ready: bool) -> Result<String, fmt::Error> {
+    pub fn encode(&self, ready: bool, form: Exposition) -> Result<String, fmt::Error> {
         self.ready.set(i64::from(ready));
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
-        Ok(text)
+        form.encode(&self.registry)
     }
 }
 
@@ -300,62 +336,12 @@ impl fmt::Debug for Metrics {
     }
 }
 
-impl UnderWay {
-    fn new(gauge: &Gauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
 fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
     registry.register(name, help, metric.clone());
     metric
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    phase: &'static str,
-    resource: &'static str,
-    operation: &'static str,
-    decision: &'static str,
-    code: &'static str,
-    dry_run: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PhaseLabel {
-    phase: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ResultLabel {
-    result: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ResourceLabel {
-    resource: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReconcileLabels {
-    resource: &'static str,
-    result: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct WriteLabels {
-    companion: &'static str,
-    result: &'static str,
-}
-
 /// Seconds. A decision without a question takes tens of microseconds, which the API server's own histogram (from
-/// 5 ms) cannot show; the last bucket is beyond what a user accepts.
-const BUCKETS: [f64; 14] =
-    [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1.0];
+/// 5 ms) cannot show; 10 s is the longest that the value `webhook.timeoutSeconds` allows.
+const BUCKETS: [f64; 17] =
+    [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];

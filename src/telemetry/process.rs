@@ -8,58 +8,73 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// Memory, processor time and open files of this process.
+/// Memory, processor time, open files and start of this process.
 #[derive(Debug)]
 pub(super) struct Process;
 
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        if let Some(bytes) = resident_bytes() {
-            let gauge = ConstGauge::new(bytes);
-            let metric = encoder.encode_descriptor(
-                "process_resident_memory_bytes",
-                "Resident memory",
-                None,
-                gauge.metric_type(),
-            )?;
-            gauge.encode(metric)?;
+        let stat = stat();
+        for (name, help, value) in [
+            ("process_resident_memory_bytes", "Resident memory", status_bytes("VmRSS:")),
+            ("process_virtual_memory_bytes", "Virtual memory", status_bytes("VmSize:")),
+            ("process_open_fds", "Open file descriptors", open_files()),
+            ("process_max_fds", "The most file descriptors that may be open", most_files()),
+            (
+                "process_start_time_seconds",
+                "When the process was started, in seconds since 1970",
+                stat.as_deref().and_then(started),
+            ),
+        ] {
+            let Some(gauge) = value.map(ConstGauge::new) else { continue };
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
-        if let Some(seconds) = cpu_seconds() {
-            let counter = ConstCounter::new(seconds);
-            let metric = encoder.encode_descriptor(
-                "process_cpu_seconds",
-                "User and system time",
-                None,
-                counter.metric_type(),
-            )?;
-            counter.encode(metric)?;
-        }
-        if let Some(files) = open_files() {
-            let gauge = ConstGauge::new(files);
-            let metric =
-                encoder.encode_descriptor("process_open_fds", "Open file descriptors", None, gauge.metric_type())?;
-            gauge.encode(metric)?;
+        if let Some(counter) = stat.as_deref().and_then(processor).map(ConstCounter::new) {
+            let (name, help) = ("process_cpu_seconds", "User and system time");
+            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         Ok(())
     }
 }
 
-fn resident_bytes() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+fn status_bytes(name: &str) -> Option<f64> {
+    Some(named("/proc/self/status", name)?.strip_suffix("kB")?.trim().parse::<f64>().ok()? * 1024.0)
 }
 
-/// Fields 14 and 15, counted after the program's name, which may itself contain spaces.
-fn cpu_seconds() -> Option<f64> {
+fn open_files() -> Option<f64> {
+    u32::try_from(fs::read_dir("/proc/self/fd").ok()?.count()).ok().map(f64::from)
+}
+
+/// The soft limit. Without one there is no number.
+fn most_files() -> Option<f64> {
+    named("/proc/self/limits", "Max open files")?.split_whitespace().next()?.parse().ok()
+}
+
+/// Field 22 is in ticks since the machine was started.
+fn started(stat: &[String]) -> Option<f64> {
+    Some(named("/proc/stat", "btime ")?.parse::<f64>().ok()? + seconds(stat, 22)?)
+}
+
+/// Fields 14 and 15: in user mode, and in the kernel.
+fn processor(stat: &[String]) -> Option<f64> {
+    Some(seconds(stat, 14)? + seconds(stat, 15)?)
+}
+
+/// The fields from the third on: the second is the program's name, which may itself contain spaces.
+fn stat() -> Option<Vec<String>> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut times = after_name.split_whitespace().skip(11).map(str::parse::<f64>);
-    Some((times.next()?.ok()? + times.next()?.ok()?) / TICKS_PER_SECOND)
+    Some(stat.rsplit_once(')')?.1.split_whitespace().map(ToOwned::to_owned).collect())
 }
 
-fn open_files() -> Option<u64> {
-    u64::try_from(fs::read_dir("/proc/self/fd").ok()?.count()).ok()
+/// A field that counts ticks, by its number in proc(5).
+fn seconds(stat: &[String], field: usize) -> Option<f64> {
+    Some(stat.get(field.checked_sub(3)?)?.parse::<f64>().ok()? / TICKS_PER_SECOND)
+}
+
+/// What follows the name on its line.
+fn named(file: &str, name: &str) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(name)).map(|rest| rest.trim().to_owned())
 }
 
 /// `USER_HZ`, which is 100 in Linux' interface on every architecture we build for.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use singleton_guard::server::Limits;
+use singleton_guard::telemetry::exposition::Exposition;
 
 use crate::fixture::{Answers, PATIENCE, Running, head, scale, scale_up};
 
@@ -30,9 +31,9 @@ async fn a_panic_is_answered_with_the_uid_and_counted_and_the_connection_lives_o
         assert!(message.starts_with("could not decide because of an internal error"), "{message}");
         assert!(!message.contains("a fault of ours"), "a panic's own words are for the log: {message}");
     }
-    let metrics = server.metrics.encode(true).unwrap();
+    let metrics = server.metrics.encode(true, Exposition::Text).unwrap();
     assert!(metrics.contains("singleton_guard_panics_total 2\n"), "{metrics}");
-    assert!(metrics.contains("singleton_guard_admission_in_flight 0\n"), "{metrics}");
+    assert!(metrics.contains("singleton_guard_admission_requests_in_flight 0\n"), "{metrics}");
     assert!(metrics.contains("decision=\"undecided\""), "{metrics}");
 }
 

@@ -15,6 +15,7 @@ use singleton_guard::certs::serving::{Pair, PairError, Serving};
 use singleton_guard::certs::upkeep::{Given, Source, Upkeep};
 use singleton_guard::certs::{Directory, facts, provider};
 use singleton_guard::server::{Door, Limits, Readiness};
+use singleton_guard::telemetry::exposition::Exposition;
 use singleton_guard::telemetry::metrics::Metrics;
 
 use tokio::time::timeout;
@@ -149,7 +150,7 @@ async fn files_are_followed_through_an_exchange_and_the_old_pair_outlives_a_bad_
     let in_use = |material: &Material| {
         let end = parse(material).unwrap().until().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let line = format!("singleton_guard_certificate_expiry_timestamp_seconds {end}.0\n");
-        metrics.encode(true).unwrap().contains(&line)
+        metrics.encode(true, Exposition::Text).unwrap().contains(&line)
     };
 
     let trouble = upkeep.look().await.unwrap_err().to_string();

@@ -1,11 +1,12 @@
 //! The plain port.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
-use http::Request;
+use http::{HeaderValue, Request, header};
 use http_body_util::BodyExt as _;
 use singleton_guard::server::{Readiness, operations};
+use singleton_guard::telemetry::exposition::Exposition;
 use singleton_guard::telemetry::metrics::Metrics;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -60,18 +61,71 @@ async fn the_metrics_have_their_names() {
     assert_eq!(status, 200);
     for name in [
         "singleton_guard_admission_duration_seconds_bucket{le=\"0.00005\",phase=\"validate\"}",
-        "singleton_guard_admission_in_flight 0",
-        "singleton_guard_build_info{version=",
-        "singleton_guard_certificate_expiry_timestamp_seconds 0.0",
-        "singleton_guard_connections 0",
+        "singleton_guard_admission_duration_seconds_bucket{le=\"10.0\",phase=\"validate\"}",
+        "# TYPE singleton_guard_panics_total counter\n",
+        "singleton_guard_admission_requests_in_flight 0",
+        "singleton_guard_build_info{version=\"",
+        ",rustc=\"1.",
+        "singleton_guard_connections_open 0",
         "singleton_guard_panics_total 0",
+        "singleton_guard_parent_lookup_duration_seconds_bucket{le=\"10.0\"} 0",
         "singleton_guard_ready 1",
         "process_open_fds ",
+        "process_max_fds ",
         "process_cpu_seconds_total ",
         "process_resident_memory_bytes ",
-        "# EOF",
+        "process_virtual_memory_bytes ",
     ] {
         assert!(text.contains(name), "{name} is not in\n{text}");
+    }
+    for name in ["certificate_expiry_timestamp_seconds", "# EOF", "# UNIT", "_total_total"] {
+        assert!(!text.contains(name), "{name} is in\n{text}");
+    }
+    let started = text.lines().find_map(|line| line.strip_prefix("process_start_time_seconds ")?.parse::<f64>().ok());
+    let ago = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64() - started.unwrap();
+    assert!((-1.0..3600.0).contains(&ago), "this process was started {ago} s ago");
+}
+
+#[tokio::test]
+async fn the_metrics_come_in_the_form_that_is_asked_for() {
+    use Exposition::{OpenMetrics, Text};
+    // As versions 2.42 and 3.5 of Prometheus ask for what they read best.
+    let before = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
+                  text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+    let since = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+                 application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
+                 text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+    for (accept, form) in [
+        (&[][..], Text),
+        (&["*/*"], Text),
+        (&["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"], Text),
+        (&[before], OpenMetrics),
+        (&[since], OpenMetrics),
+        (&["text/plain;version=0.0.4"], Text),
+        (&["application/openmetrics-text"], OpenMetrics),
+        (&["Application/OpenMetrics-Text ; Version=1.0.0 ; Q=0.3, */*;q=0.2"], OpenMetrics),
+        (&["application/openmetrics-text, */*"], OpenMetrics),
+        (&["text/plain;q=0.2", "application/openmetrics-text;q=0.4"], OpenMetrics),
+        (&["application/openmetrics-text;q=0.4,text/plain"], Text),
+        (&["application/openmetrics-text;version=0.0.1"], Text),
+        (&["application/openmetrics-text;q=0"], Text),
+        (&["application/openmetrics-text;q=nan", "application/openmetrics-text;q=2"], Text),
+        (&["application/openmetrics-text;q=\u{e9}"], Text),
+        (&[";;,,=;q"], Text),
+    ] {
+        let values = accept.iter().map(|value| (header::ACCEPT, HeaderValue::from_bytes(value.as_bytes()).unwrap()));
+        let mut request = Request::get("/metrics").body(Body::empty()).unwrap();
+        for (name, value) in values {
+            request.headers_mut().append(name, value);
+        }
+        let response = operations::router(Readiness::default(), Metrics::new()).oneshot(request).await.unwrap();
+        let said = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(
+            (said.as_str(), body.ends_with(b"# EOF\n")),
+            (form.content_type(), form == OpenMetrics),
+            "{accept:?}"
+        );
     }
 }
 

@@ -261,7 +261,7 @@ pub async fn a_singleton_above_one_is_said(lab: &Lab) -> Result<()> {
         let place = Place::new(lab).await?;
         let controller = Process::start(lab, &place.namespace, json!({}), None)?;
         let resource = format!("resource=\"{}\"", api::path(kind, "", None).rsplit('/').next().unwrap_or_default());
-        let above = async || controller.metric("singleton_guard_above_one", &resource).await;
+        let above = async || controller.metric("singleton_guard_singletons_above_one", &resource).await;
         place.until("the gauge is there", async || Ok(above().await? >= 0.0)).await?;
         place.create(kind, "ledger", json!({"spec": {"replicas": 3}})).await?;
         place.until("it is counted", async || Ok(above().await? >= 1.0)).await?;

@@ -129,7 +129,7 @@ pub async fn an_open_window_is_counted(lab: &Lab) -> Result<()> {
     let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": {"hard": {"count/services": "0"}}});
     lab.kubectl_with_input(&["-n", &place.namespace, "create", "-f", "-"], &quota.to_string()).await?.success()?;
     let replica = |name: &str| Process::start(lab, &format!("{}-{name}", place.namespace), json!({}), None);
-    let open = async |replica: &Process| replica.metric("singleton_guard_consent_windows", "").await;
+    let open = async |replica: &Process| replica.metric("singleton_guard_consent_windows_open", "").await;
     let first = replica("first")?;
     let closes = SystemTime::now() + WINDOW;
     let until = OffsetDateTime::from(closes).format(&Rfc3339)?;

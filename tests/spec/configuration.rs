@@ -7,6 +7,7 @@ use std::path::Path;
 use singleton_guard::configuration::{self, ConfigurationError, Reload};
 use singleton_guard::policy::companions::wish::Disruption;
 use singleton_guard::settings::Settings;
+use singleton_guard::telemetry::exposition::Exposition;
 use singleton_guard::telemetry::log::Level;
 use singleton_guard::telemetry::metrics::Metrics;
 
@@ -69,7 +70,7 @@ async fn read_again() -> Result<(), Box<dyn std::error::Error>> {
     let current = reload.current();
     let blocks = || current.get().companions.disruption == Disruption::Block;
     let counted = |success: u32, failure: u32, is_good: u32| {
-        let text = metrics.encode(true).unwrap_or_default();
+        let text = metrics.encode(true, Exposition::Text).unwrap_or_default();
         let zero = |line: &str| line.ends_with(" 0") && !text.contains(line.trim_end_matches(" 0"));
         let lines = [
             format!("singleton_guard_config_reloads_total{{result=\"success\"}} {success}"),

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use singleton_guard::policy::decision::Decision;
 use singleton_guard::policy::lookup::Found;
 use singleton_guard::policy::request::Phase;
+use singleton_guard::telemetry::exposition::Exposition;
 use singleton_guard::telemetry::log::About;
 use singleton_guard::telemetry::metrics::Metrics;
 
@@ -15,16 +16,11 @@ use super::snapshot;
 
 /// The table names every metric with its type, its labels and its help.
 pub fn is_complete(root: &Path) -> Result<(), String> {
-    let text = after_everything().encode(true).map_err(|error| error.to_string())?;
+    let text = text()?;
     let mut table = "| metric | type | labels | what it says |\n|---|---|---|---|\n".to_owned();
     for (name, Family { type_, help, labels }) in families(&text) {
-        let suffix = match type_.as_str() {
-            "counter" => "_total",
-            "info" => "_info",
-            _ => "",
-        };
         let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
-        let _ = writeln!(table, "| `{name}{suffix}` | {type_} | {} | {help} |", labels.join(", "));
+        let _ = writeln!(table, "| `{name}` | {type_} | {} | {help} |", labels.join(", "));
     }
     snapshot::section(root, "docs/reference/metrics.md", "metrics", &table)
 }
@@ -36,7 +32,12 @@ struct Family {
     labels: BTreeSet<String>,
 }
 
-/// The families of a text in the `OpenMetrics` format.
+/// What a replica answers to whom asks for no other form than text, once everything has happened.
+pub fn text() -> Result<String, String> {
+    after_everything().encode(true, Exposition::Text).map_err(|error| error.to_string())
+}
+
+/// The families of such a text.
 fn families(text: &str) -> BTreeMap<String, Family> {
     let mut families: BTreeMap<String, Family> = BTreeMap::new();
     let mut current = String::new();
@@ -61,9 +62,9 @@ fn families(text: &str) -> BTreeMap<String, Family> {
 fn after_everything() -> Metrics {
     let metrics = Metrics::new();
     metrics.answered(&About::unreadable(Phase::Validate), &Decision::ALLOWED, Duration::ZERO);
-    metrics.asked(&Ok(Found::Parent { marked: true, owner: None }));
+    metrics.asked(&Ok(Found::Parent { marked: true, owner: None }), Duration::ZERO);
     metrics.proved("unmarked");
-    metrics.certificate(SystemTime::UNIX_EPOCH);
+    metrics.certificate(SystemTime::now());
     metrics.singletons("statefulsets", 1, 0);
     metrics.wrote("Service", "created");
     metrics.reconciled("statefulsets", "ok");

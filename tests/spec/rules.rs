@@ -1,31 +1,55 @@
-//! The alerts and the dashboard: that promtool takes them, that each alert fires when it should and not otherwise, and
+//! The metrics, the alerts and the dashboard: that promtool takes them, that each alert fires when it should and not otherwise, and
 //! that each says what to do.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use libtest_mimic::{Completion, Trial};
 use serde_json::Value;
 
-use super::left_out;
+use super::{left_out, metrics_table};
 
-/// `promtool check rules` and `promtool test rules`, where there is a promtool.
-pub fn trial(root: &'static Path) -> Trial {
-    Trial::ignorable_test("rules::fire when they should", move || match on_path("promtool") {
-        Some(promtool) => Ok(fire(root, &promtool).map(|()| Completion::Completed)?),
-        None => left_out::left_out("promtool is not there (Debian: package prometheus)"),
+/// `promtool check rules`, `test rules` and `check metrics`, where there is a promtool.
+pub fn trials(root: &'static Path) -> [Trial; 2] {
+    [
+        with_promtool("rules::fire when they should", move |promtool| {
+            run(promtool, &["check", "rules", RULES], "", root)?;
+            run(promtool, &["test", "rules", TESTS], "", root)
+        }),
+        with_promtool("rules::every metric is named and described as is usual", |promtool| {
+            well_formed(promtool, &metrics_table::text()?)
+        }),
+    ]
+}
+
+/// What a replica answers is in the text format, and named and described as the Prometheus project asks for.
+pub fn well_formed(promtool: &Path, metrics: &str) -> Result<(), String> {
+    run(promtool, &["check", "metrics"], metrics, Path::new("."))
+}
+
+fn with_promtool(name: &str, check: impl FnOnce(&Path) -> Result<(), String> + Send + 'static) -> Trial {
+    Trial::ignorable_test(name, move || match on_path("promtool") {
+        Some(promtool) => Ok(check(&promtool).map(|()| Completion::Completed)?),
+        None => left_out::left_out(NO_PROMTOOL),
     })
 }
 
-fn fire(root: &Path, promtool: &Path) -> Result<(), String> {
-    for arguments in [["check", "rules", RULES], ["test", "rules", TESTS]] {
-        let done = Command::new(promtool).args(arguments).current_dir(root).output().map_err(|e| e.to_string())?;
-        if !done.status.success() {
-            let said = [done.stdout, done.stderr].concat();
-            return Err(format!("promtool {arguments:?}:\n{}", String::from_utf8_lossy(&said)));
-        }
+fn run(promtool: &Path, arguments: &[&str], input: &str, root: &Path) -> Result<(), String> {
+    let run = || {
+        let mut command = Command::new(promtool);
+        command.args(arguments).current_dir(root).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        // It reads all of it before it says anything.
+        child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(input.as_bytes()))?;
+        child.wait_with_output()
+    };
+    let done = run().map_err(|error| format!("promtool {arguments:?}: {error}"))?;
+    if done.status.success() {
+        return Ok(());
     }
-    Ok(())
+    let said = [done.stdout, done.stderr].concat();
+    Err(format!("promtool {arguments:?}:\n{}", String::from_utf8_lossy(&said)))
 }
 
 /// Each alert has a runbook that exists, and a test in both directions.
@@ -97,6 +121,8 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// Why a check is left out.
+pub const NO_PROMTOOL: &str = "promtool is not there (Debian: package prometheus)";
 const RULES: &str = "charts/singleton-guard/files/rules.yaml";
 const DASHBOARD: &str = "charts/singleton-guard/files/dashboard.json";
 const TESTS: &str = "tests/rules.yaml";

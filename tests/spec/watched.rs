@@ -10,6 +10,7 @@ use http_body_util::BodyExt as _;
 use kube::client::Body;
 use serde_json::json;
 
+use super::left_out::LeftOut;
 use super::live::{eventually, new_namespace};
 use super::operations::get;
 use super::{api, case, outage, rules};
@@ -43,7 +44,12 @@ pub async fn every_metric_asked_for_exists(lab: &Lab) -> Result<()> {
         eventually("every metric", || async { Ok(missing(lab, &expressions).await?.is_empty().then_some(())) }).await;
     let missing = missing(lab, &expressions).await?;
     ensure!(missing.is_empty(), "nobody exports {missing:#?}");
-    waited
+    waited?;
+    let promtool = rules::on_path("promtool").ok_or_else(|| LeftOut(rules::NO_PROMTOOL.to_owned()))?;
+    for text in replicas(lab).await? {
+        rules::well_formed(&promtool, &text).map_err(anyhow::Error::msg)?;
+    }
+    Ok(())
 }
 
 /// The selectors that select nothing.
@@ -128,16 +134,26 @@ async fn samples(lab: &Lab) -> Result<Vec<Sample>> {
     let client = lab.client();
     let response = client.send(Request::get("/metrics").body(Body::empty())?).await?;
     let mut text = String::from_utf8_lossy(&response.into_body().collect().await?.to_bytes()).into_owned();
+    text.push_str(&replicas(lab).await?.concat());
+    Ok(text.lines().filter(|line| !line.starts_with('#')).filter_map(sample).collect())
+}
+
+/// What each replica answers to whom names no form.
+async fn replicas(lab: &Lab) -> Result<Vec<String>> {
     let pods = format!(
         "/api/v1/namespaces/{}/pods?labelSelector=app.kubernetes.io/component=webhook",
         super::installed::NAMESPACE
     );
-    let pods = api::call(&client, Method::GET, &pods, None, None).await?.success()?;
+    let pods = api::call(&lab.client(), Method::GET, &pods, None, None).await?.success()?;
+    let mut texts = Vec::new();
     for pod in pods["items"].as_array().into_iter().flatten() {
         let address = pod["status"]["podIP"].as_str().context("a Pod without an address")?;
-        text.push_str(&get(&format!("{address}:8080"), "/metrics").await?);
+        let answer = get(&format!("{address}:8080"), "/metrics").await?;
+        let (head, text) = answer.split_once("\r\n\r\n").context("an answer without a head")?;
+        ensure!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
+        texts.push(text.to_owned());
     }
-    Ok(text.lines().filter(|line| !line.starts_with('#')).filter_map(sample).collect())
+    Ok(texts)
 }
 
 /// `metric{label="value",...} number`.
