@@ -55,7 +55,7 @@ format:
 # The pure rooms compile without kube, axum, tokio and rustls
 [group("gate")]
 pure:
-    cargo check --locked --lib --no-default-features
+    cargo clippy --locked --lib --no-default-features -- -D warnings
     tree=$(cargo tree --locked --no-default-features --edges normal --prefix none) && ! grep -E '^(kube|k8s-openapi|axum|hyper|tokio|rustls) ' <<< "$tree"
 
 # Lints, with either cryptography

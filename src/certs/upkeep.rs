@@ -95,7 +95,7 @@ impl Upkeep {
     /// Looks once, and puts right what is not.
     ///
     /// # Errors
-    /// [`Trouble`], which is in the log already, and in the readiness condition if that was never met.
+    /// `Trouble`, which is in the log already, and in the readiness condition if that was never met.
     pub async fn look(&mut self) -> Result<(), Trouble> {
         // kube has no time limit for an answer.
         let outcome = timeout(LOOK, self.pass()).await.unwrap_or(Err(Trouble::Slow));

@@ -27,7 +27,7 @@ struct Marked {
 
 /// What is known of one kind, and which label counts as the mark there.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub struct Kept {
     pub(super) mark: MarkKey,
     pub(super) known: Known,
 }
@@ -56,7 +56,9 @@ pub struct Backwards {
 }
 
 impl Kept {
-    pub(super) fn verdict(&self, parent: &Parent<'_>, revision: Revision, mark: &MarkKey) -> Verdict {
+    /// What is proven about a parent, for whoever takes this label for the mark.
+    #[must_use]
+    pub fn verdict(&self, parent: &Parent<'_>, revision: Revision, mark: &MarkKey) -> Verdict {
         if self.mark != *mark {
             return Verdict::Blind;
         }
