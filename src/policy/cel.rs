@@ -17,10 +17,11 @@ pub(crate) const UPDATE: &str = "request.operation == 'UPDATE'";
 pub(crate) const REPLICAS: &str = "object.spec.?replicas.orValue(1)";
 /// Desired replicas before the request.
 pub(crate) const OLD_REPLICAS: &str = "oldObject.spec.?replicas.orValue(1)";
-/// Pods that the controller counts, after the request.
-pub(crate) const RUNNING: &str = "object.?status.?replicas.orValue(0)";
 /// Pods that the controller counted before it.
 pub(crate) const OLD_RUNNING: &str = "oldObject.?status.?replicas.orValue(0)";
+
+/// Whether a Deployment is paused after the request.
+pub(crate) const IS_PAUSED: &str = "request.resource.resource == 'deployments' && object.spec.?paused.orValue(false)";
 
 /// The mark after the request, as an optional: an empty value is a value.
 pub(crate) const MARK: &str = "object.metadata.?labels[?'MARK']";

@@ -4,6 +4,7 @@ use json_patch::Patch;
 
 use super::lookup::Unknown;
 use super::mark::MarkKey;
+use super::surplus::Ending;
 use super::text::{clip, line, wrap};
 use super::violation::{Code, Violation};
 
@@ -89,6 +90,12 @@ impl Decision {
             line("", &subject.id(), " is no longer a singleton: nothing keeps it at one replica", WARNING_MAX);
         let warnings = [Some(warning), key_stays.then(|| KEY_STAYS.to_owned())].into_iter().flatten().collect();
         Self { released: true, about: Some(subject.path()), ..Self::allowed_with(warnings) }
+    }
+
+    /// Allowed, and the workload becomes a singleton that has more Pods.
+    pub(super) fn ends_others(subject: &Subject, ending: Ending) -> Self {
+        let warning = line("SG001 ", &subject.id(), &format!(": {}", ending.sentence()), WARNING_MAX);
+        Self::allowed_with([Some(warning), ending.remark().map(ToOwned::to_owned)].into_iter().flatten().collect())
     }
 
     /// Allowed once the patch is applied.

@@ -104,10 +104,9 @@ fn strategy(object: &Object<'_>, old: Option<&Object<'_>>) -> Option<Default> {
     let absent = Strategy::default();
     let wanted = object.spec.strategy.as_ref().unwrap_or(&absent);
     let stored = old.map(|old| old.spec.strategy.as_ref().unwrap_or(&absent));
-    let recreates = |strategy: &Strategy<'_>| strategy.type_.as_deref() == Some(RECREATE);
-    if recreates(wanted) {
+    if wanted.recreates() {
         let bounds = wanted.rolling_update.as_ref()?;
-        let brought_bounds = recreates(stored?);
+        let brought_bounds = stored?.recreates();
         let value = if brought_bounds {
             json!({"type": ROLLING_UPDATE, "rollingUpdate": brought(bounds)})
         } else {
@@ -115,7 +114,7 @@ fn strategy(object: &Object<'_>, old: Option<&Object<'_>>) -> Option<Default> {
         };
         return Some(Default::of_spec("strategy", value, None));
     }
-    let warning = (!stored.is_some_and(recreates)).then_some(RECREATED);
+    let warning = (!stored.is_some_and(Strategy::recreates)).then_some(RECREATED);
     is_server_default(wanted).then(|| Default::of_spec("strategy", json!({"type": RECREATE}), warning))
 }
 
@@ -219,7 +218,8 @@ pub(crate) fn service_name_lost() -> String {
 
 const RECREATE: &str = "Recreate";
 const ROLLING_UPDATE: &str = "RollingUpdate";
+// What is filled in may be refused after that, and kubectl shows the warning all the same: it tells what holds in general.
 const RECREATED: &str =
-    "spec.strategy is set to Recreate: a rolling update would run a second copy of a singleton (SG002)";
+    "SG002: a singleton without a strategy of its own gets Recreate: a rolling update would run a second copy of it";
 const SERVICE_NAME_KEPT: &str =
-    "spec.serviceName is kept as it is stored: the request leaves it out, and it is immutable";
+    "a StatefulSet keeps the spec.serviceName that is stored, where a request leaves it out: it is immutable";

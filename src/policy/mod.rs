@@ -27,6 +27,7 @@ pub mod request;
 pub mod rollout;
 pub mod rules;
 pub mod standing;
+mod surplus;
 pub mod template;
 pub(crate) mod text;
 pub mod violation;
@@ -45,6 +46,7 @@ use object::Object;
 use pod::{Arrival, Judged};
 use request::{Operation, Phase, Request};
 use standing::Standing;
+use surplus::Ending;
 use template::Template;
 use violation::Violation;
 
@@ -73,6 +75,8 @@ pub enum Pending<'a> {
 pub struct Outcome {
     standing: Standing,
     violations: Vec<Violation>,
+    /// What becomes of other Pods, where it becomes a singleton.
+    ending: Option<Ending>,
 }
 
 /// Decides a request, as far as that is possible without asking. `now` is the time by which it is judged.
@@ -164,12 +168,16 @@ impl Pending<'_> {
 
 impl Outcome {
     fn of(change: &Change<'_>, standing: Standing) -> Self {
-        Self { standing, violations: rules::judge(change, standing) }
+        let violations = rules::judge(change, standing);
+        let becomes = violations.is_empty() && standing.becomes(change);
+        Self { standing, violations, ending: becomes.then(|| Ending::of(change)).flatten() }
     }
 
     /// What a decision follows from is compared, not the decision: most of the work of a refusal is its words.
     fn decides_like(&self, other: &Self) -> bool {
-        self.violations == other.violations && self.standing.releases() == other.standing.releases()
+        self.violations == other.violations
+            && self.standing.releases() == other.standing.releases()
+            && self.ending == other.ending
     }
 
     fn conclude(self, change: &Change<'_>) -> Decision {
@@ -186,6 +194,9 @@ impl Outcome {
         let key_stays = change.was_strict() && !change.is_strict() && Template::of(&change.to).key().is_some();
         if releases {
             return Decision::release(&subject(change), key_stays);
+        }
+        if let Some(ending) = self.ending {
+            return Decision::ends_others(&subject(change), ending);
         }
         if key_stays { Decision::allowed_with(vec![decision::KEY_STAYS.to_owned()]) } else { Decision::ALLOWED }
     }

@@ -44,6 +44,9 @@ pub struct Metadata<'a> {
     /// Uid; empty in the mutating phase of a CREATE.
     #[serde(borrow)]
     pub uid: Cow<'a, str>,
+    /// Counts the changes of the spec, and the deletion. Compared as it was written.
+    #[serde(borrow)]
+    pub generation: Option<&'a RawValue>,
     /// The version that this is; empty at a CREATE. A Scale has its workload's.
     #[serde(borrow)]
     pub resource_version: Cow<'a, str>,
@@ -91,12 +94,15 @@ pub struct Spec<'a> {
     /// Deployment: how a rollout replaces Pods.
     #[serde(borrow, deserialize_with = "some_object")]
     pub strategy: Option<Strategy<'a>>,
-    /// Deployment: whether its controller leaves it alone. Read only where it becomes strict.
+    /// Deployment: whether its controller leaves it alone. Read only where it becomes a singleton, or strict.
     #[serde(borrow)]
     pub paused: Option<&'a RawValue>,
-    /// StatefulSet: how a rollout replaces Pods. As above.
+    /// StatefulSet: how a rollout replaces Pods. Read only where it becomes strict.
     #[serde(borrow)]
     pub update_strategy: Option<&'a RawValue>,
+    /// StatefulSet: in which order Pods come and go. Read only where it becomes a singleton.
+    #[serde(borrow)]
+    pub pod_management_policy: Option<&'a RawValue>,
     /// StatefulSet: the governing Service.
     #[serde(borrow)]
     pub service_name: Option<Cow<'a, str>>,
@@ -155,6 +161,12 @@ pub struct Status<'a> {
     /// that end.
     #[serde(borrow)]
     pub replicas: Replicas<'a>,
+    /// Deployment: those of the newest Pod template.
+    #[serde(borrow)]
+    pub updated_replicas: Replicas<'a>,
+    /// The generation that the controller has seen. Compared as it was written.
+    #[serde(borrow)]
+    pub observed_generation: Option<&'a RawValue>,
     /// ReplicaSet: those that end (KEP-3973, from Kubernetes 1.35 on).
     #[serde(borrow)]
     pub terminating_replicas: Replicas<'a>,
@@ -179,6 +191,14 @@ impl Object<'_> {
     #[must_use]
     pub fn mark(&self, key: &MarkKey) -> Mark<'_> {
         Mark::parse(self.metadata.labels.get(key.as_str()))
+    }
+}
+
+impl Strategy<'_> {
+    /// Whether a rollout ends the old Pods before it starts the new ones.
+    #[must_use]
+    pub fn recreates(&self) -> bool {
+        self.type_.as_deref() == Some("Recreate")
     }
 }
 

@@ -1,5 +1,5 @@
-//! What keeps a rollout from replacing a Pod. It is read only where a workload becomes strict: its Pod has to be made anew
-//! with the key.
+//! What keeps a rollout from replacing a Pod. It is read only where a workload becomes strict, because its Pod has to be made
+//! anew with the key; and that a Deployment is paused also where it becomes a singleton.
 
 use std::borrow::Cow;
 
@@ -33,10 +33,7 @@ struct RollingUpdate<'a> {
 #[must_use]
 pub fn held_back(kind: Kind, workload: &Object<'_>) -> Option<(&'static str, String)> {
     match kind {
-        Kind::Deployment => {
-            let is_paused = workload.spec.paused.is_some_and(|paused| paused.get() == "true");
-            is_paused.then(|| (PAUSED, "true".to_owned()))
-        }
+        Kind::Deployment => is_paused(workload).then(|| (PAUSED, "true".to_owned())),
         Kind::StatefulSet => {
             let json = workload.spec.update_strategy.map(RawValue::get);
             let strategy: UpdateStrategy<'_> =
@@ -49,6 +46,11 @@ pub fn held_back(kind: Kind, workload: &Object<'_>) -> Option<(&'static str, Str
         }
         Kind::ReplicaSet | Kind::ReplicationController => None,
     }
+}
+
+/// Whether it is a Deployment whose controller goes on with no rollout.
+pub(super) fn is_paused(workload: &Object<'_>) -> bool {
+    workload.spec.paused.is_some_and(|paused| paused.get() == "true")
 }
 
 /// `spec.paused` of a Deployment.

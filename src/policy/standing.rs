@@ -73,6 +73,12 @@ impl Standing {
         }
     }
 
+    /// It exists, and becomes one.
+    #[must_use]
+    pub const fn becomes(self, change: &Change<'_>) -> bool {
+        change.from.is_some() && !self.before && self.after
+    }
+
     /// It is one no longer.
     #[must_use]
     pub const fn releases(self) -> bool {

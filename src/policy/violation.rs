@@ -8,6 +8,7 @@ use super::companions::wish::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SER
 use super::holder::Holder;
 use super::key::KEY;
 use super::mark::MarkKey;
+use super::rollout::PAUSED;
 
 /// The stable code of a rule. Its meaning never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,10 +51,27 @@ pub enum Violation {
         /// What it wants.
         requested: String,
     },
-    /// SG001: the mark is put on a workload that still has more than one Pod.
-    MarkedWhileRunning {
-        /// `status.replicas`.
-        running: String,
+    /// SG001: one that may have more than one Pod becomes strict.
+    StrictAboveOne,
+    /// SG001: the mark is put on a workload with more than one Pod that is being deleted.
+    MarkedWhileDeleted,
+    /// SG001: the mark is put on a paused Deployment with more than one Pod.
+    MarkedWhilePaused,
+    /// SG001: the mark is put on a Deployment with more than one Pod whose controller has not seen it as it is.
+    MarkedUnseen {
+        /// `metadata.generation`.
+        generation: String,
+        /// `status.observedGeneration`.
+        observed: String,
+    },
+    /// SG001: the mark is put on a Deployment with more than one Pod during a rollout by `Recreate`.
+    MarkedWhileRecreated,
+    /// SG001: the mark and another number of replicas come to a Deployment in the middle of a rollout.
+    MarkedWhileRolled {
+        /// `spec.replicas` now.
+        from: String,
+        /// What is asked for.
+        requested: String,
     },
     /// SG002: a rollout would run a second Pod.
     Surges {
@@ -215,7 +233,12 @@ impl Violation {
             Self::TooMany { .. }
             | Self::TooManyBehind { .. }
             | Self::MarkedAboveOne { .. }
-            | Self::MarkedWhileRunning { .. } => Code::Sg001,
+            | Self::StrictAboveOne
+            | Self::MarkedWhileDeleted
+            | Self::MarkedWhilePaused
+            | Self::MarkedUnseen { .. }
+            | Self::MarkedWhileRecreated
+            | Self::MarkedWhileRolled { .. } => Code::Sg001,
             Self::Surges { .. } | Self::RollsStrict { .. } => Code::Sg002,
             Self::OrdinalsMoved { .. } | Self::OrdinalsFixed { .. } | Self::SelectorReplaced { .. } => Code::Sg004,
             Self::ReleasedWhileScaling { .. }
@@ -245,12 +268,16 @@ impl Violation {
     #[must_use]
     pub fn field(&self, key: &MarkKey) -> String {
         match self {
-            Self::TooMany { .. } | Self::TooManyBehind { .. } | Self::MarkedAboveOne { .. } => {
-                "spec.replicas".to_owned()
-            }
-            Self::MarkedWhileRunning { .. } | Self::KeepsPod => "status.replicas".to_owned(),
+            Self::TooMany { .. }
+            | Self::TooManyBehind { .. }
+            | Self::MarkedAboveOne { .. }
+            | Self::MarkedWhileRolled { .. } => "spec.replicas".to_owned(),
+            Self::StrictAboveOne | Self::KeepsPod => "status.replicas".to_owned(),
+            Self::MarkedWhileDeleted => "metadata.deletionTimestamp".to_owned(),
+            Self::MarkedWhilePaused => PAUSED.to_owned(),
+            Self::MarkedUnseen { .. } => "status.observedGeneration".to_owned(),
             Self::HeldBack { field, .. } => (*field).to_owned(),
-            Self::Surges { .. } | Self::RollsStrict { .. } => "spec.strategy".to_owned(),
+            Self::Surges { .. } | Self::RollsStrict { .. } | Self::MarkedWhileRecreated => "spec.strategy".to_owned(),
             Self::OrdinalsMoved { .. } | Self::OrdinalsFixed { .. } => "spec.ordinals.start".to_owned(),
             Self::SelectorReplaced { .. } => "spec.selector".to_owned(),
             Self::ReleasedWhileScaling { .. }
@@ -282,6 +309,7 @@ impl Violation {
             Self::TooMany { requested }
             | Self::TooManyBehind { requested }
             | Self::MarkedAboveOne { requested }
+            | Self::MarkedWhileRolled { requested, .. }
             | Self::ReleasedWhileScaling { requested, .. } => Some(requested),
             _ => None,
         }

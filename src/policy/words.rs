@@ -1,10 +1,12 @@
-//! Every sentence a person reads about a broken rule. To change one, change it here; a reviewed snapshot shows them all.
+//! Every sentence a person reads about a broken rule, or about Pods that a new singleton loses. To change one, change it here; a reviewed snapshot shows them all.
 
 use std::time::Duration;
 
 use super::companions::wish::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
 use super::key::KEY;
 use super::mark::MarkKey;
+use super::rollout::PAUSED;
+use super::surplus::Ending;
 use super::text::clip;
 use super::violation::{Annotation, Violation};
 
@@ -26,9 +28,27 @@ impl Violation {
                     "cannot become a singleton: spec.replicas must be less than or equal to 1, requested {requested}"
                 )
             }
-            Self::MarkedWhileRunning { running } => {
-                format!("cannot become a singleton yet: status.replicas must be less than or equal to 1, is {running}")
+            Self::StrictAboveOne => {
+                "cannot become strict yet: it may have more than one Pod, and of a strict one there are never two"
+                    .to_owned()
             }
+            Self::MarkedWhileDeleted => {
+                "cannot become a singleton while it is being deleted: it may have more than one Pod and keep them"
+                    .to_owned()
+            }
+            Self::MarkedWhilePaused => {
+                format!("cannot become a singleton while {PAUSED} is true: it may have more than one Pod and keep them")
+            }
+            Self::MarkedUnseen { generation, observed } => {
+                format!("cannot become a singleton yet: status.observedGeneration must be {generation}, is {observed}")
+            }
+            Self::MarkedWhileRecreated => {
+                "cannot become a singleton yet: it may have more than one Pod, and a rollout by Recreate is under way"
+                    .to_owned()
+            }
+            Self::MarkedWhileRolled { from, requested } => format!(
+                "cannot become a singleton in the request that changes spec.replicas during a rollout, requested {requested} instead of {from} replicas"
+            ),
             Self::Surges { requested } => {
                 format!(
                     "is a singleton: spec.strategy must not run a second Pod during a rollout, requested {requested}"
@@ -153,8 +173,21 @@ impl Violation {
                 "its Deployment scales it; to run more than one copy take the singleton label off the Deployment first"
             }
             Self::MarkedAboveOne { .. } => "set spec.replicas to 1 (or 0) first, then add the singleton label",
-            Self::MarkedWhileRunning { .. } => {
-                "wait until status.replicas is 1 (a paused rollout keeps two: resume it), then add the singleton label"
+            Self::StrictAboveOne => {
+                r#"mark it "true" and scale it to 1 first; once status.replicas is 1, make it strict"#
+            }
+            Self::MarkedWhileDeleted => "leave the label out here, and mark the workload that takes its place",
+            Self::MarkedWhilePaused => {
+                "set spec.paused to false in the same request, or resume it first (kubectl rollout resume)"
+            }
+            Self::MarkedUnseen { .. } => {
+                "try again in a moment: the Deployment controller has not seen the last change yet"
+            }
+            Self::MarkedWhileRecreated => {
+                r#"wait for its end; if none comes, set spec.strategy to {"type":"RollingUpdate","rollingUpdate":{"maxSurge":0}}"#
+            }
+            Self::MarkedWhileRolled { .. } => {
+                "set spec.replicas to 1 (or 0) first, in a request that changes nothing else, then add the singleton label"
             }
             Self::Surges { .. } => {
                 r#"set spec.strategy to {"type":"Recreate","rollingUpdate":null}, or rollingUpdate.maxSurge to 0"#
@@ -221,6 +254,27 @@ impl Violation {
             Self::KeyChanged { .. } => {
                 "change it in the Pod template of the workload that is marked: the next Pod has it from there"
             }
+        }
+    }
+}
+
+impl Ending {
+    /// What it comes to: completes "SG001 *kind* *namespace/name*: ".
+    pub(super) const fn sentence(self) -> &'static str {
+        match self {
+            Self::All => "becoming a singleton with 0 replicas ends all its Pods",
+            Self::Others | Self::AfterTheFirst | Self::OlderFirst => "becoming a singleton ends all its Pods but one",
+        }
+    }
+
+    /// What its user must know beside that.
+    pub(super) const fn remark(self) -> Option<&'static str> {
+        match self {
+            Self::All | Self::Others => None,
+            Self::AfterTheFirst => {
+                Some("SG001: the others end once the first Pod is Ready, not before (podManagementPolicy OrderedReady)")
+            }
+            Self::OlderFirst => Some("SG001: the older Pods end first, and one of them may be the one that serves"),
         }
     }
 }

@@ -68,7 +68,7 @@ pub(crate) const STORY: [Scene; 6] = [
         steps: &[
             Step::Free {
                 command: "kubectl apply -f workloads.yaml",
-                warning: Some("spec.strategy is set to Recreate"),
+                warning: Some("gets Recreate"),
                 pods: &[("ledger", 1), ("poller", 1), ("billing", 1)],
             },
             Step::Free {

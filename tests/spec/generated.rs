@@ -116,7 +116,12 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::TooMany { requested: text("3") },
         Violation::TooManyBehind { requested: text("3") },
         Violation::MarkedAboveOne { requested: text("2") },
-        Violation::MarkedWhileRunning { running: text("2") },
+        Violation::StrictAboveOne,
+        Violation::MarkedWhileDeleted,
+        Violation::MarkedWhilePaused,
+        Violation::MarkedUnseen { generation: text("3"), observed: text("2") },
+        Violation::MarkedWhileRecreated,
+        Violation::MarkedWhileRolled { from: text("2"), requested: text("1") },
         Violation::Surges { requested: text("RollingUpdate with maxSurge 25%") },
         Violation::OrdinalsMoved { from: text("0"), requested: text("5") },
         Violation::SelectorReplaced { requested: text(r#"{"app":"other"}"#) },
@@ -165,7 +170,12 @@ fn holder(state: State) -> Holder {
 /// A kind that the violation is found on.
 fn typical_kind(violation: &Violation) -> &'static str {
     match violation {
-        Violation::Surges { .. } | Violation::RollsStrict { .. } | Violation::MarkedWhileRunning { .. } => "Deployment",
+        Violation::Surges { .. }
+        | Violation::RollsStrict { .. }
+        | Violation::MarkedWhilePaused
+        | Violation::MarkedUnseen { .. }
+        | Violation::MarkedWhileRecreated
+        | Violation::MarkedWhileRolled { .. } => "Deployment",
         Violation::NameTaken(_)
         | Violation::EndsAtOnce { is_pod: true }
         | Violation::Forced { .. }

@@ -18,7 +18,7 @@ use super::case::{
     placeholders, plural, with,
 };
 
-use super::shapes::{HASH, defaulted, refuse_end, replica_set, scale_of};
+use super::shapes::{HASH, counted, defaulted, observe, refuse_end, replica_set, scale_of};
 
 /// What answers a review: the bytes of the answer, given a way to look things up.
 pub trait Webhook {
@@ -45,8 +45,7 @@ impl Model {
             let name = partial["metadata"]["name"].as_str().unwrap_or_default().to_owned();
             let object = complete(&model.resolved(partial), &model.namespace);
             let object = defaulted(&object, &name);
-            let running = object["spec"]["replicas"].clone();
-            model.store(with(&object, json!({"status": {"replicas": running}})));
+            model.store(with(&object, json!({"status": counted(&object)})));
         }
         model
     }
@@ -208,7 +207,7 @@ impl Model {
                 // A PUT keeps the status of what it replaces, and may leave its uid out.
                 let kept = self.objects.get(&(kind.clone(), name.clone()));
                 let kept =
-                    kept.map(|old| json!({"status": old["status"], "metadata": {"uid": old["metadata"]["uid"]}}));
+                    kept.map(|old| json!({"status": old["status"], "metadata": {"uid": old["metadata"]["uid"], "generation": old["metadata"]["generation"]}}));
                 Ok((kind, name, "", Some(kept.map_or(object.clone(), |kept| with(&object, kept)))))
             }
             Request::Apply(partial) => {
@@ -293,8 +292,7 @@ impl Model {
                     self.applied.insert(key(&object), complete(&self.resolved(partial), &self.namespace));
                 }
                 let changed = old.as_ref() != Some(&object);
-                let running = object["spec"]["replicas"].clone();
-                let created = json!({"status": {"replicas": running}});
+                let created = json!({"status": counted(&object)});
                 self.store(if old.is_none() { with(&object, created) } else { object });
                 changed
             }
@@ -314,6 +312,7 @@ impl Model {
             self.next += 1;
             object["metadata"]["uid"] = json!(format!("uid-{}", self.next));
         }
+        observe(self.objects.get(&(kind.clone(), name.clone())), &mut object);
         let behind = ("ReplicaSet".to_owned(), format!("{name}-{HASH}"));
         match kind.as_str() {
             "Deployment" => {
@@ -330,8 +329,8 @@ impl Model {
             }
             "ReplicaSet" => {
                 let owner = ("Deployment".to_owned(), name.trim_end_matches(HASH).trim_end_matches('-').to_owned());
-                let running = object["spec"]["replicas"].clone();
-                self.objects.entry(owner).and_modify(|owner| owner["status"]["replicas"] = running);
+                let counted = counted(&object);
+                self.objects.entry(owner).and_modify(|owner| *owner = with(owner, json!({"status": counted})));
             }
             _ => {}
         }

@@ -370,10 +370,11 @@ fn last(path: &str) -> &str {
 const KINDS: [&str; 4] = ["StatefulSet", "ReplicaSet", "Deployment", "ReplicationController"];
 
 /// Every field that a decision reads.
-const READ_PATHS: [&str; 20] = [
+const READ_PATHS: [&str; 24] = [
     "metadata",
     "metadata/name",
     "metadata/uid",
+    "metadata/generation",
     "metadata/labels",
     "metadata/labels/app",
     "metadata/ownerReferences",
@@ -389,6 +390,9 @@ const READ_PATHS: [&str; 20] = [
     "spec/template",
     "spec/paused",
     "spec/updateStrategy",
+    "spec/podManagementPolicy",
     "status/replicas",
+    "status/updatedReplicas",
+    "status/observedGeneration",
     "status/terminatingReplicas",
 ];

@@ -44,6 +44,22 @@ pub fn defaulted(object: &Value, name: &str) -> Value {
     object
 }
 
+/// What its controller counts once it has done its work. All of a Deployment's ReplicaSets are one here.
+pub fn counted(workload: &Value) -> Value {
+    let replicas = &workload["spec"]["replicas"];
+    json!({"replicas": replicas, "updatedReplicas": replicas})
+}
+
+/// Counts up the generation of an object that is stored over an older one, a Deployment's for annotations too, and lets its
+/// controller see it.
+pub fn observe(old: Option<&Value>, object: &mut Value) {
+    let counts = |object: &Value| json!([object["spec"], object["metadata"]["annotations"]]);
+    let before = old.map_or(0, |old| old["metadata"]["generation"].as_u64().unwrap_or_default());
+    let generation = before + u64::from(old.is_none_or(|old| counts(old) != counts(object)));
+    object["metadata"]["generation"] = json!(generation);
+    object["status"]["observedGeneration"] = json!(generation);
+}
+
 /// What the API server shows of a parent on `/scale`, in the validating phase.
 pub fn scale_of(parent: &Value) -> Value {
     let metadata = &parent["metadata"];

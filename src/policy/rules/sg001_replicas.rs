@@ -1,21 +1,23 @@
 //! SG001: a singleton has 0 or 1 replicas, by every way a request can come.
 //!
 //! Only an increase is refused. A workload that is above one already (the guard was installed later, or the glass was
-//! broken) stays editable and can be scaled down. A workload whose `spec.replicas` *or* `status.replicas` is above one
-//! cannot become a singleton: a Deployment paused in the middle of a rollout wants one Pod and has two.
+//! broken) stays editable and can be scaled down. What wants more than one after the request cannot become a singleton; what
+//! has more becomes one where its controller will certainly end the others, and its user is warned ([`surplus`]). Strict it
+//! does not become before they have ended: a ReplicaSet and a ReplicationController by SG012 not before all have.
 
 use super::super::cel;
 use super::super::change::Change;
 use super::super::floor::{Place, Refusal};
-use super::super::replicas::Replicas;
+use super::super::kind::Kind;
 use super::super::standing::Standing;
+use super::super::surplus;
 use super::super::violation::{Code, Violation};
 use super::super::webhook::Row;
 use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg001,
-    summary: "`spec.replicas` of a singleton must be 0 or 1, on every route; what is above one, by spec or by status, cannot become a singleton",
+    summary: "`spec.replicas` of a singleton must be 0 or 1, on every route; a workload with more Pods becomes one, with a warning, where its controller will end the others: a Deployment not while it is paused, nor in the request that changes `spec.replicas` during a rollout; strict only once they have ended",
     check,
     trigger,
     floor,
@@ -23,9 +25,16 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     let requested = change.replicas_after();
-    let becomes = change.from.is_some() && !standing.before && standing.after;
+    let becomes = standing.becomes(change);
+    if becomes && requested.exceeds(LIMIT) {
+        return vec![Violation::MarkedAboveOne { requested: requested.text() }];
+    }
+    let replaces = change.is(Kind::Deployment) || change.is(Kind::StatefulSet);
+    if replaces && change.is_strict() && !change.was_strict() && surplus::may_be(change) {
+        return vec![Violation::StrictAboveOne];
+    }
     if becomes {
-        return becoming(change, requested);
+        return surplus::stays(change).into_iter().collect();
     }
     if !standing.ever() || !requested.exceeds(LIMIT) || !change.scales_up() {
         return Vec::new();
@@ -38,25 +47,19 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     }]
 }
 
-fn becoming(change: &Change<'_>, requested: Replicas<'_>) -> Vec<Violation> {
-    if requested.exceeds(LIMIT) {
-        return vec![Violation::MarkedAboveOne { requested: requested.text() }];
-    }
-    let running = change.to.status.replicas;
-    running.exceeds(LIMIT).then(|| Violation::MarkedWhileRunning { running: running.text() }).into_iter().collect()
-}
-
 fn trigger(row: Row) -> Option<String> {
     match row {
         Row::Workload => Some(format!(
             "{after} > 1 && ({create} || {after} > {before})\n\
-             || {update} && !{was_marked} && ({after} > 1 || {running} > 1)",
+             || {update} && !{was_marked} && ({after} > 1 || {may_be_more})\n\
+             || {strict}",
             after = cel::REPLICAS,
             before = cel::OLD_REPLICAS,
-            running = cel::RUNNING,
+            may_be_more = surplus::may_be_cel(),
             create = cel::CREATE,
             update = cel::UPDATE,
             was_marked = cel::WAS_MARKED,
+            strict = becomes_strict(),
         )),
         // A Scale leaves replicas out when they are 0, so the fields have to be asked for.
         Row::Scale => Some(
@@ -77,14 +80,8 @@ fn trigger(row: Row) -> Option<String> {
 }
 
 fn floor(place: Place) -> Vec<Refusal> {
-    let refusal = |violation, when: String| Refusal {
-        violation,
-        when,
-        values: vec![
-            ("{replicas}", format!("string({})", cel::REPLICAS)),
-            ("{running}", format!("string({})", cel::RUNNING)),
-        ],
-    };
+    let values = || vec![("{replicas}", format!("string({})", cel::REPLICAS))];
+    let refusal = |violation, when: String| Refusal { violation, when, values: values() };
     let requested = "{replicas}".to_owned();
     let too_many = Violation::TooMany { requested: requested.clone() };
     let too_many_behind = Violation::TooManyBehind { requested: requested.clone() };
@@ -96,14 +93,18 @@ fn floor(place: Place) -> Vec<Refusal> {
         Place::Scale(_) => vec![refusal(too_many, "variables.before".to_owned())],
         Place::ScaleBehind => vec![refusal(too_many_behind, "variables.before".to_owned())],
         Place::Workload | Place::Behind => {
-            let mut refusals = vec![
-                refusal(Violation::MarkedAboveOne { requested }, format!("{becomes} && {above}")),
-                refusal(
-                    Violation::MarkedWhileRunning { running: "{running}".to_owned() },
-                    format!("{becomes} && {} > 1", cel::RUNNING),
-                ),
-            ];
-            if place == Place::Behind {
+            let is_behind = place == Place::Behind;
+            let mut refusals = vec![refusal(Violation::MarkedAboveOne { requested }, format!("{becomes} && {above}"))];
+            if !is_behind {
+                refusals.push(refusal(Violation::StrictAboveOne, becomes_strict()));
+            }
+            let stays = surplus::stays_cel().into_iter().take(if is_behind { 1 } else { usize::MAX });
+            refusals.extend(stays.map(|(violation, when, values)| Refusal {
+                violation,
+                when: format!("{becomes} && {when}"),
+                values,
+            }));
+            if is_behind {
                 refusals.push(refusal(too_many_behind, format!("variables.behind && {above} && {up}")));
             }
             refusals.push(refusal(
@@ -114,6 +115,18 @@ fn floor(place: Place) -> Vec<Refusal> {
         }
         _ => Vec::new(),
     }
+}
+
+/// One that may have more Pods than one becomes strict.
+fn becomes_strict() -> String {
+    format!(
+        "request.resource.resource in ['deployments', 'statefulsets'] && {update} && {is_strict}\n\
+         && !{was_strict} && {may_be_more}",
+        update = cel::UPDATE,
+        is_strict = cel::IS_STRICT,
+        was_strict = cel::WAS_STRICT,
+        may_be_more = surplus::may_be_cel(),
+    )
 }
 
 /// The promise of the pattern.

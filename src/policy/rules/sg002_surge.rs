@@ -34,7 +34,7 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     }
     let strategy = change.to.spec.strategy.clone().unwrap_or_default();
     let alike = change.from.as_ref().is_some_and(|from| rolls_out_alike(from, &change.to));
-    let (recreates, surges) = (recreates(&strategy), surges(&strategy));
+    let (recreates, surges) = (strategy.recreates(), surges(&strategy));
     let max_surge = strategy.rolling_update.map(|bounds| bounds.max_surge).unwrap_or_default();
     let requested = format!("RollingUpdate with maxSurge {max_surge}");
     if change.is_strict() && !recreates && !(change.was_strict() && alike) {
@@ -46,12 +46,8 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     Vec::new()
 }
 
-fn recreates(strategy: &Strategy<'_>) -> bool {
-    strategy.type_.as_deref() == Some("Recreate")
-}
-
 fn surges(strategy: &Strategy<'_>) -> bool {
-    !recreates(strategy) && strategy.rolling_update.as_ref().is_none_or(|bounds| bounds.max_surge.surges())
+    !strategy.recreates() && strategy.rolling_update.as_ref().is_none_or(|bounds| bounds.max_surge.surges())
 }
 
 fn rolls_out_alike(from: &Object<'_>, to: &Object<'_>) -> bool {

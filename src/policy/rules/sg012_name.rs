@@ -135,7 +135,7 @@ fn floor(place: Place) -> Vec<Refusal> {
                 ],
             ),
             refusal(Violation::KeepsPod, keeps_pod(), Vec::new()),
-            refusal(held(rollout::PAUSED, "true"), becomes_strict(IS_PAUSED), Vec::new()),
+            refusal(held(rollout::PAUSED, "true"), becomes_strict(cel::IS_PAUSED), Vec::new()),
             refusal(held(rollout::UPDATE_STRATEGY, rollout::ON_DELETE), becomes_strict(IS_ON_DELETE), Vec::new()),
             refusal(
                 held(rollout::PARTITION, "{partition}"),
@@ -210,7 +210,7 @@ fn keeps_pod() -> String {
 
 /// No rollout gives its Pod the key.
 fn is_held_back() -> String {
-    becomes_strict(&format!("({IS_PAUSED} || {IS_ON_DELETE} || {})", is_partitioned()))
+    becomes_strict(&format!("({} || {IS_ON_DELETE} || {})", cel::IS_PAUSED, is_partitioned()))
 }
 
 fn is_partitioned() -> String {
@@ -253,7 +253,6 @@ fn label(pod: &str) -> String {
     format!("{pod}.metadata.?labels[?'{KEY}']")
 }
 
-const IS_PAUSED: &str = "request.resource.resource == 'deployments' && object.spec.?paused.orValue(false)";
 const IS_ON_DELETE: &str =
     "request.resource.resource == 'statefulsets' && object.spec.?updateStrategy.?type.orValue('') == 'OnDelete'";
 const PARTITION_OF: &str = "object.spec.?updateStrategy.?rollingUpdate.?partition.orValue(0)";

@@ -1,0 +1,133 @@
+//! The Pods that a new singleton has too many: whether its controller will end them, which the rule SG001 asks, and what its
+//! user is told about that.
+//!
+//! A ReplicaSet, a ReplicationController and a StatefulSet always end what is more than `spec.replicas`, whatever a
+//! StatefulSet's update strategy says; only one that is being deleted is scaled by nobody.
+//!
+//! A Deployment does so unless it stands still (kubernetes/kubernetes, `pkg/controller/deployment`). When `spec.replicas`
+//! differs from what its ReplicaSets say was desired, its controller scales before it goes on with any rollout; it scales
+//! the only ReplicaSet that wants Pods, or by a rolling update all of them in proportion, but by `Recreate` not several
+//! (`scale` in `sync.go`), and comes back to the same place for ever. So a rollout must not be under way where the request
+//! changes `spec.replicas`, nor where `Recreate` is stored: it may stand still already. What is stored counts only if
+//! the controller has seen it. Where it cannot stand still, the rule SG002 keeps it from surging.
+
+use super::cel;
+use super::change::Change;
+use super::kind::Kind;
+use super::object::{Object, Strategy, same_json};
+use super::rollout::is_paused;
+use super::violation::Violation;
+
+/// How Pods end that a new singleton has too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// All of them, and no other comes.
+    All,
+    /// All but one.
+    Others,
+    /// The others once the first is Ready.
+    AfterTheFirst,
+    /// Those of an older Pod template before a newer one starts or goes on.
+    OlderFirst,
+}
+
+impl Ending {
+    /// How they end where nothing keeps them; `None` where there is only one.
+    pub(super) fn of(change: &Change<'_>) -> Option<Self> {
+        let from = change.from.as_deref().filter(|_| may_be(change))?;
+        let is_rolled = || is_rolling(change, from) || !same_json(from.spec.template, change.to.spec.template);
+        let is_ordered = || {
+            let policy = change.to.spec.pod_management_policy;
+            policy.is_none_or(|policy| policy.get() != "\"Parallel\"")
+        };
+        Some(match change {
+            change if !change.replicas_after().exceeds(0) => Self::All,
+            change if change.is(Kind::StatefulSet) && is_ordered() => Self::AfterTheFirst,
+            change if change.is(Kind::Deployment) && is_rolled() => Self::OlderFirst,
+            _ => Self::Others,
+        })
+    }
+}
+
+/// Whether there may be more Pods than one.
+pub(super) fn may_be(change: &Change<'_>) -> bool {
+    change.replicas_before().is_some_and(|replicas| replicas.exceeds(1))
+        || change.from.as_ref().is_some_and(|from| from.status.replicas.exceeds(1))
+}
+
+/// What keeps its controller from ending them.
+pub(super) fn stays(change: &Change<'_>) -> Option<Violation> {
+    let from = change.from.as_deref().filter(|_| may_be(change))?;
+    if change.to.metadata.deletion_timestamp.is_some() {
+        return Some(Violation::MarkedWhileDeleted);
+    }
+    if !change.is(Kind::Deployment) {
+        return None;
+    }
+    if is_paused(&change.to) {
+        return Some(Violation::MarkedWhilePaused);
+    }
+    let text = |count: Option<&serde_json::value::RawValue>| count.map_or("0", |count| count.get()).to_owned();
+    let (generation, observed) = (text(from.metadata.generation), text(from.status.observed_generation));
+    if generation != observed {
+        return Some(Violation::MarkedUnseen { generation, observed });
+    }
+    let recreates = |object: &Object<'_>| object.spec.strategy.as_ref().is_some_and(Strategy::recreates);
+    if !recreates(&change.to) || !is_rolling(change, from) {
+        return None;
+    }
+    if recreates(from) {
+        return Some(Violation::MarkedWhileRecreated);
+    }
+    let (before, requested) = (change.replicas_before()?, change.replicas_after());
+    let rolled = || Violation::MarkedWhileRolled { from: before.text(), requested: requested.text() };
+    (before != requested).then(rolled)
+}
+
+/// Whether a rollout of a Deployment is under way, as `kubectl rollout status` sees it: Pods of the newest template lack, or
+/// there are others.
+fn is_rolling(change: &Change<'_>, from: &Object<'_>) -> bool {
+    let updated = from.status.updated_replicas.or(0);
+    from.status.replicas.increases_from(updated)
+        || change.replicas_before().is_some_and(|desired| desired.increases_from(updated))
+}
+
+/// [`may_be`] in CEL, of an object that exists.
+pub(super) fn may_be_cel() -> String {
+    format!("({} > 1 || {} > 1)", cel::OLD_REPLICAS, cel::OLD_RUNNING)
+}
+
+/// [`stays`] in CEL: each violation with its condition and the texts that stand for values. Those behind the first are
+/// about Deployments.
+pub(super) fn stays_cel() -> Vec<(Violation, String, Vec<(&'static str, String)>)> {
+    let (generation, observed) =
+        ("oldObject.metadata.?generation.orValue(0)", "oldObject.?status.?observedGeneration.orValue(0)");
+    let recreates = |object: &str| format!("{object}.spec.?strategy.?type.orValue('') == 'Recreate'");
+    let rolling = format!(
+        "request.resource.resource == 'deployments' && {recreates}\n\
+         && ({running} > {UPDATED} || {desired} > {UPDATED})",
+        recreates = recreates("object"),
+        running = cel::OLD_RUNNING,
+        desired = cel::OLD_REPLICAS,
+    );
+    let (from, replicas) = (cel::OLD_REPLICAS, cel::REPLICAS);
+    let value = |place: &'static str, number: &str| (place, format!("string({number})"));
+    let found = |violation, when: String, values| (violation, format!("{} && {when}", may_be_cel()), values);
+    vec![
+        found(Violation::MarkedWhileDeleted, "has(object.metadata.deletionTimestamp)".to_owned(), Vec::new()),
+        found(Violation::MarkedWhilePaused, cel::IS_PAUSED.to_owned(), Vec::new()),
+        found(
+            Violation::MarkedUnseen { generation: "{generation}".to_owned(), observed: "{observed}".to_owned() },
+            format!("request.resource.resource == 'deployments'\n&& {generation} != {observed}"),
+            vec![value("{generation}", generation), value("{observed}", observed)],
+        ),
+        found(Violation::MarkedWhileRecreated, format!("{rolling} && {}", recreates("oldObject")), Vec::new()),
+        found(
+            Violation::MarkedWhileRolled { from: "{from}".to_owned(), requested: "{replicas}".to_owned() },
+            format!("{rolling} && {replicas} != {from}"),
+            vec![value("{from}", from), value("{replicas}", replicas)],
+        ),
+    ]
+}
+
+const UPDATED: &str = "oldObject.?status.?updatedReplicas.orValue(0)";
