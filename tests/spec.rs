@@ -24,6 +24,7 @@ mod spec {
     pub mod api;
     pub mod architecture;
     pub mod bad_values;
+    pub mod becoming;
     pub mod binary;
     pub mod case;
     pub mod chart;

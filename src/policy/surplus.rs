@@ -13,6 +13,7 @@
 
 use super::cel;
 use super::change::Change;
+use super::floor::Refusal;
 use super::kind::Kind;
 use super::object::{Object, Strategy, same_json};
 use super::rollout::is_paused;
@@ -97,9 +98,8 @@ pub(super) fn may_be_cel() -> String {
     format!("({} > 1 || {} > 1)", cel::OLD_REPLICAS, cel::OLD_RUNNING)
 }
 
-/// [`stays`] in CEL: each violation with its condition and the texts that stand for values. Those behind the first are
-/// about Deployments.
-pub(super) fn stays_cel() -> Vec<(Violation, String, Vec<(&'static str, String)>)> {
+/// [`stays`] in CEL, of a workload that becomes a singleton. Those behind the first are about Deployments.
+pub(super) fn stays_cel() -> Vec<Refusal> {
     let (generation, observed) =
         ("oldObject.metadata.?generation.orValue(0)", "oldObject.?status.?observedGeneration.orValue(0)");
     let recreates = |object: &str| format!("{object}.spec.?strategy.?type.orValue('') == 'Recreate'");
@@ -112,7 +112,10 @@ pub(super) fn stays_cel() -> Vec<(Violation, String, Vec<(&'static str, String)>
     );
     let (from, replicas) = (cel::OLD_REPLICAS, cel::REPLICAS);
     let value = |place: &'static str, number: &str| (place, format!("string({number})"));
-    let found = |violation, when: String, values| (violation, format!("{} && {when}", may_be_cel()), values);
+    let found = |violation, when: String, values| {
+        let when = format!("{} && {when}", may_be_cel());
+        Refusal { violation, when, values }
+    };
     vec![
         found(Violation::MarkedWhileDeleted, "has(object.metadata.deletionTimestamp)".to_owned(), Vec::new()),
         found(Violation::MarkedWhilePaused, cel::IS_PAUSED.to_owned(), Vec::new()),

@@ -99,11 +99,7 @@ fn floor(place: Place) -> Vec<Refusal> {
                 refusals.push(refusal(Violation::StrictAboveOne, becomes_strict()));
             }
             let stays = surplus::stays_cel().into_iter().take(if is_behind { 1 } else { usize::MAX });
-            refusals.extend(stays.map(|(violation, when, values)| Refusal {
-                violation,
-                when: format!("{becomes} && {when}"),
-                values,
-            }));
+            refusals.extend(stays.map(|stays| Refusal { when: format!("{becomes} && {}", stays.when), ..stays }));
             if is_behind {
                 refusals.push(refusal(too_many_behind, format!("variables.behind && {above} && {up}")));
             }
