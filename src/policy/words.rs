@@ -174,7 +174,7 @@ impl Violation {
             }
             Self::MarkedAboveOne { .. } => "set spec.replicas to 1 (or 0) first, then add the singleton label",
             Self::StrictAboveOne => {
-                r#"mark it "true" and scale it to 1 first; once status.replicas is 1, make it strict"#
+                "mark it enabled and scale it to 1 first; once status.replicas is 1, make it strict"
             }
             Self::MarkedWhileDeleted => "leave the label out here, and mark the workload that takes its place",
             Self::MarkedWhilePaused => {
