@@ -13,6 +13,7 @@ use crate::policy::companions::{BudgetSpec, Existing, MANAGER_LABEL, Owner, Port
 pub(super) struct SeenServiceSpec {
     #[serde(rename = "clusterIP")]
     cluster_ip: String,
+    publish_not_ready_addresses: bool,
     selector: Option<Bounded<Labels>>,
     ports: Option<Bounded<Vec<Port>>>,
 }
@@ -28,7 +29,12 @@ pub(super) struct SeenBudgetSpec {
 
 /// What is kept of a Service as it streams in.
 pub(super) fn keep_service() -> Keep {
-    keep([("clusterIP", Keep::short()), ("selector", Keep::whole(TERMS_BYTES)), ("ports", Keep::whole(PORTS_BYTES))])
+    keep([
+        ("clusterIP", Keep::short()),
+        ("publishNotReadyAddresses", Keep::short()),
+        ("selector", Keep::whole(TERMS_BYTES)),
+        ("ports", Keep::whole(PORTS_BYTES)),
+    ])
 }
 
 /// What is kept of a budget.
@@ -69,11 +75,16 @@ fn reduced<S, R>(seen: Seen<'_, S>, managed_by: &str, reduce: impl FnOnce(S, boo
 
 /// A Service. One whose selector has too many terms may select anything.
 pub(super) fn service(seen: Seen<'_, SeenServiceSpec>, managed_by: &str) -> Existing<ServiceSpec> {
-    reduced(seen, managed_by, |SeenServiceSpec { cluster_ip, selector, ports }, is_ours| ServiceSpec {
-        is_headless: cluster_ip == "None",
-        selector: selector.unwrap_or_default().within().filter(|selector| selector.len() <= TERMS_MAX),
-        ports: ports.and_then(Bounded::within).filter(|_| is_ours).unwrap_or_default(),
-    })
+    reduced(
+        seen,
+        managed_by,
+        |SeenServiceSpec { cluster_ip, publish_not_ready_addresses, selector, ports }, is_ours| ServiceSpec {
+            is_headless: cluster_ip == "None",
+            publishes_not_ready: is_ours && publish_not_ready_addresses,
+            selector: selector.unwrap_or_default().within().filter(|selector| selector.len() <= TERMS_MAX),
+            ports: ports.and_then(Bounded::within).filter(|_| is_ours).unwrap_or_default(),
+        },
+    )
 }
 
 /// A budget. One whose selector has too many terms counts as one that selects everything.

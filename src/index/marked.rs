@@ -9,7 +9,9 @@ use time::format_description::well_known::Rfc3339;
 use crate::cluster::seen::{Bounded, LIST_BYTES, Meta, PORTS_BYTES, Seen, TERMS_BYTES, TERMS_MAX};
 use crate::cluster::sieve::Keep;
 use crate::policy::companions::selector::{Labels, PodLabels, Selector, weight};
-use crate::policy::companions::wish::{Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
+use crate::policy::companions::wish::{
+    Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, PUBLISH_NOT_READY,
+};
 use crate::policy::companions::{Owner, POD_NAME, POD_TEMPLATE_HASH, Port, Workload};
 use crate::policy::key::KEY;
 use crate::policy::kind::Kind;
@@ -110,7 +112,7 @@ pub type SeenWorkload<'a> = Seen<'a, WorkloadSpec, WorkloadStatus>;
 /// What is kept of a workload as it streams in.
 #[must_use]
 pub fn keep(kind: Kind, mark: &MarkKey) -> Keep {
-    let annotations = [HEADLESS_SERVICE, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, REVISION, REMINDED];
+    let annotations = [HEADLESS_SERVICE, PUBLISH_NOT_READY, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, REVISION, REMINDED];
     let mut metadata = Meta::keep([
         ("labels", Keep::shorts([mark.as_str()])),
         ("annotations", Keep::shorts(annotations)),
@@ -196,6 +198,7 @@ impl Marked {
                 controller,
                 annotations: Annotations {
                     headless_service: annotation(HEADLESS_SERVICE),
+                    publish_not_ready: annotation(PUBLISH_NOT_READY),
                     disruption: annotation(DISRUPTION),
                     disruption_allowed_until: annotation(DISRUPTION_ALLOWED_UNTIL),
                 },
@@ -215,8 +218,11 @@ impl Marked {
     #[must_use]
     pub fn weight(&self) -> usize {
         let Workload { annotations, selector, pod, ports, .. } = &self.workload;
-        let Annotations { headless_service, disruption, disruption_allowed_until } = annotations;
-        let texts = [headless_service, disruption, disruption_allowed_until].into_iter().flatten().map(String::len);
+        let Annotations { headless_service, publish_not_ready, disruption, disruption_allowed_until } = annotations;
+        let texts = [headless_service, publish_not_ready, disruption, disruption_allowed_until]
+            .into_iter()
+            .flatten()
+            .map(String::len);
         let ports = ports.iter().map(|port| size_of::<Port>() + port.name.len());
         selector.weight() + weight(&pod.known) + texts.chain(ports).sum::<usize>()
     }

@@ -11,7 +11,9 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::companions::wish::{Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, HeadlessService};
+use super::companions::wish::{
+    Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, HeadlessService, PUBLISH_NOT_READY,
+};
 use super::int_or_string::IntOrString;
 use super::json::{ENTRIES_MAX, few_objects, nullable, object, some_object};
 use super::kind::Kind;
@@ -304,6 +306,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for OurAnnotations<'a> {
                 while let Some(Text(key)) = map.next_key()? {
                     let place = match key.as_ref() {
                         HEADLESS_SERVICE => &mut ours.0.headless_service,
+                        PUBLISH_NOT_READY => &mut ours.0.publish_not_ready,
                         DISRUPTION => &mut ours.0.disruption,
                         DISRUPTION_ALLOWED_UNTIL => &mut ours.0.disruption_allowed_until,
                         _ => {

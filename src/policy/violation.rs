@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::companions::wish::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
+use super::companions::wish::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, PUBLISH_NOT_READY};
 use super::holder::Holder;
 use super::key::KEY;
 use super::mark::MarkKey;
@@ -219,6 +219,8 @@ pub enum Violation {
 pub enum Annotation {
     /// What headless Service the workload wants.
     HeadlessService,
+    /// Whether it has the address of a Pod that is not ready.
+    PublishNotReady,
     /// What a disruption may do.
     Disruption,
     /// Until when one is let through.
@@ -322,6 +324,7 @@ impl Annotation {
     pub const fn key(self) -> &'static str {
         match self {
             Self::HeadlessService => HEADLESS_SERVICE,
+            Self::PublishNotReady => PUBLISH_NOT_READY,
             Self::Disruption => DISRUPTION,
             Self::DisruptionAllowedUntil => DISRUPTION_ALLOWED_UNTIL,
         }

@@ -283,6 +283,7 @@ impl Annotation {
     const fn allowed(self) -> &'static str {
         match self {
             Self::HeadlessService => r#""auto", "none" or the name of a Service"#,
+            Self::PublishNotReady => r#""true" or "false""#,
             Self::Disruption => r#"one of "allow", "block", "none""#,
             Self::DisruptionAllowedUntil => "a time of RFC 3339",
         }
@@ -293,6 +294,7 @@ impl Annotation {
             Self::HeadlessService => {
                 "use at most 63 lowercase letters, digits and '-', beginning with a letter, or leave it out"
             }
+            Self::PublishNotReady => "write \"true\" for the address of a Pod that is not ready, or leave it out",
             Self::Disruption => "allow lets a drain evict the Pod, block makes it wait, none leaves budgets to you",
             Self::DisruptionAllowedUntil => "write it with a zone, as in 2026-01-31T18:00:00Z, or leave it out",
         }

@@ -95,6 +95,18 @@ pub async fn follows_the_annotations(lab: &Lab) -> Result<()> {
             Ok(made.filter(|event| event["series"]["count"] == 2).count() == 1)
         })
         .await?;
+    let publishes = async |wanted: bool| {
+        let service = place.get("Service", "ledger-singleton").await?;
+        let said = service.map(|service| service["spec"]["publishNotReadyAddresses"] == true);
+        anyhow::Ok(said == Some(wanted))
+    };
+    let publish = |value: Value| json!({"singleton-guard.io/publish-not-ready-addresses": value});
+    place.annotate("StatefulSet", "ledger", publish(json!("true"))).await?;
+    place.until("the Pod is published before it is ready", async || publishes(true).await).await?;
+    place.delete("Service", "ledger-singleton").await?;
+    place.until("so it is after a deletion", async || publishes(true).await).await?;
+    place.annotate("StatefulSet", "ledger", publish(Value::Null)).await?;
+    place.until("no longer", async || publishes(false).await).await?;
     place.annotate("StatefulSet", "ledger", json!({"singleton-guard.io/headless-service": "ledger-books"})).await?;
     place.service("ledger-books").await?;
     place
@@ -197,7 +209,7 @@ pub async fn leaves_services_alone(lab: &Lab) -> Result<()> {
                 .events("SingletonCompanionSkipped")
                 .await?
                 .iter()
-                .any(|note| note.contains("ledger exists and is not headless")))
+                .any(|note| note.contains("ledger selects the Pods but is not headless")))
         })
         .await?;
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -114,7 +114,7 @@ fn a_service_that_selects_the_pods_is_enough() -> Result<(), String> {
         let around = Surroundings { workloads: vec![workload], services: vec![&front], ..Surroundings::default() };
         let plan = plan(workload, &around, &Defaults::default(), now());
         same(&!body(&plan, Companion::Service).is_null(), &made, &format!("whether {workload:#?} gets one"))?;
-        let why = Why::ServiceSelects { name: "front".to_owned() };
+        let why = Why::ServiceSelects { name: "front".to_owned(), whose: None };
         same(&plan.skipped.contains(&(Companion::Service, why)), &!made, "whether that is said")?;
     }
     let (Some(ours), _) = made(&deployment, &Defaults::default(), now()) else { return Err("none is made".to_owned()) };
@@ -236,6 +236,7 @@ pub fn made(
             workload,
             ServiceSpec {
                 is_headless: true,
+                publishes_not_ready: body["spec"]["publishNotReadyAddresses"] == true,
                 selector: Some(labels(&body["spec"]["selector"])),
                 ports: ports.collect(),
             },

@@ -9,7 +9,7 @@ mod strangers;
 mod theirs;
 
 /// What the companions' controller does in a cluster.
-pub const COMPANIONS: [(&str, LiveTest); 22] = [
+pub const COMPANIONS: [(&str, LiveTest); 24] = [
     ("they are made for every kind with one write each", |lab| Box::pin(companions_live::made_for_every_kind(lab))),
     ("they follow the annotations and come back by themselves", |lab| {
         Box::pin(companions_live::follows_the_annotations(lab))
@@ -27,6 +27,10 @@ pub const COMPANIONS: [(&str, LiveTest); 22] = [
     ("a Pod that is not ready can be evicted in every mode", |lab| Box::pin(companions_drain::crash_looping(lab))),
     ("others: what a version of before has made is changed once", |lab| Box::pin(former::are_changed_once(lab))),
     ("others: a name that somebody has freed is left free", |lab| Box::pin(deputy::a_freed_name_is_left_free(lab))),
+    ("former: Services keep the workload's own name", |lab| Box::pin(former::keep_their_name(lab))),
+    ("former: Services stay while a Pod bears their name", |lab| {
+        Box::pin(former::stay_while_a_pod_bears_their_name(lab))
+    }),
     ("theirs: a Service of the workload's name is never ours", |lab| Box::pin(theirs::made_after_ours(lab))),
     ("theirs: a Service can be replaced by force", |lab| Box::pin(theirs::replaced_by_force(lab))),
     ("others: nobody gets a Service under their name", |lab| Box::pin(deputy::nobody_gets_what_is_anothers(lab))),

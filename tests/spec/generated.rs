@@ -134,6 +134,7 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::StrictMark,
         Violation::UnmarkableKind { requested: text("true") },
         Violation::MalformedAnnotation { annotation: Annotation::HeadlessService, requested: text("My.Service") },
+        Violation::MalformedAnnotation { annotation: Annotation::PublishNotReady, requested: text("yes") },
         Violation::MalformedAnnotation { annotation: Annotation::Disruption, requested: text("never") },
         Violation::MalformedAnnotation { annotation: Annotation::DisruptionAllowedUntil, requested: text("tomorrow") },
         Violation::ForeignName { requested: text("db") },

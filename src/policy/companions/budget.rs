@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 
 use super::selector::{Operator, Requirement, Selector};
 use super::wish::{BadWindow, Consent, Disruption};
-use super::{BudgetSpec, Companion, Defaults, Existing, Plan, Step, Surroundings, Why, Workload, metadata, name};
+use super::{
+    BudgetSpec, Companion, Defaults, Existing, Plan, Step, Surroundings, Taker, Why, Workload, metadata, name,
+};
 use crate::policy::key::KEY;
 use crate::policy::kind::Kind;
 
@@ -39,7 +41,7 @@ pub(super) fn plan(
         Disruption::None => Some(Why::NotWanted),
         Disruption::Allow | Disruption::Block => rival.or_else(|| {
             let taken = existing.is_some() && mine.is_none();
-            taken.then(|| Why::NameTaken { name: name.clone(), governing: false })
+            taken.then(|| Why::NameTaken { name: name.clone(), by: Taker::Stranger })
         }),
     };
     if let Some(why) = against {

@@ -27,7 +27,7 @@ use wish::{Allowed, Annotations, Disruption};
 pub use budget::{POD_NAME, POD_TEMPLATE_HASH};
 pub(crate) use name::service as service_name;
 pub use service::{PATIENCE, misses};
-pub use why::{Companion, Why, none_of_ours};
+pub use why::{Companion, Taker, Why, none_of_ours};
 
 /// What the settings say about companions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +112,8 @@ pub struct Existing<S> {
 pub struct ServiceSpec {
     /// `clusterIP` is `None`.
     pub is_headless: bool,
+    /// `publishNotReadyAddresses`; kept of ours only.
+    pub publishes_not_ready: bool,
     /// `selector`; none if it is too large to be kept, and so may select anything.
     pub selector: Option<Labels>,
     /// `ports`; kept of ours only.
@@ -313,7 +315,7 @@ impl From<&OwnerReference<'_>> for Owner {
 /// One that selects nothing.
 impl Default for ServiceSpec {
     fn default() -> Self {
-        Self { is_headless: false, selector: Some(Labels::new()), ports: Vec::new() }
+        Self { is_headless: false, publishes_not_ready: false, selector: Some(Labels::new()), ports: Vec::new() }
     }
 }
 

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::selector::{Labels, service_selects};
 use super::wish::HeadlessService;
 use super::{
-    Companion, Defaults, Existing, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload, metadata, name,
+    Companion, Defaults, Existing, Plan, Port, ServiceSpec, Step, Surroundings, Taker, Why, Workload, metadata, name,
 };
 use crate::policy::key::KEY;
 
@@ -76,11 +76,14 @@ pub(super) fn plan(
     let Some(name) = wanted.filter(|name| !owned && !is_withheld(name)) else { return };
     let existing = around.services.iter().find(|service| service.name == name);
     if let Some(existing) = existing.filter(|existing| !existing.belongs_to(workload, name)) {
-        // A headless Service of theirs is what the Pod needs: nothing is missing.
-        let governing = workload.service_name.is_some() && !existing.spec.is_headless;
-        if governing || !existing.spec.is_headless || !service_selects(existing.spec.selector.as_ref(), &workload.pod) {
-            plan.skipped.push((Companion::Service, Why::NameTaken { name: name.to_owned(), governing }));
-        }
+        let selects = service_selects(existing.spec.selector.as_ref(), &workload.pod);
+        let by = match whose(existing) {
+            Some(other) => Some(Taker::Singleton(other)),
+            None if !selects => Some(Taker::Stranger),
+            // A headless Service of theirs is what the Pod needs: nothing is missing.
+            None => (!existing.spec.is_headless).then_some(Taker::Front),
+        };
+        plan.skipped.extend(by.map(|by| (Companion::Service, Why::NameTaken { name: name.to_owned(), by })));
         return;
     }
     let Some(selector) = selector else {
@@ -97,7 +100,8 @@ pub(super) fn plan(
             let other = others.find(|service| service_selects(service.spec.selector.as_ref(), &workload.pod));
             let chosen = workload.service_name.is_some() || is_named;
             if let Some(other) = other.filter(|_| !chosen) {
-                plan.skipped.push((Companion::Service, Why::ServiceSelects { name: other.name.clone() }));
+                plan.skipped
+                    .push((Companion::Service, Why::ServiceSelects { name: other.name.clone(), whose: whose(other) }));
             } else if let Some(free) = Some(free_until(workload, around, name)).filter(|free| now < *free) {
                 plan.again = [plan.again, Some(free)].into_iter().flatten().min();
             } else {
@@ -149,6 +153,12 @@ fn is_anothers(workload: &Workload, around: &Surroundings<'_>, name: &str) -> bo
     called.any(|service| others().any(|other| service.is_held_by(other)))
 }
 
+/// For which other singleton a Service of ours was made.
+fn whose(service: &Existing<ServiceSpec>) -> Option<String> {
+    let owner = service.controller.as_ref().filter(|_| service.is_ours)?;
+    Some(format!("{} {}", owner.kind, owner.name))
+}
+
 /// Whether an earlier version has made it for this workload.
 fn is_former(service: &Existing<ServiceSpec>, workload: &Workload) -> bool {
     name::former(&workload.name) == service.name && service.is_kept_for(workload)
@@ -189,7 +199,10 @@ fn is_right(existing: &Existing<ServiceSpec>, workload: &Workload, selector: &La
     let mut wanted = ports(workload);
     stored.sort_unstable();
     wanted.sort_unstable();
-    existing.is_held_by(workload) && existing.spec.selector.as_ref() == Some(selector) && stored == wanted
+    existing.is_held_by(workload)
+        && existing.spec.selector.as_ref() == Some(selector)
+        && existing.spec.publishes_not_ready == workload.annotations.publishes_not_ready()
+        && stored == wanted
 }
 
 fn apply(
@@ -204,6 +217,9 @@ fn apply(
     // A headless Service without ports is complete (its name resolves); an empty list would only be noise.
     if let (false, Value::Object(spec)) = (ports.is_empty(), &mut spec) {
         spec.insert("ports".to_owned(), json!(ports));
+    }
+    if let (true, Value::Object(spec)) = (workload.annotations.publishes_not_ready(), &mut spec) {
+        spec.insert("publishNotReadyAddresses".to_owned(), json!(true));
     }
     let metadata = metadata(workload, name, defaults, existing);
     let body = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec});

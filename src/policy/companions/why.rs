@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::wish::HEADLESS_SERVICE;
+
 /// The two companions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Companion {
@@ -20,17 +22,19 @@ pub enum Why {
     Released,
     /// The object that controls it has one.
     Controlled,
-    /// Another object of that name, which is not ours, is in the way.
+    /// Another object has that name.
     NameTaken {
-        /// Its name.
+        /// The name.
         name: String,
-        /// Whether it is a Service with an address of its own, where the StatefulSet needs a headless one.
-        governing: bool,
+        /// What it is.
+        by: Taker,
     },
     /// A Service selects the Pods already.
     ServiceSelects {
         /// Its name.
         name: String,
+        /// The other singleton for which it was made, where it is one of ours.
+        whose: Option<String>,
     },
     /// A budget selects the Pods already.
     BudgetSelects {
@@ -61,6 +65,17 @@ pub enum Why {
         /// The API server's words, which name who and which field.
         message: String,
     },
+}
+
+/// What has the name that a companion should have.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Taker {
+    /// One of ours for another singleton, as in `Deployment web`.
+    Singleton(String),
+    /// A Service of the user's that leads to the Pod by an address of its own.
+    Front,
+    /// Something of the user's that is about other Pods, or none.
+    Stranger,
 }
 
 impl Companion {
@@ -122,18 +137,23 @@ impl fmt::Display for Why {
             Self::NotWanted => f.write_str("none is wanted"),
             Self::Released => f.write_str("the workload is no longer a singleton"),
             Self::Controlled => f.write_str("its controller has one"),
-            Self::NameTaken { name, governing: true } => write!(
-                f,
-                "{name} exists and is not headless, so the Pod has no name of its own; delete it, or make it anew with clusterIP None"
-            ),
-            Self::NameTaken { name, governing: false } => {
-                write!(f, "{name} exists and is not ours; delete it, or leave things as they are")
+            Self::NameTaken { name, by: Taker::Singleton(owner) } => {
+                write!(f, "{name} is the one of {owner}; annotate one of the two with {HEADLESS_SERVICE}=NAME")
             }
-            Self::ServiceSelects { name } => write!(
+            Self::NameTaken { name, by: Taker::Front } => write!(
                 f,
-                "{name} selects the Pods already; annotate the workload with {}=NAME to have a headless one beside it",
-                super::wish::HEADLESS_SERVICE
+                "{name} selects the Pods but is not headless, so it is not the Pod's own name; annotate the workload with {HEADLESS_SERVICE}=NAME to have a headless one beside it"
             ),
+            Self::NameTaken { name, by: Taker::Stranger } => {
+                write!(f, "{name} exists, is not ours and does not select the Pods; rename it, or leave things as they are")
+            }
+            Self::ServiceSelects { name, whose } => {
+                let whose = whose.as_ref().map(|owner| format!(", that of {owner},")).unwrap_or_default();
+                write!(
+                    f,
+                    "{name}{whose} selects the Pods already; annotate the workload with {HEADLESS_SERVICE}=NAME to have a headless one beside it"
+                )
+            }
             Self::BudgetSelects { name } => write!(
                 f,
                 "{name} selects the Pods already, and the API server evicts no Pod that two budgets select; delete it to have one of ours"

@@ -13,6 +13,8 @@ use crate::policy::mark::is_dns_label;
 pub struct Annotations<T> {
     /// [`HEADLESS_SERVICE`].
     pub headless_service: Option<T>,
+    /// [`PUBLISH_NOT_READY`].
+    pub publish_not_ready: Option<T>,
     /// [`DISRUPTION`].
     pub disruption: Option<T>,
     /// [`DISRUPTION_ALLOWED_UNTIL`].
@@ -79,6 +81,12 @@ impl<T: AsRef<str>> Annotations<T> {
     pub fn wished_service(&self) -> Option<HeadlessService<'_>> {
         self.headless_service.as_ref().and_then(|value| HeadlessService::parse(value.as_ref()))
     }
+
+    /// Whether the headless Service is to have the address of a Pod that is not ready.
+    #[must_use]
+    pub fn publishes_not_ready(&self) -> bool {
+        self.publish_not_ready.as_ref().and_then(|value| parse_publishes(value.as_ref())).unwrap_or_default()
+    }
 }
 
 impl<'a> HeadlessService<'a> {
@@ -91,6 +99,16 @@ impl<'a> HeadlessService<'a> {
             name if is_service_name(name) => Some(Self::Named(name)),
             _ => None,
         }
+    }
+}
+
+/// Reads the value of [`PUBLISH_NOT_READY`]; `None` where it means nothing.
+#[must_use]
+pub fn parse_publishes(value: &str) -> Option<bool> {
+    match value {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
     }
 }
 
@@ -145,6 +163,8 @@ pub(crate) fn is_service_name(name: &str) -> bool {
 
 /// `auto`, `none` or the name of the headless Service.
 pub const HEADLESS_SERVICE: &str = "singleton-guard.io/headless-service";
+/// `true` or `false`: `spec.publishNotReadyAddresses` of the headless Service.
+pub const PUBLISH_NOT_READY: &str = "singleton-guard.io/publish-not-ready-addresses";
 /// `allow`, `block` or `none`.
 pub const DISRUPTION: &str = "singleton-guard.io/disruption";
 /// A time of RFC 3339, until which `block` lets a disruption through.

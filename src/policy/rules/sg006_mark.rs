@@ -16,6 +16,7 @@ use super::super::cel;
 use super::super::change::{Change, Via};
 use super::super::companions::wish::{
     Annotations, BadWindow, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, Disruption, HEADLESS_SERVICE, HeadlessService,
+    PUBLISH_NOT_READY, parse_publishes,
 };
 use super::super::floor::{Place, Refusal};
 use super::super::kind::{Resource, UNMARKABLE};
@@ -71,6 +72,7 @@ fn annotations(change: &Change<'_>) -> Vec<Violation> {
     let malformed =
         |annotation| move |value: &str| Violation::MalformedAnnotation { annotation, requested: value.to_owned() };
     let service = written(|annotations| annotations.headless_service.as_deref());
+    let publishes = written(|annotations| annotations.publish_not_ready.as_deref());
     let disruption = written(|annotations| annotations.disruption.as_deref());
     let until = written(|annotations| annotations.disruption_allowed_until.as_deref());
     let (max, allowed, workload) = (change.consent.max, change.allowed, &change.workload.name);
@@ -83,6 +85,7 @@ fn annotations(change: &Change<'_>) -> Vec<Violation> {
             }
             Some(_) => None,
         }),
+        publishes.filter(|value| parse_publishes(value).is_none()).map(malformed(Annotation::PublishNotReady)),
         disruption.and_then(|value| match Disruption::parse(value) {
             None => Some(malformed(Annotation::Disruption)(value)),
             Some(Disruption::Block) if !allowed.block => Some(Violation::BlockDenied),
@@ -104,7 +107,7 @@ fn trigger(row: Row) -> Option<String> {
         format!(
             "{marks}\n\
              && ({is_unmarkable} ? !{controlled} : !({mark}.orValue('') in [{allowed}]))\n\
-             || {is_marked} && ({service} || {disruption} || {until})",
+             || {is_marked} && ({service} || {publishes} || {disruption} || {until})",
             marks = marks(),
             is_unmarkable = is_unmarkable(),
             controlled = cel::CONTROLLED,
@@ -112,6 +115,7 @@ fn trigger(row: Row) -> Option<String> {
             allowed = cel::singletons(),
             is_marked = cel::IS_MARKED,
             service = writes(HEADLESS_SERVICE, &format!("({BAD_SERVICE}\n|| {FOREIGN_SERVICE})")),
+            publishes = writes(PUBLISH_NOT_READY, BAD_PUBLISH),
             disruption = writes(DISRUPTION, MORE_THAN_ALLOW),
             until = writes(DISRUPTION_ALLOWED_UNTIL, "true"),
         )
@@ -156,6 +160,7 @@ fn floor(place: Place) -> Vec<Refusal> {
             Annotation::HeadlessService,
             &format!("{NAMES_ARE_DENIED} && {FOREIGN_SERVICE}\n&& {NAME_IS_LABEL}"),
         ),
+        malformed(Annotation::PublishNotReady, BAD_PUBLISH),
         malformed(Annotation::Disruption, BAD_DISRUPTION),
         written(Violation::BlockDenied, Annotation::Disruption, DENIED_BLOCK),
         malformed(Annotation::DisruptionAllowedUntil, BAD_TIME),
@@ -206,6 +211,7 @@ fn lacks_service_right() -> String {
 }
 
 const BAD_SERVICE: &str = "!VALUE.matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')";
+const BAD_PUBLISH: &str = "!(VALUE in ['true', 'false'])";
 const BAD_DISRUPTION: &str = "!(VALUE in ['allow', 'block', 'none'])";
 // What is refused where the settings say so is asked about always: they may change while the conditions stay.
 const FOREIGN_SERVICE: &str = "!(VALUE in ['auto', 'none'])\n\

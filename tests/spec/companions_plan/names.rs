@@ -9,7 +9,7 @@ use serde_json::json;
 use singleton_guard::policy::companions::selector::Labels;
 use singleton_guard::policy::companions::wish::Allowed;
 use singleton_guard::policy::companions::{
-    Companion, Defaults, Existing, Plan, Step, Surroundings, Why, Workload, managed_by, plan,
+    Companion, Defaults, Existing, Plan, ServiceSpec, Step, Surroundings, Taker, Why, Workload, managed_by, plan,
 };
 use singleton_guard::policy::kind::{KINDS, Kind};
 use singleton_guard::policy::mark::MarkKey;
@@ -19,7 +19,8 @@ use crate::Property;
 use super::{body, made, now, same, workload};
 
 /// Each is a trial of its own.
-pub const FACTS: [(&str, Property); 9] = [
+pub const FACTS: [(&str, Property); 10] = [
+    ("companions: it is told apart who has the name", it_is_told_apart_who_has_the_name),
     ("companions: names never change", names_never_change),
     ("companions: no two names are alike", no_two_names_are_alike),
     ("companions: what is there keeps its name", what_is_there_keeps_its_name),
@@ -144,6 +145,49 @@ fn what_an_earlier_version_has_made_is_kept() -> Result<(), String> {
             let both = vec![(true, "web".to_owned()), (true, "web-singleton".to_owned())];
             let orphan = Existing { name: "web".to_owned(), ..orphan };
             same(&service(&orphan, &governed), &both, "what is done where serviceName names another")?;
+        }
+    }
+    Ok(())
+}
+
+/// Ours for another, the user's for these Pods, the user's for others; nobody is told to delete a Service that leads to
+/// the Pod.
+fn it_is_told_apart_who_has_the_name() -> Result<(), String> {
+    let mut set = workload(Kind::StatefulSet, "web");
+    set.service_name = Some("web".to_owned());
+    let other = Workload { uid: "uid-of-the-other".to_owned(), ..workload(Kind::Deployment, "web") };
+    let (Some(service), _) = made(&set, &Defaults::default(), now()) else { return Err("none is made".to_owned()) };
+    let (Some(of_other), _) = made(&other, &Defaults::default(), now()) else { return Err("none is made".to_owned()) };
+    let theirs = Existing { is_ours: false, controller: None, ..service };
+    let spec = |app: &str, is_headless: bool| ServiceSpec {
+        is_headless,
+        selector: Some(Labels::from([("app".to_owned(), app.to_owned())])),
+        ..ServiceSpec::default()
+    };
+    let name = "web".to_owned();
+    for (existing, by, says) in [
+        (
+            Existing { name: name.clone(), ..of_other },
+            Some(Taker::Singleton("Deployment web".to_owned())),
+            "the one of Deployment web",
+        ),
+        (
+            Existing { spec: spec("web", false), ..theirs.clone() },
+            Some(Taker::Front),
+            "selects the Pods but is not headless",
+        ),
+        (Existing { spec: spec("other", false), ..theirs.clone() }, Some(Taker::Stranger), "does not select the Pods"),
+        (Existing { spec: spec("other", true), ..theirs.clone() }, Some(Taker::Stranger), "does not select the Pods"),
+        (Existing { spec: spec("web", true), ..theirs }, None, ""),
+    ] {
+        let around =
+            Surroundings { workloads: vec![&set, &other], services: vec![&existing], ..Surroundings::default() };
+        let skipped = plan(&set, &around, &Defaults::default(), now()).skipped;
+        let why = by.map(|by| (Companion::Service, Why::NameTaken { name: name.clone(), by }));
+        same(&skipped, &why.into_iter().collect(), "why there is none of ours")?;
+        for (companion, why) in &skipped {
+            let sentence = why.sentence(*companion);
+            same(&(sentence.contains(says), sentence.contains("delete")), &(true, false), &sentence)?;
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::api;
 use super::super::case::MARK;
-use super::super::companions_place::{KINDS, Place, budget_name};
+use super::super::companions_place::{KINDS, Place, budget_name, service_name};
 use crate::lab::Lab;
 
 /// They are brought into their present form by one write each, for every kind and strict ones.
@@ -57,6 +57,64 @@ pub async fn are_changed_once(lab: &Lab) -> Result<()> {
         ensure!(written == 2 + brought, "{kind}, {mark}: {:#?}", place.writes()?);
     }
     Ok(())
+}
+
+/// What has the workload's own name stays, alone and with the same uid: of a Deployment though nothing asks for that name
+/// any more, until the annotation asks for another.
+pub async fn keep_their_name(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    let asks = |name: Value| json!({"singleton-guard.io/headless-service": name});
+    for kind in ["Deployment", "ReplicaSet", "ReplicationController"] {
+        let name = format!("former-{}", kind.to_lowercase());
+        place.create(kind, &name, json!({"metadata": {"annotations": asks(json!(name))}})).await?;
+        let made = place.service(&name).await?;
+        place.annotate(kind, &name, asks(Value::Null)).await?;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let now = place.service(&name).await?;
+        ensure!(now["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"], "{kind}: {now}");
+        let ours = service_name(&name);
+        ensure!(place.get("Service", &ours).await?.is_none(), "{kind}: a second one was made");
+        // It is kept right.
+        place.annotate(kind, &name, json!({"singleton-guard.io/publish-not-ready-addresses": "true"})).await?;
+        place
+            .until("it has what the annotation asks for", async || {
+                Ok(place.service(&name).await?["spec"]["publishNotReadyAddresses"] == true)
+            })
+            .await?;
+        place.annotate(kind, &name, asks(json!(ours))).await?;
+        place.service(&ours).await?;
+        place.until("the former one is gone", async || Ok(place.get("Service", &name).await?.is_none())).await?;
+    }
+    Ok(())
+}
+
+/// A StatefulSet whose `serviceName` an earlier version has filled in is deleted without its Pod and made anew: the Pod
+/// bears the former name, so that goes on to resolve beside the new one.
+pub async fn stay_while_a_pod_bears_their_name(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    place.create("StatefulSet", "ledger", json!({"spec": {"serviceName": "ledger"}})).await?;
+    let former = place.service("ledger").await?;
+    let address = async |name: &str| lab.resolve(&format!("{name}.{}.svc.cluster.local", place.namespace)).await;
+    let bears =
+        async || anyhow::Ok(!address("ledger-0.ledger").await?.is_empty() && !address("ledger").await?.is_empty());
+    place.until("the Pod has a name", bears).await?;
+    place.kubectl(&["delete", "statefulset", "ledger", "--cascade=orphan"], "").await?;
+    ensure!(bears().await?, "the name is lost with the StatefulSet");
+    let again = place.create("StatefulSet", "ledger", json!({})).await?;
+    ensure!(again["spec"]["serviceName"] == "ledger-singleton", "{again}");
+    let own = async || anyhow::Ok(address("ledger-singleton").await? == address("ledger").await?);
+    let begun = tokio::time::Instant::now();
+    let mut was_adopted = false;
+    while begun.elapsed() < Duration::from_secs(10) || !was_adopted || !own().await? {
+        ensure!(bears().await?, "the name of the Pod that runs is lost after {:?}", begun.elapsed());
+        let now = place.service("ledger").await?;
+        ensure!(now["metadata"]["uid"] == former["metadata"]["uid"], "it was made anew: {now}");
+        was_adopted = now["metadata"]["ownerReferences"][0]["uid"] == again["metadata"]["uid"];
+        ensure!(begun.elapsed() < Duration::from_secs(60), "not adopted, or no name of its own: {now}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    place.delete("StatefulSet", "ledger").await?;
+    place.until("both go with it", async || Ok(place.list("Service").await?.is_empty())).await
 }
 
 /// How many writes changed something, or nothing, that was there.
