@@ -42,6 +42,42 @@ pub fn every_page_is_found(root: &Path) -> Result<(), String> {
     }
 }
 
+/// Whatever of ours a page names is there: a metric in the table of metrics, a program of the tests in `tests`.
+pub fn what_is_named_exists(root: &Path) -> Result<(), String> {
+    let pages = pages(root)?;
+    let metrics = pages.get(Path::new("docs/reference/metrics.md")).ok_or("there is no page of metrics")?;
+    let mut faults = Vec::new();
+    // The change log tells of what was.
+    for (path, text) in pages.iter().filter(|(path, _)| path.as_path() != Path::new("CHANGELOG.md")) {
+        for (name, rest) in words_after(text, "singleton_guard_").filter(|(name, _)| !name.is_empty()) {
+            let end = if rest.starts_with(".*") { "" } else { "`" };
+            if !metrics.contains(&format!("\n| `singleton_guard_{name}{end}")) {
+                faults.push(format!("{}: there is no metric singleton_guard_{name}", path.display()));
+            }
+        }
+        for (name, _) in words_after(text, "--test ").filter(|(name, _)| *name != "NAME") {
+            if !root.join(format!("tests/{name}.rs")).exists() {
+                faults.push(format!("{}: there is no program tests/{name}.rs", path.display()));
+            }
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
+/// Every reason of an Event that the code gives is explained.
+pub fn events_are_explained(root: &Path) -> Result<(), String> {
+    let page = std::fs::read_to_string(root.join("docs/reference/events.md")).map_err(|error| error.to_string())?;
+    let sources = files(&root.join("src"), "rs")?;
+    let strings = sources.values().flat_map(|text| text.split('"').skip(1).step_by(2));
+    let is_reason = |text: &&str| text.starts_with("Singleton") && text.chars().all(char::is_alphabetic);
+    let reasons: BTreeSet<&str> = strings.filter(is_reason).collect();
+    match reasons.iter().find(|reason| !page.contains(&format!("`{reason}`"))) {
+        _ if reasons.len() < 5 => Err(format!("only {reasons:?} were found in the code")),
+        Some(reason) => Err(format!("docs/reference/events.md does not explain {reason}")),
+        None => Ok(()),
+    }
+}
+
 /// The README keeps its bounds. Tables and what a program prints are as wide as they are.
 pub fn the_readme_is_short(root: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(root.join("README.md")).map_err(|error| error.to_string())?;
@@ -62,20 +98,32 @@ pub fn the_readme_is_short(root: &Path) -> Result<(), String> {
 
 /// Every page of the repository, by its path from the root.
 fn pages(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
-    let (mut pages, mut directories) = (BTreeMap::new(), vec![root.to_owned()]);
+    let pages = files(root, "md")?;
+    if pages.contains_key(Path::new("README.md")) { Ok(pages) } else { Err("there is no README.md".to_owned()) }
+}
+
+/// The files of a kind below a directory, by their path from there.
+fn files(root: &Path, kind: &str) -> Result<BTreeMap<PathBuf, String>, String> {
+    let (mut files, mut directories) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(directory) = directories.pop() {
         for entry in std::fs::read_dir(&directory).map_err(|error| error.to_string())? {
             let path = entry.map_err(|error| error.to_string())?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if path.is_dir() && name != "target" && name != ".git" {
                 directories.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "md") {
+            } else if path.extension().is_some_and(|extension| extension == kind) {
                 let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-                pages.insert(path.strip_prefix(root).map_err(|error| error.to_string())?.to_owned(), text);
+                files.insert(path.strip_prefix(root).map_err(|error| error.to_string())?.to_owned(), text);
             }
         }
     }
-    if pages.contains_key(Path::new("README.md")) { Ok(pages) } else { Err("there is no README.md".to_owned()) }
+    Ok(files)
+}
+
+/// The words that follow a text wherever it occurs, each with what comes behind it.
+fn words_after<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let end = |rest: &str| rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+    text.split(before).skip(1).map(move |rest| rest.split_at(end(rest)))
 }
 
 /// What the page links to, outside of code blocks.

@@ -87,26 +87,27 @@ fn outage(row: Row, entry: Entry) -> String {
 
 /// Every sentence a person may read, in one file.
 pub fn catalogue(root: &Path) -> Result<(), String> {
-    let denial = |first: Violation| Denial {
-        subject: Subject {
-            group: "apps",
-            kind: typical_kind(&first),
-            namespace: "pay".to_owned(),
-            name: "ledger".to_owned(),
-            uid: String::new(),
-        },
-        key: MarkKey::default(),
-        first,
-        others: Vec::new(),
-    };
     let mut text = "Every refusal, as kubectl shows it: the line, the field it names, and the remedy that comes along as a warning.\n".to_owned();
     for violation in every_violation() {
         let field = violation.field(&MarkKey::default());
-        let remedy = violation.remedy();
-        let denial = denial(violation);
-        let _ = write!(text, "\n{}\n  field   {field}\n  remedy  {remedy}\n", denial.message(&denial.first));
+        let (message, remedy) = words(violation);
+        let _ = write!(text, "\n{message}\n  field   {field}\n  remedy  {remedy}\n");
     }
     snapshot::file(root, "tests/messages.txt", &text)
+}
+
+/// What a person reads of a violation: the line and the remedy.
+pub fn words(first: Violation) -> (String, String) {
+    let remedy = first.remedy();
+    let subject = Subject {
+        group: "apps",
+        kind: typical_kind(&first),
+        namespace: "pay".to_owned(),
+        name: "ledger".to_owned(),
+        uid: String::new(),
+    };
+    let denial = Denial { subject, key: MarkKey::default(), first, others: Vec::new() };
+    (denial.message(&denial.first), remedy.to_string())
 }
 
 /// Every arm of the catalogue once, with values as a user would write them.

@@ -141,18 +141,6 @@ pub async fn kubectl_shows_one_line_and_what_to_do(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// The last command of the quickstart's third step ends in a refusal.
-pub async fn the_quickstart_ends_in_a_refusal(lab: &Lab) -> Result<()> {
-    let namespace = new_namespace(lab).await?;
-    let key = format!("{}=enabled", case::MARK);
-    let image = "--image=registry.k8s.io/pause:3.10";
-    lab.kubectl(&["-n", &namespace, "create", "deployment", "only-one", image]).await?.success()?;
-    lab.kubectl(&["-n", &namespace, "label", "deployment", "only-one", &key]).await?.success()?;
-    let done = lab.kubectl(&["-n", &namespace, "scale", "deployment", "only-one", "--replicas=2"]).await?;
-    ensure!(done.code == 1 && done.stderr.contains("SG001 Deployment"), "{done:?}");
-    Ok(())
-}
-
 /// What kubectl prints where the value is a boolean is what the page on labels says that it prints.
 pub async fn an_unquoted_true_is_answered_by_the_docs(lab: &Lab) -> Result<()> {
     let namespace = new_namespace(lab).await?;

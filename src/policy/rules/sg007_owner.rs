@@ -3,7 +3,7 @@
 //! A Deployment finds its ReplicaSets by label and by owner reference. One that loses either is let go, runs on, and
 //! the Deployment makes another: two copies for good. So a label that the ReplicaSet's own selector names (it holds
 //! the Deployment's selector and the template's hash) and its controller may not change, through `/status` either, by
-//! anyone but the controllers whose work that is (see `exemption`).
+//! anyone except the controllers whose work that is.
 
 use serde_json::value::RawValue;
 

@@ -3,8 +3,9 @@
 //! A deletion with a grace of 0 takes the Pod out of the store at once, while its process may run on: its name is free,
 //! and the next one starts beside it. So neither a deletion nor an eviction may ask for that, and no template for a grace
 //! of 0, which asks for it every time. Nothing is lost where no process can be: the Pod was never bound, it has ended,
-//! or the kubelet of its own node says so, or who ends Pods there in the place of one ([`super::super::node_users`]). A node that is gone for good is declared so, with the taint
-//! `node.kubernetes.io/out-of-service` or by deleting it: then the Pod garbage collector fails the Pod first.
+//! or the kubelet of its own node says so, or a user whom `strict.nodeUsers` names for that node. A node that is gone for
+//! good is declared so, with the taint `node.kubernetes.io/out-of-service` or by deleting it: then the Pod
+//! garbage collector fails the Pod first.
 //!
 //! A deletion of many (`deletecollection`) may come to the same whatever it asks for. It decides on the grace when it reads
 //! the Pod, 0 for one that is bound to no node yet, and shows only what was asked to those who judge it
