@@ -58,6 +58,31 @@ fn only_what_is_kept_comes_out() {
 }
 
 #[test]
+fn of_what_is_only_looked_for_comes_out_that_it_is_there() {
+    let keep = Keep::fields([
+        ("a", Keep::presence()),
+        ("l", Keep::items(Keep::fields([("b", Keep::presences(["c", "d"]))]), 60)),
+    ]);
+    for (stream, expected) in [
+        (r#"{"z":1}"#, r"{}"),
+        (r#"{"a":{"x":["}"]},"z":1}"#, r#"{"a":true}"#),
+        (r#"{"a":null}"#, r#"{"a":true}"#),
+        (r#"{"a":[[{}]] , "z":{}}"#, r#"{"a":true}"#),
+        (
+            r#"{"a":"\"}" , "l":[{"b":{"c":{".":{}},"e":{}}},{"b":{"d":7}},{"b":{}}]}"#,
+            r#"{"a":true,"l":[{"b":{"c":true}},{"b":{"d":true}},{"b":{}}]}"#,
+        ),
+    ] {
+        assert_eq!(always(&keep, stream), [expected], "{stream}");
+    }
+    // However large it is and however deep it nests.
+    let deep = format!(r#"{{"a":{}{},"l":[]}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(sieved(&keep, &deep, 4_096).unwrap().0, [r#"{"a":true,"l":[]}"#]);
+    let many = [r#"{"b":{"c":{}}}"#; 9].join(",");
+    assert_eq!(always(&keep, &format!(r#"{{"l":[{many}]}}"#)), [format!(r#"{{"l":{BEYOND}}}"#)]);
+}
+
+#[test]
 fn a_list_comes_item_by_item() {
     let keep = Keep::fields([
         ("metadata", Keep::fields([("resourceVersion", Keep::short())])),

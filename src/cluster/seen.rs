@@ -1,9 +1,11 @@
 //! Objects as the watches read them: only the fields that somebody asked for, out of the [`sieve`](super::sieve). Pure.
 //!
-//! Times stay text until somebody needs them, and of managed fields only the managers' names are read. So there is nothing
-//! in an object that the API server stores and that could not be read, but what is beyond a bound.
+//! Times stay text until somebody needs them, and of managed fields no more is read than who wrote when, and whether a few
+//! fields that somebody asks for are among them. So there is nothing in an object that the API server stores and that could
+//! not be read, but what is beyond a bound.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -94,6 +96,34 @@ pub struct Manager<'a> {
     /// The field manager's name.
     #[serde(borrow)]
     pub manager: Cow<'a, str>,
+    /// The subresource that it wrote through.
+    #[serde(borrow)]
+    pub subresource: Cow<'a, str>,
+    /// When it did.
+    #[serde(borrow)]
+    pub time: Cow<'a, str>,
+    /// Which fields, of those that were asked for.
+    #[serde(rename = "fieldsV1", deserialize_with = "nullable")]
+    pub fields: Written,
+}
+
+/// The fields that a manager has written, of those that were asked for: `FieldsV1`, in which each is an object of its own.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct Written {
+    #[serde(rename = "f:spec")]
+    spec: bool,
+    #[serde(rename = "f:metadata", deserialize_with = "nullable")]
+    metadata: WrittenMeta,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+struct WrittenMeta {
+    #[serde(rename = "f:labels", deserialize_with = "nullable")]
+    labels: BTreeMap<String, bool>,
+    #[serde(rename = "f:annotations", deserialize_with = "nullable")]
+    annotations: BTreeMap<String, bool>,
 }
 
 /// Something that is read as far as a bound.
@@ -120,6 +150,16 @@ impl<'a> Meta<'a> {
         ("ownerReferences", Keep::items(owner, LIST_BYTES))
     }
 
+    /// Who has written to it when, and whether the spec, these labels or these annotations.
+    #[must_use]
+    pub fn keep_managers(labels: &[&str], annotations: &[&str]) -> (&'static str, Keep) {
+        let named = |keys: &[&str]| Keep::presences(keys.iter().map(|key| format!("f:{key}")));
+        let metadata = Keep::fields([("f:labels", named(labels)), ("f:annotations", named(annotations))]);
+        let fields = Keep::fields([("f:spec", Keep::presence()), ("f:metadata", metadata)]);
+        let manager = Keep::shorts(["manager", "subresource", "time"]).and([("fieldsV1", fields)]);
+        ("managedFields", Keep::items(manager, LIST_BYTES))
+    }
+
     /// Of an object whose other metadata cannot be read, what it is called.
     #[must_use]
     pub fn head(object: &'a [u8]) -> Self {
@@ -137,6 +177,14 @@ impl<'a> Meta<'a> {
             Bounded::Within(owners) => Ok(owners.iter().find(|owner| owner.controller == Some(true))),
             Bounded::Beyond => Err("metadata.ownerReferences is larger than is read"),
         }
+    }
+}
+
+impl Written {
+    /// Whether it is any of them.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.spec || !self.metadata.labels.is_empty() || !self.metadata.annotations.is_empty()
     }
 }
 

@@ -14,14 +14,14 @@ use super::index::{Around, concerned_by_workload};
 use super::patience::Patience;
 use super::queue::Queue;
 use super::watch;
-use super::work::{Done, Failure, Work};
+use super::work::{Done, Failure, Left, Work};
 use crate::cluster::Clock;
 use crate::cluster::call::CallError;
 use crate::cluster::follow::AFTER_A_PANIC;
 use crate::configuration::Current;
 use crate::events::{SAY_AGAIN, Saying, Voice};
 use crate::index::{Index, Key, uid_of};
-use crate::policy::companions::{Surroundings, plan};
+use crate::policy::companions::{Companion, Surroundings, let_go, plan};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 
@@ -245,7 +245,10 @@ impl Loop<'_> {
                 budget.is_ours && !budget.is_deleted && budget.controller.as_ref().is_some_and(named)
             });
             let sets = look.stamped(&key).map(|marked| marked.workload.clone());
-            Work::release(&key, budgets.cloned().collect(), sets.collect())
+            let (around, named) = (look.around(&key.namespace), (key.of, key.name.as_str()));
+            let services = let_go(named, Companion::Service, around.services);
+            let let_go = services.chain(let_go(named, Companion::Budget, around.budgets)).collect();
+            Work::release(&key, Left { budgets: budgets.cloned().collect(), sets: sets.collect(), let_go })
         };
         let Some(work) = work else {
             queue.done(&key);

@@ -88,7 +88,8 @@ impl Patience {
 fn pause(step: &Step, times: u32, workload: &Workload, around: &Surroundings<'_>) -> Duration {
     let before = match step {
         // No replica disagrees about somebody else's budget, and with two the API server evicts nobody.
-        Step::Remove { why: Why::BudgetSelects { .. }, .. } => return Duration::ZERO,
+        // What is let go of is so once.
+        Step::Remove { why: Why::BudgetSelects { .. }, .. } | Step::LetGo { .. } => return Duration::ZERO,
         Step::Apply { companion: Companion::Budget, name, exists: true, .. } => {
             let mut budgets = around.budgets.iter().filter(|budget| budget.name == *name);
             if budgets.any(|budget| is_whole(budget, workload)) { times } else { times.saturating_sub(1) }
@@ -151,7 +152,9 @@ fn is_own<S>(existing: &Existing<S>, workload: &Workload) -> bool {
 
 /// The object that a step writes.
 pub(super) fn object(step: &Step) -> Object {
-    let (Step::Apply { companion, name, .. } | Step::Remove { companion, name, .. }) = step;
+    let (Step::Apply { companion, name, .. }
+    | Step::Remove { companion, name, .. }
+    | Step::LetGo { companion, name, .. }) = step;
     (*companion, name.clone())
 }
 

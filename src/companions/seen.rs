@@ -1,11 +1,12 @@
 //! Services and budgets as the watches read them, reduced at once to the plan's own types. What one of a user's is like
-//! beyond its selector is not kept.
+//! beyond its selector is not kept, nor who has written to it.
 
 use serde_json::Value;
 
 use crate::cluster::seen::{Bounded, Meta, PORTS_BYTES, Seen, TERMS_BYTES, TERMS_MAX};
 use crate::cluster::sieve::Keep;
 use crate::policy::companions::selector::{Labels, Selector};
+use crate::policy::companions::theirs::{ANNOTATIONS, Found, Hand, LABELS, Whose};
 use crate::policy::companions::{BudgetSpec, Existing, MANAGER_LABEL, Owner, Port, ServiceSpec};
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -51,6 +52,7 @@ fn keep<const N: usize>(spec: [(&'static str, Keep); N]) -> Keep {
     let metadata = Meta::keep([
         ("labels", Keep::shorts([MANAGER_LABEL])),
         Meta::keep_owners(),
+        Meta::keep_managers(&LABELS, &ANNOTATIONS),
         ("deletionTimestamp", Keep::short()),
     ]);
     Keep::fields([("metadata", metadata), ("spec", Keep::fields(spec))])
@@ -58,19 +60,47 @@ fn keep<const N: usize>(spec: [(&'static str, Keep); N]) -> Keep {
 
 fn reduced<S, R>(seen: Seen<'_, S>, managed_by: &str, reduce: impl FnOnce(S, bool) -> R) -> Existing<R> {
     let Seen { metadata, spec, .. } = seen;
-    let is_ours = metadata.labels.get(MANAGER_LABEL) == Some(managed_by);
+    let whose = whose(&metadata, managed_by);
+    let is_ours = matches!(whose, Whose::Ours(_));
     let kept = |value: &str| if is_ours { value.to_owned() } else { String::new() };
     // Of theirs nothing is ever written, so nothing of it is of use, and a change of it is no news. Ours has one owner.
-    let controller = metadata.controller().ok().flatten().filter(|_| is_ours);
+    let controller = metadata.controller().ok().flatten().filter(|_| whose != Whose::Theirs);
+    let (adoptable, taken) = match whose {
+        Whose::Theirs => (None, None),
+        Whose::Ours(adoptable) => (adoptable, None),
+        Whose::Taken(taken) => (None, Some(Box::new(taken))),
+    };
     Existing {
         name: metadata.name.to_string(),
         uid: kept(&metadata.uid),
         resource_version: kept(&metadata.resource_version),
         is_deleted: metadata.deletion_timestamp.is_some(),
         is_ours,
+        taken,
+        adoptable,
         controller: controller.map(Owner::from),
         spec: reduce(spec, is_ours),
     }
+}
+
+fn whose(metadata: &Meta<'_>, managed_by: &str) -> Whose {
+    let managers = metadata.managed_fields.as_ref().within();
+    let hands = managers.into_iter().flatten().map(|entry| Hand {
+        manager: &entry.manager,
+        subresource: &entry.subresource,
+        time: &entry.time,
+        takes: entry.fields.is_any(),
+    });
+    let owners = metadata.owner_references.as_ref().within();
+    let mut owners = owners.into_iter().flatten().enumerate();
+    let found = Found {
+        uid: &metadata.uid,
+        resource_version: &metadata.resource_version,
+        label: metadata.labels.get(MANAGER_LABEL),
+        owner: owners.find(|(_, owner)| owner.controller == Some(true)).map(|(at, owner)| (at, owner.uid.as_ref())),
+        hands: &hands.collect::<Vec<_>>(),
+    };
+    found.whose(managed_by)
 }
 
 /// A Service. One whose selector has too many terms may select anything.

@@ -68,28 +68,34 @@ impl Reduce for Budgets {
 
 impl Kept for Existing<ServiceSpec> {
     fn weight(&self) -> usize {
-        self.spec.selector.as_ref().map_or(0, weight) + self.spec.ports.len() * PORT
+        self.spec.selector.as_ref().map_or(0, weight) + self.spec.ports.len() * PORT + taken(self)
     }
 
     /// It may select anything then.
     fn lighten(&mut self) -> Option<&'static str> {
-        (self.spec.selector, self.spec.ports) = (None, Vec::new());
+        (self.spec.selector, self.spec.ports, self.taken) = (None, Vec::new(), None);
         None
     }
 }
 
 impl Kept for Existing<BudgetSpec> {
     fn weight(&self) -> usize {
-        self.spec.selector.as_ref().map_or(0, Selector::weight)
+        self.spec.selector.as_ref().map_or(0, Selector::weight) + taken(self)
     }
 
     /// It counts as one that selects everything then.
     fn lighten(&mut self) -> Option<&'static str> {
-        self.spec.selector = Some(Selector::default());
+        (self.spec.selector, self.taken) = (Some(Selector::default()), None);
         None
     }
 }
 
+fn taken<S>(existing: &Existing<S>) -> usize {
+    existing.taken.as_ref().map_or(0, |_| TAKEN)
+}
+
+/// Bytes of what is kept of one that somebody has taken over, about: a name of at most 128 and a patch.
+const TAKEN: usize = 2_000;
 /// Bytes of a port of a Service, about.
 const PORT: usize = 100;
 

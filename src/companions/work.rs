@@ -12,7 +12,9 @@ use crate::cluster::call::CallError;
 use crate::events::{Regarding, Saying, Voice};
 use crate::index::Key;
 use crate::index::marked::{Marked, Unread};
-use crate::policy::companions::{BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, none_of_ours, released};
+use crate::policy::companions::{
+    BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, let_go_of, none_of_ours, released,
+};
 use crate::policy::kind::Kind;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
@@ -23,7 +25,18 @@ pub(super) enum Work {
     /// For a marked workload.
     Keep(Box<Keep>),
     /// After one that is not marked any more, or gone.
-    Release { key: Key, budgets: Vec<Existing<BudgetSpec>>, sets: Vec<Workload> },
+    Release { key: Key, left: Left },
+}
+
+/// What a workload has left behind.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// Its budgets.
+    pub(super) budgets: Vec<Existing<BudgetSpec>>,
+    /// The ReplicaSets with our stamp.
+    pub(super) sets: Vec<Workload>,
+    /// What is not ours any more and has to be let go of.
+    pub(super) let_go: Vec<Step>,
 }
 
 #[derive(Debug)]
@@ -116,8 +129,9 @@ impl Work {
     }
 
     /// After one that is not among the marked; nothing if it left nothing behind.
-    pub(super) fn release(key: &Key, budgets: Vec<Existing<BudgetSpec>>, sets: Vec<Workload>) -> Option<Self> {
-        (!budgets.is_empty() || !sets.is_empty()).then(|| Self::Release { key: key.clone(), budgets, sets })
+    pub(super) fn release(key: &Key, left: Left) -> Option<Self> {
+        let is_anything = !left.budgets.is_empty() || !left.sets.is_empty() || !left.let_go.is_empty();
+        is_anything.then(|| Self::Release { key: key.clone(), left })
     }
 
     /// Does it.
@@ -128,8 +142,8 @@ impl Work {
         };
         let done = match self {
             Self::Keep(keep) => keep.run(client, voice, metrics, settings).await,
-            Self::Release { key, budgets, sets } => {
-                let released = release(client, voice, metrics, settings, &key, &budgets, &sets).await;
+            Self::Release { key, left } => {
+                let released = release(client, voice, metrics, settings, &key, &left).await;
                 Done { errors: released.err().into_iter().collect(), ..Done::default() }
             }
         };
@@ -147,7 +161,8 @@ impl Keep {
                 Ok(Written::Skipped(why)) => states.push(skipped(step.companion(), &why)),
                 Ok(Written::Overtaken) => {}
                 Ok(written) => {
-                    done.written.push(object(step));
+                    // What is not ours any more is of no interest.
+                    done.written.extend((written != Written::LetGo).then(|| object(step)));
                     if let Some(saying) = happened(step, &written, &states, &said) {
                         say(voice, &about, &saying).await;
                     }
@@ -187,9 +202,17 @@ async fn release(
     metrics: &Metrics,
     settings: &Settings,
     key: &Key,
-    budgets: &[Existing<BudgetSpec>],
-    sets: &[Workload],
+    Left { budgets, sets, let_go }: &Left,
 ) -> Result<(), Failure> {
+    for step in let_go {
+        let written = carry_out(client, metrics, settings, &key.namespace, step).await?;
+        if let (Step::LetGo { owner, .. }, Some(saying)) = (step, happened(step, &written, &[], &[])) {
+            say(voice, &Regarding::workload(key.of, &key.namespace, &key.name, owner), &saying).await;
+        }
+    }
+    if budgets.is_empty() && sets.is_empty() {
+        return Ok(());
+    }
     let info = key.of.info();
     let standing = stamp::standing(client, key, &settings.mark).await;
     let owner = match standing.map_err(|error| Failure::new((info.group, info.resource, "get"), error))? {
@@ -238,6 +261,9 @@ fn happened(step: &Step, written: &Written, states: &[Saying], said: &[Saying]) 
         (Written::Created, _) => Some(happening("SingletonCompanionCreated", format!("made {companion} {name}"))),
         (Written::Removed, Step::Remove { why, .. }) if !states.contains(&skipped(companion, why)) => {
             Some(happening("SingletonCompanionRemoved", format!("removed {companion} {name}: {why}")))
+        }
+        (Written::LetGo, Step::LetGo { by, .. }) => {
+            Some(happening("SingletonCompanionLetGo", let_go_of(companion, &name, by)))
         }
         _ => None,
     }

@@ -16,6 +16,8 @@ pub(super) enum Written {
     Changed,
     /// It is gone.
     Removed,
+    /// It is somebody else's.
+    LetGo,
     /// Another replica, or a user, was first. The watch will tell.
     Overtaken,
     /// It is not to be had.
@@ -29,6 +31,7 @@ impl Written {
             Self::Created => "created",
             Self::Changed => "changed",
             Self::Removed => "removed",
+            Self::LetGo => "let-go",
             Self::Overtaken => "overtaken",
             Self::Skipped(_) => "skipped",
         }
@@ -60,6 +63,16 @@ pub(super) async fn write(
                 Err(error) => Err(error),
             }
         }
+        Step::LetGo { companion, name, patch, .. } => {
+            let path = format!("{}?fieldManager={}", path(*companion, namespace, name), field_manager(managed_by));
+            match call(client, Method::PATCH, &path, Some(("application/json-patch+json", patch))).await {
+                Ok(_) => Ok(Written::LetGo),
+                // The API server answers a test of a JSON patch that does not hold with these words, and 422.
+                Err(CallError::Refused(message)) if message.contains("test failed") => Ok(Written::Overtaken),
+                Err(CallError::NotFound | CallError::Changed(_) | CallError::Terminating) => Ok(Written::Overtaken),
+                Err(error) => Err(error),
+            }
+        }
         Step::Remove { companion, name, uid, resource_version, .. } => {
             let options = json!({
                 "apiVersion": "v1",
@@ -80,7 +93,7 @@ pub(super) async fn write(
 /// The verb and the resource of a step, as a rule of RBAC has them.
 pub(super) const fn right(step: &Step) -> (&'static str, &'static str, &'static str) {
     let (companion, verb) = match step {
-        Step::Apply { companion, exists: true, .. } => (companion, "patch"),
+        Step::Apply { companion, exists: true, .. } | Step::LetGo { companion, .. } => (companion, "patch"),
         Step::Apply { companion, .. } => (companion, "create, patch"),
         Step::Remove { companion, .. } => (companion, "delete"),
     };

@@ -128,21 +128,22 @@ pub async fn a_namespace_that_goes_is_left_alone(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// A field of ours that somebody took stays theirs, and that is said; what they give back is ours again.
+/// A field that somebody holds of what was restored as ours stays theirs, and that is said; what they give back is ours
+/// again.
 pub async fn a_field_that_somebody_took_stays_theirs(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let _controller = Process::start(lab, &place.namespace, json!({}), None)?;
-    place.create("StatefulSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
     let name = budget_name("ledger", "StatefulSet");
-    place.budget(&name).await?;
     let path = format!("{}?fieldManager=somebody&force=true", place.path("PodDisruptionBudget", Some(&name)));
     let apply = async |spec: Value| {
+        let metadata = json!({"name": name, "labels": {"app.kubernetes.io/managed-by": "singleton-guard"}});
         let body =
-            json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name}, "spec": spec});
+            json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": spec});
         let content = Some(("application/apply-patch+yaml", body.to_string()));
         api::call(&lab.client(), Method::PATCH, &path, content, None).await?.success()
     };
     apply(json!({"minAvailable": 3})).await?;
+    place.create("StatefulSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
     place
         .until("it is said whose the field is", async || {
             let said = place.events("SingletonCompanionSkipped").await?;

@@ -250,7 +250,7 @@ impl World {
                     *ours = Some(existing(&name, &body, workload));
                     name
                 }
-                Step::Remove { name, .. } => {
+                Step::Remove { name, .. } | Step::LetGo { name, .. } => {
                     *ours = None;
                     name
                 }
@@ -294,6 +294,8 @@ fn existing(name: &str, body: &Value, workload: &Workload) -> Existing<BudgetSpe
         resource_version: "7".to_owned(),
         is_deleted: false,
         is_ours: true,
+        taken: None,
+        adoptable: None,
         controller: Some(Owner {
             kind: workload.kind.info().name.to_owned(),
             name: workload.name.clone(),
@@ -317,6 +319,8 @@ fn theirs() -> Existing<BudgetSpec> {
         resource_version: String::new(),
         is_deleted: false,
         is_ours: false,
+        taken: None,
+        adoptable: None,
         controller: None,
         spec,
     }

@@ -15,10 +15,11 @@ use crate::Property;
 
 mod budgets;
 mod names;
+mod theirs;
 
 /// Each is a trial of its own.
 pub fn facts() -> impl Iterator<Item = (&'static str, Property)> {
-    FACTS.into_iter().chain(budgets::FACTS).chain(names::FACTS)
+    FACTS.into_iter().chain(budgets::FACTS).chain(names::FACTS).chain(theirs::FACTS)
 }
 
 const FACTS: [(&str, Property); 9] = [
@@ -267,6 +268,8 @@ fn existing<S>(body: &Value, workload: &Workload, spec: S) -> Existing<S> {
         resource_version: "7".to_owned(),
         is_deleted: false,
         is_ours: true,
+        taken: None,
+        adoptable: None,
         controller: Some(owner),
         spec,
     }

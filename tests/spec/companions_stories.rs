@@ -6,10 +6,11 @@ use crate::LiveTest;
 mod deputy;
 mod former;
 mod strangers;
+mod takeover;
 mod theirs;
 
 /// What the companions' controller does in a cluster.
-pub const COMPANIONS: [(&str, LiveTest); 24] = [
+pub const COMPANIONS: [(&str, LiveTest); 28] = [
     ("they are made for every kind with one write each", |lab| Box::pin(companions_live::made_for_every_kind(lab))),
     ("they follow the annotations and come back by themselves", |lab| {
         Box::pin(companions_live::follows_the_annotations(lab))
@@ -41,6 +42,10 @@ pub const COMPANIONS: [(&str, LiveTest); 24] = [
     ("others: Pods that only share the labels let no singleton go", |lab| {
         Box::pin(strangers::they_let_nothing_go(lab))
     }),
+    ("theirs: what somebody writes to is his", |lab| Box::pin(takeover::what_somebody_writes_to_is_his(lab))),
+    ("theirs: what others touch stays ours", |lab| Box::pin(takeover::what_others_touch_stays_ours(lab))),
+    ("theirs: a released one lets go too", |lab| Box::pin(takeover::a_released_one_lets_go_too(lab))),
+    ("theirs: a chart brings its Service", |lab| Box::pin(takeover::a_chart_brings_its_service(lab))),
     ("a second apply, a diff and an upgrade move nothing", |lab| Box::pin(companions_drain::second_apply(lab))),
     ("selectors mean what the API server says", |lab| Box::pin(companions_selectors::compare(lab))),
     ("the name is the Pod, and nobody while it ends", |lab| Box::pin(companions_dns::the_name_is_the_pod(lab))),

@@ -12,6 +12,8 @@ pub struct Keep {
 pub(super) enum Want {
     /// The value as it is.
     Whole,
+    /// That there is one: `true` comes out in its place.
+    Presence,
     /// Of an object these fields.
     Fields(Vec<(String, Keep)>),
     /// Of a list this of every item.
@@ -37,6 +39,18 @@ impl Keep {
     #[must_use]
     pub const fn whole(most: usize) -> Self {
         Self { want: Want::Whole, most }
+    }
+
+    /// Only that there is a value, whatever it is.
+    #[must_use]
+    pub const fn presence() -> Self {
+        Self { want: Want::Presence, most: SHORT_MAX }
+    }
+
+    /// Of an object which of these fields there are.
+    #[must_use]
+    pub fn presences(fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::fields(fields.into_iter().map(|field| (field, Self::presence())))
     }
 
     /// Of an object these fields.

@@ -133,6 +133,11 @@ impl<'k> Sieve<'k> {
                         self.state = State::Item(item);
                         Ok(rest)
                     }
+                    (_, Want::Presence) => {
+                        self.out.extend_from_slice(b"true");
+                        self.state = State::Passing { pass: Pass::new(), kept: None };
+                        Ok(trimmed(bytes))
+                    }
                     // Of another type than was expected: whoever reads it decides.
                     (_, want) => {
                         let most = if matches!(want, Want::Whole) { keep.most } else { Keep::short().most };
@@ -273,7 +278,7 @@ impl<'k> Sieve<'k> {
                 return told;
             }
             Want::Items(item) => self.state = State::Item(item),
-            Want::Fields(_) | Want::Whole => self.state = State::Key,
+            Want::Fields(_) | Want::Whole | Want::Presence => self.state = State::Key,
         }
         // What is in it is all that may be in it: the rest is passed over.
         if self.out.len() - start > keep.most {

@@ -70,6 +70,9 @@ pub(super) fn plan(
     };
     match mine {
         Some(mine) if mine.is_deleted || mine.is_held_by(workload) && mine.spec == spec => {}
+        Some(waiting) if waiting.waits(now).is_some() => {
+            plan.again = [plan.again, waiting.adoptable].into_iter().flatten().min();
+        }
         None if now < workload.ripe() => plan.again = [plan.again, Some(workload.ripe())].into_iter().flatten().min(),
         _ => plan.steps.push(apply(workload, &name, &spec, defaults, mine)),
     }
@@ -104,7 +107,7 @@ fn rival<'a>(workload: &Workload, around: &Surroundings<'a>, name: &str) -> Opti
     let ours = counted(workload, around);
     around.budgets.iter().copied().find(|budget| {
         let selects = budget.spec.selector.as_ref().is_some_and(|selector| selector.selects(&workload.pod));
-        if !selects || budget.name == name || budget.belongs_to(workload, name) {
+        if !selects || budget.belongs_to(workload, name) {
             return false;
         }
         let owner = budget.controller.as_ref().filter(|_| budget.is_ours);

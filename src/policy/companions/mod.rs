@@ -10,6 +10,7 @@ pub mod concerns;
 mod name;
 pub mod selector;
 mod service;
+pub mod theirs;
 mod why;
 pub mod wish;
 
@@ -22,12 +23,14 @@ use super::mark::MarkKey;
 use super::object::OwnerReference;
 use super::text::fnv1a;
 use selector::{Labels, PodLabels, Selector};
+use theirs::Taken;
 use wish::{Allowed, Annotations, Disruption};
 
 pub use budget::{POD_NAME, POD_TEMPLATE_HASH};
 pub(crate) use name::service as service_name;
 pub use service::{PATIENCE, misses};
-pub use why::{Companion, Taker, Why, none_of_ours};
+pub use theirs::let_go;
+pub use why::{Companion, Taker, Why, let_go_of, none_of_ours};
 
 /// What the settings say about companions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,8 +102,13 @@ pub struct Existing<S> {
     pub resource_version: String,
     /// Whether `metadata.deletionTimestamp` is there.
     pub is_deleted: bool,
-    /// Whether it carries our [`MANAGER_LABEL`]. That of a guard with another mark is not ours.
+    /// Whether it carries our [`MANAGER_LABEL`] and nobody else has written to it. That of a guard with another mark is not
+    /// ours.
     pub is_ours: bool,
+    /// Where it was ours, who has it now.
+    pub taken: Option<Box<Taken>>,
+    /// From when on it may be adopted, where it has to be.
+    pub adoptable: Option<SystemTime>,
     /// The managing controller, if there is one.
     pub controller: Option<Owner>,
     /// Its own part.
@@ -202,12 +210,28 @@ pub enum Step {
         /// Why.
         why: Why,
     },
+    /// To be let go of, if it still is what was seen: somebody else has written to it.
+    LetGo {
+        /// Which companion.
+        companion: Companion,
+        /// Its name.
+        name: String,
+        /// The uid of the workload that owned it.
+        owner: String,
+        /// Who has written to it.
+        by: String,
+        /// A JSON patch.
+        patch: Value,
+    },
 }
 
 /// What is to be done for a marked workload.
 #[must_use]
 pub fn plan(workload: &Workload, around: &Surroundings<'_>, defaults: &Defaults, now: SystemTime) -> Plan {
     let mut plan = Plan::default();
+    let named = (workload.kind, workload.name.as_str());
+    plan.steps.extend(let_go(named, Companion::Service, around.services.iter().copied()));
+    plan.steps.extend(let_go(named, Companion::Budget, around.budgets.iter().copied()));
     // Its companions go with it: that is the garbage collector's work.
     if workload.is_deleted {
         return plan;
@@ -233,7 +257,7 @@ impl Step {
     /// Which companion it is about.
     #[must_use]
     pub const fn companion(&self) -> Companion {
-        let (Self::Apply { companion, .. } | Self::Remove { companion, .. }) = self;
+        let (Self::Apply { companion, .. } | Self::Remove { companion, .. } | Self::LetGo { companion, .. }) = self;
         *companion
     }
 }
@@ -269,6 +293,11 @@ impl<S> Existing<S> {
             resource_version: self.resource_version.clone(),
             why,
         }
+    }
+
+    /// When it may be written: an adopted one not before its time, any other at any.
+    fn waits(&self, now: SystemTime) -> Option<SystemTime> {
+        self.adoptable.filter(|at| now < *at)
     }
 
     /// Whether nothing of its metadata has to change.

@@ -93,7 +93,10 @@ pub(super) fn plan(
     match existing {
         // It may be on its way out; what comes after is told by its end.
         Some(existing) if existing.is_deleted || is_right(existing, workload, &selector) => {}
-        Some(existing) => plan.steps.push(apply(workload, name, &selector, defaults, Some(existing))),
+        Some(existing) => match existing.waits(now) {
+            Some(at) => plan.again = [plan.again, Some(at)].into_iter().flatten().min(),
+            None => plan.steps.push(apply(workload, name, &selector, defaults, Some(existing))),
+        },
         None => {
             // One of ours under another name goes.
             let mut others = around.services.iter().filter(|service| !own(service));

@@ -125,6 +125,14 @@ pub fn none_of_ours(companion: Companion) -> String {
     format!("no {companion} of ours: ")
 }
 
+/// What is said of a companion that somebody else has taken over.
+#[must_use]
+pub fn let_go_of(companion: Companion, name: &str, by: &str) -> String {
+    format!(
+        "let go of {companion} {name}, which {by} has written to: it is not ours any more, and stays when this workload goes; delete it to have ours made anew"
+    )
+}
+
 impl fmt::Display for Companion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind())

@@ -326,7 +326,7 @@ fn is_label(name: &str) -> bool {
 }
 
 fn object(step: Step) -> String {
-    let (Step::Apply { name, .. } | Step::Remove { name, .. }) = step;
+    let (Step::Apply { name, .. } | Step::Remove { name, .. } | Step::LetGo { name, .. }) = step;
     name
 }
 
