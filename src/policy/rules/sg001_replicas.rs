@@ -17,7 +17,7 @@ use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg001,
-    summary: "`spec.replicas` of a singleton must be 0 or 1, on every route; a workload with more Pods becomes one, with a warning, where its controller will end the others: a Deployment not while it is paused, nor in the request that changes `spec.replicas` during a rollout; strict only once they have ended",
+    summary: "`spec.replicas` of a singleton must be 0 or 1, on every route; a workload with more Pods becomes one with a warning if its controller will end the others, which is not so of a Deployment that is paused, or whose `spec.replicas` the same request changes during a rollout; it becomes strict only once they have ended",
     check,
     trigger,
     floor,

@@ -18,7 +18,7 @@ use crate::settings::Release;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg005,
-    summary: "the mark must not be taken off in the request that scales up, nor from a ReplicaSet while its Deployment carries it, nor touched through `/status`; with `release: break-glass` not at all, but by who breaks the glass",
+    summary: "the mark must not be taken off in the request that scales up, nor from a ReplicaSet while its Deployment carries it, nor touched through `/status`; with `release: break-glass` only those who break the glass may take it off",
     check,
     trigger,
     floor,

@@ -28,7 +28,7 @@ use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg006,
-    summary: "the mark's value must be one of those allowed, on a StatefulSet, ReplicaSet, Deployment or ReplicationController; the annotations beside it too; a Service that they name must be the workload's own, and consent to a disruption must not be given too far ahead",
+    summary: "the mark must have one of the allowed values, on a StatefulSet, ReplicaSet, Deployment or ReplicationController, and so must the annotations beside it; a Service that they name must be the workload's own, and consent to a disruption must not be given too far ahead",
     check,
     trigger,
     floor,

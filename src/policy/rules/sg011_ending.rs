@@ -30,7 +30,7 @@ use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg011,
-    summary: "the Pod of a strict singleton must not be deleted or evicted with a grace of 0 while it may run, but by the kubelet of its node or one of `strict.nodeUsers`, nor deleted as one of many by one request; nor may its template ask for a grace of 0",
+    summary: "the Pod of a strict singleton must not be deleted or evicted with a grace of 0 while it may run, except by the kubelet of its node or a user of `strict.nodeUsers`; it must not be deleted as one of many by one request, and its template must not ask for a grace of 0",
     check,
     trigger,
     floor,
