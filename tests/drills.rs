@@ -18,6 +18,7 @@
 mod lab;
 mod spec {
     pub mod api;
+    pub mod before;
     pub mod binary;
     pub mod case;
     pub mod in_lab;
@@ -29,6 +30,7 @@ mod spec {
 mod drill {
     pub mod accelerated_life;
     pub mod cert_manager;
+    pub mod crowd;
     pub mod drains;
     pub mod handshakes;
     pub mod hang;
@@ -36,6 +38,7 @@ mod drill {
     pub mod listed;
     pub mod lists;
     pub mod load;
+    pub mod names;
     pub mod outage;
     pub mod upgrades;
 }
@@ -44,12 +47,12 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use drill::{accelerated_life, cert_manager, drains, kills, lists, outage, upgrades};
+use drill::{accelerated_life, cert_manager, drains, kills, lists, names, outage, upgrades};
 use lab::Lab;
 use lab::progress::Progress;
 use libtest_mimic::{Arguments, Trial};
 use spec::installed::Installed;
-use spec::{in_lab, left_out, workloads};
+use spec::{before, in_lab, left_out, workloads};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -64,6 +67,9 @@ fn main() -> ExitCode {
     if left_out::any_wanted(&arguments, &stubs[DRILLS.len()..]) {
         // Go may need the network, which is out of reach after that. What goes wrong is said by the drill.
         let _built = cert_manager::program();
+    }
+    if left_out::any_wanted(&arguments, &[left_out::stub(NAMES)]) {
+        let _built = before::program(&progress, before::Profile::Dev);
     }
     in_lab::run(arguments, ("the drills", Vec::new()), &progress, |arguments, _, installed| {
         let mut trials: Vec<_> = DRILLS.map(|(name, drill)| trial(name, installed, drill)).into();
@@ -96,7 +102,8 @@ pub fn is_long() -> bool {
 /// Only in the long form, because it takes minutes to build.
 const CERT_MANAGER: (&str, Drill) =
     ("a certificate that cert-manager renews fails no call", |lab| Box::pin(cert_manager::run(lab)));
-const DRILLS: [(&str, Drill); 10] = [
+const NAMES: &str = "an upgrade and a rollback lose no name";
+const DRILLS: [(&str, Drill); 11] = [
     ("a namespace is listed within a second of its first mark", |lab| Box::pin(lists::a_first_mark_is_listed(lab))),
     ("the list comes back, whatever is done to it", |lab| Box::pin(lists::the_list_comes_back(lab))),
     ("a list that cannot be written keeps only those from knowing that must not", |lab| {
@@ -111,6 +118,7 @@ const DRILLS: [(&str, Drill); 10] = [
     }),
     ("a rolling restart and upgrades lose no call", |lab| Box::pin(upgrades::the_same_rows(lab))),
     ("an upgrade to other rows loses no call", |lab| Box::pin(upgrades::other_rows(lab))),
+    (NAMES, |lab| Box::pin(names::outlive_an_upgrade(lab))),
     ("a replica that drains stores no certificate", |lab| Box::pin(drains::stores_nothing(lab))),
     ("years of certificates in minutes fail no call", |lab| Box::pin(accelerated_life::run(lab))),
 ];

@@ -29,7 +29,9 @@ pub(super) struct Kubelet {
     pub(super) client: Client,
     /// The name of the Node.
     pub(super) node: String,
-    pub(super) image: OurImage,
+    image: OurImage,
+    /// Programs of ours beside it, by image.
+    others: Mutex<BTreeMap<String, PathBuf>>,
     /// Bounds the requests at one time: HTTP/1.1 needs a connection for each.
     pub(super) requests: Semaphore,
     directory: PathBuf,
@@ -48,6 +50,7 @@ impl Kubelet {
             client,
             node: node.to_owned(),
             image,
+            others: Mutex::default(),
             requests: Semaphore::new(32),
             directory,
             notes: Mutex::new(notes),
@@ -57,6 +60,17 @@ impl Kubelet {
             silent: watch::Sender::default(),
             lives: watch::Sender::default(),
         })
+    }
+
+    /// The program of an image, if it is one of ours.
+    pub(super) fn program(&self, image: Option<&str>) -> Option<PathBuf> {
+        let ours = image.filter(|image| *image == self.image.name).map(|_| self.image.binary.clone());
+        ours.or_else(|| locked(&self.others).get(image?).cloned())
+    }
+
+    /// Containers of this image run this program from now on.
+    pub(super) fn also_runs(&self, image: &str, program: PathBuf) {
+        locked(&self.others).insert(image.to_owned(), program);
     }
 
     /// Runs for ever: every Pod bound to this Node has a task, from when it is first seen until it is gone.
@@ -189,7 +203,7 @@ impl Pods {
         let (newest, versions) = watch::channel(Arc::clone(&pod));
         self.newest.insert(pod.uid().unwrap_or_default(), newest);
         let kubelet = Arc::clone(&self.kubelet);
-        if pod::is_ours(&pod, &kubelet.image.name) {
+        if pod::is_ours(&pod, &kubelet) {
             self.tasks.spawn(pod::run(kubelet, pod, versions));
         } else {
             self.tasks.spawn(played::run(kubelet, pod, versions));

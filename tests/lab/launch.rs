@@ -51,7 +51,7 @@ pub(super) async fn command(
         .args(["--mount", "--", "/bin/sh", "-euc", MAKE_ROOT, "sh"])
         .arg(&root)
         .arg(mode(read_only_root.unwrap_or(false)))
-        .arg(&kubelet.image.binary)
+        .arg(kubelet.program(container.image.as_deref()).unwrap_or_default())
         .arg(ENTRYPOINT);
     let mut mounts = container.volume_mounts.clone().unwrap_or_default();
     // A mount inside another comes after it.

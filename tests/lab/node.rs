@@ -161,6 +161,11 @@ impl Node {
         Ok(())
     }
 
+    /// From now on containers of this image run this program: another version of ours.
+    pub(crate) fn also_runs(&self, image: &str, program: PathBuf) {
+        self.kubelet.also_runs(image, program);
+    }
+
     /// From now on a process that ends in this Pod is not started again, until [`Node::release`].
     pub(crate) fn hold(&self, pod: &str) {
         self.kubelet.held().send_modify(|held| _ = held.insert(pod.to_owned()));

@@ -23,11 +23,11 @@ use super::status::{Existence, Phase, Report, status, waiting};
 use super::volumes::Volumes;
 
 /// Whether a container of this Pod runs our program.
-pub(super) fn is_ours(pod: &Pod, image: &str) -> bool {
+pub(super) fn is_ours(pod: &Pod, kubelet: &Kubelet) -> bool {
     let spec = pod.spec.as_ref();
     let init = spec.and_then(|spec| spec.init_containers.as_ref()).into_iter().flatten();
     let main = spec.into_iter().flat_map(|spec| &spec.containers);
-    init.chain(main).any(|container| container.image.as_deref() == Some(image))
+    init.chain(main).any(|container| kubelet.program(container.image.as_deref()).is_some())
 }
 
 /// Looks after one Pod from when it is bound to the Node until it is gone.
@@ -106,7 +106,7 @@ impl Work {
 
         for (index, container) in spec.init_containers.iter().flatten().enumerate() {
             let slot = Slot::Init(index);
-            if container.image.as_ref() != Some(&self.kubelet.image.name) {
+            if self.kubelet.program(container.image.as_deref()).is_none() {
                 let _ = self.statuses.send((slot, played::initialized(container)));
                 continue;
             }
@@ -121,7 +121,7 @@ impl Work {
         let mut played_on = false;
         for (index, container) in spec.containers.iter().enumerate() {
             let slot = Slot::Main(index);
-            if container.image.as_ref() == Some(&self.kubelet.image.name) {
+            if self.kubelet.program(container.image.as_deref()).is_some() {
                 running.spawn(self.supervisor(slot, container.clone(), policy, directory.clone()).run());
             } else {
                 played_on = true;

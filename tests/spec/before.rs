@@ -1,6 +1,6 @@
 //! The program as it was before replicas had patience with each other: built once from the repository's own history into
-//! the user's cache directory, for tests in which replicas of two versions meet and for figures beside it. To be called
-//! where there is a network.
+//! the user's cache directory, for tests in which replicas of two versions meet and for figures beside it; and the chart
+//! of then. The program is to be asked for where there is a network.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -43,14 +43,27 @@ pub fn program(progress: &Progress, profile: Profile) -> Result<PathBuf, String>
     Ok(program)
 }
 
-/// Answers the directory of what was built.
-fn build(directory: &Path, profile: &str) -> Result<PathBuf, String> {
+/// Its chart, in a directory that is made for it.
+///
+/// # Errors
+/// As for [`program`].
+pub fn chart(directory: &Path) -> Result<PathBuf, String> {
+    unpack(directory, &["charts"])?;
+    Ok(directory.join("charts/singleton-guard"))
+}
+
+fn unpack(directory: &Path, parts: &[&str]) -> Result<(), String> {
     std::fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let archive = directory.join("source.tar");
     let mut git = Command::new("git");
-    git.args(["archive", COMMIT, "--output"]).arg(&archive).current_dir(env!("CARGO_MANIFEST_DIR"));
+    git.args(["archive", COMMIT, "--output"]).arg(&archive).args(parts).current_dir(env!("CARGO_MANIFEST_DIR"));
     done(&mut git)?;
-    done(Command::new("tar").arg("-xf").arg(&archive).current_dir(directory))?;
+    done(Command::new("tar").arg("-xf").arg(&archive).current_dir(directory))
+}
+
+/// Answers the directory of what was built.
+fn build(directory: &Path, profile: &str) -> Result<PathBuf, String> {
+    unpack(directory, &[])?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let target = directory.join("target");
     cargo.args(["build", "--locked", "--bin", "singleton-guard", profile]).current_dir(directory);
