@@ -68,6 +68,7 @@ mod spec {
     pub mod namespaces_plan;
     pub mod operations;
     pub mod outage;
+    pub mod prometheus;
     pub mod properties;
     pub mod pure;
     pub mod quickstart;
@@ -240,7 +241,7 @@ const STORIES: [(&str, LiveTest); 21] = [
 /// Tests that need the guard for themselves, one after the other.
 const ALONE: [(&str, LiveTest); 18] = [
     // First: what restarted processes have counted is gone.
-    ("watched::every metric asked for exists", |lab| Box::pin(watched::every_metric_asked_for_exists(lab))),
+    ("watched::every query is answered", |lab| Box::pin(watched::every_query_is_answered(lab))),
     ("configuration::a running Pod follows its configuration", |lab| {
         Box::pin(configuration_live::a_running_pod_follows_its_configuration(lab))
     }),

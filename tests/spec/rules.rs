@@ -31,7 +31,7 @@ pub fn well_formed(promtool: &Path, metrics: &str) -> Result<(), String> {
 fn with_promtool(name: &str, check: impl FnOnce(&Path) -> Result<(), String> + Send + 'static) -> Trial {
     Trial::ignorable_test(name, move || match on_path("promtool") {
         Some(promtool) => Ok(check(&promtool).map(|()| Completion::Completed)?),
-        None => left_out::left_out(NO_PROMTOOL),
+        None => left_out::left_out(NO_PROMETHEUS),
     })
 }
 
@@ -66,8 +66,8 @@ pub fn alerts_are_whole(root: &Path) -> Result<(), String> {
                 faults.push(format!("{TESTS} does not say when {name} {}", if fires { "fires" } else { "does not" }));
             }
         }
-        let runbook = text(&alert["annotations"]["runbook"]);
-        let expected = format!("{RUNBOOKS}#{}", name.to_lowercase());
+        let runbook = text(&alert["annotations"]["runbook_url"]);
+        let expected = format!("{HOME}/{RUNBOOKS}#{}", name.to_lowercase());
         let headings = std::fs::read_to_string(root.join(RUNBOOKS)).map_err(|error| error.to_string())?;
         if runbook != expected || !headings.lines().any(|line| line.trim_start_matches('#') == format!(" {name}")) {
             faults.push(format!("{name}: the runbook {runbook:?} should be {expected}, a heading that exists"));
@@ -81,15 +81,61 @@ pub fn alerts_are_whole(root: &Path) -> Result<(), String> {
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
 }
 
-/// Everything that is asked of Prometheus: the expressions of the alerts and of the dashboard.
-pub fn expressions(root: &Path) -> Result<Vec<String>, String> {
-    let mut expressions: Vec<String> = alerts(root)?.iter().map(|alert| text(&alert["expr"]).to_owned()).collect();
+/// Something that is asked of Prometheus.
+#[derive(Debug)]
+pub struct Query {
+    /// The alert and its part, the panel, or the variable.
+    pub place: String,
+    pub expression: String,
+    /// The labels of the answer that are shown.
+    pub labels: Vec<String>,
+}
+
+/// Everything that is asked: by each part of each alert, of which the comparison is made to answer in either case, and by
+/// the panels and variables of the dashboard, while everything is chosen.
+pub fn queries(root: &Path) -> Result<Vec<Query>, String> {
+    let mut queries = Vec::new();
+    for alert in alerts(root)? {
+        let labels = shown(&alert["annotations"].to_string(), "$labels.");
+        let expression = text(&alert["expr"]).split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
+        for (part, expression) in expression.split(" or ").enumerate() {
+            let expression = ["==", ">", "<"].iter().fold(expression.to_owned(), |expression, operator| {
+                expression.replace(&format!(" {operator} "), &format!(" {operator} bool "))
+            });
+            let place = format!("{}, part {}", text(&alert["alert"]), part + 1);
+            queries.push(Query { place, expression, labels: labels.clone() });
+        }
+    }
     let dashboard = std::fs::read_to_string(root.join(DASHBOARD)).map_err(|error| error.to_string())?;
     let dashboard: Value = serde_json::from_str(&dashboard).map_err(|error| error.to_string())?;
-    for target in each(&dashboard["panels"]).flat_map(|panel| each(&panel["targets"])) {
-        expressions.push(text(&target["expr"]).to_owned());
+    let variables: Vec<&Value> = each(&dashboard["templating"]["list"]).filter(|one| one["type"] == "query").collect();
+    let chosen = |expression: &str| {
+        variables.iter().fold(expression.replace("$__rate_interval", "1m"), |expression, variable| {
+            expression.replace(&format!("${}", text(&variable["name"])), text(&variable["allValue"]))
+        })
+    };
+    for panel in each(&dashboard["panels"]) {
+        for target in each(&panel["targets"]) {
+            let place = format!("{}, {}", text(&panel["title"]), text(&target["refId"]));
+            let labels = shown(text(&target["legendFormat"]), "{{");
+            queries.push(Query { place, expression: chosen(text(&target["expr"])), labels });
+        }
     }
-    Ok(expressions)
+    for variable in &variables {
+        let values = text(&variable["query"]["query"]).strip_prefix("label_values(");
+        let values = values.and_then(|values| values.strip_suffix(')')).and_then(|values| values.rsplit_once(", "));
+        let (expression, label) = values.ok_or_else(|| format!("{variable} is not label_values(METRIC, LABEL)"))?;
+        let place = format!("${}", text(&variable["name"]));
+        queries.push(Query { place, expression: chosen(expression), labels: vec![label.to_owned()] });
+    }
+    Ok(queries)
+}
+
+/// The names of labels in a text that come after this.
+fn shown(text: &str, before: &str) -> Vec<String> {
+    let names =
+        text.split(before).skip(1).map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_'));
+    names.map(Iterator::collect).collect()
 }
 
 /// The rules as the chart keeps them.
@@ -122,8 +168,10 @@ fn text(value: &Value) -> &str {
 }
 
 /// Why a check is left out.
-pub const NO_PROMTOOL: &str = "promtool is not there (Debian: package prometheus)";
+pub const NO_PROMETHEUS: &str = "promtool or prometheus is not there (Debian: package prometheus)";
 const RULES: &str = "charts/singleton-guard/files/rules.yaml";
 const DASHBOARD: &str = "charts/singleton-guard/files/dashboard.json";
 const TESTS: &str = "tests/rules.yaml";
+/// The default of `runbookBaseUrl`.
+const HOME: &str = "https://singleton-guard.io";
 const RUNBOOKS: &str = "docs/monitoring.md";

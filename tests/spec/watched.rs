@@ -1,171 +1,94 @@
-//! What the alerts and the dashboard ask Prometheus for exists: each metric, with each label, at the port of a real
-//! replica or of the real API server.
+//! What the alerts and the dashboard ask for exists: a real Prometheus scrapes real replicas and the real API server, and
+//! answers each query with series that carry the labels that are shown.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use http::{Method, Request};
-use http_body_util::BodyExt as _;
-use kube::client::Body;
-use serde_json::json;
+use http::Method;
+use serde_json::{Value, json};
 
+use super::installed::NAMESPACE;
 use super::left_out::LeftOut;
 use super::live::{eventually, new_namespace};
 use super::operations::get;
+use super::prometheus::Prometheus;
 use super::{api, case, outage, rules};
 use crate::lab::Lab;
 
-/// One sample: the metric, and its labels.
-type Sample = (String, BTreeMap<String, String>);
-
-/// A metric as an expression selects it.
-#[derive(Debug)]
-struct Selected {
-    metric: String,
-    /// Label, operator, value.
-    matchers: Vec<(String, String, String)>,
-}
-
-/// Every metric that is asked for exists. What only an outage counts is there after the tests of outages; by itself
-/// this test makes the outage.
-pub async fn every_metric_asked_for_exists(lab: &Lab) -> Result<()> {
-    let expressions = rules::expressions(Path::new(env!("CARGO_MANIFEST_DIR"))).map_err(anyhow::Error::msg)?;
-    ensure!(expressions.len() > 20, "only {} expressions were found", expressions.len());
+/// Every query has an answer, but for those that have none for a reason.
+pub async fn every_query_is_answered(lab: &Lab) -> Result<()> {
+    let queries = rules::queries(Path::new(env!("CARGO_MANIFEST_DIR"))).map_err(anyhow::Error::msg)?;
+    ensure!(queries.len() > 35, "only {} queries were found", queries.len());
+    for (place, _) in UNANSWERED {
+        ensure!(queries.iter().any(|query| query.place == place), "nothing is asked at {place}");
+    }
+    let [promtool, program] = ["promtool", "prometheus"].map(rules::on_path);
+    let (promtool, program) = promtool.zip(program).ok_or_else(|| LeftOut(rules::NO_PROMETHEUS.to_owned()))?;
+    let pods = pods(lab).await?;
+    let prometheus = Prometheus::start(lab, &program, &pods)?;
+    eventually("Prometheus to scrape the API server and two replicas", || async {
+        Ok((prometheus.ask("up == 1").await?.len() == 3).then_some(()))
+    })
+    .await?;
     work(lab).await?;
-    fail_open(lab).await?;
-    if !missing(lab, &expressions).await?.is_empty() {
-        outage::with_every_replica_dead_scaling_up_waits(lab).await?;
-        outage::without_its_rights_it_says_so(lab).await?;
-        work(lab).await?;
-    }
-    // What is counted beside an answer comes a moment after it.
-    let waited =
-        eventually("every metric", || async { Ok(missing(lab, &expressions).await?.is_empty().then_some(())) }).await;
-    let missing = missing(lab, &expressions).await?;
-    ensure!(missing.is_empty(), "nobody exports {missing:#?}");
+    fail_open(lab, &prometheus).await?;
+    // Some things are counted in an outage alone.
+    outage::with_every_replica_dead_scaling_up_waits(lab).await?;
+    outage::without_its_rights_it_says_so(lab).await?;
+    work(lab).await?;
+    let waited = eventually("an answer to every query", || async {
+        Ok(faults_of(&prometheus, &queries).await?.is_empty().then_some(()))
+    })
+    .await;
+    let faults = faults_of(&prometheus, &queries).await?;
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
     waited?;
-    let promtool = rules::on_path("promtool").ok_or_else(|| LeftOut(rules::NO_PROMTOOL.to_owned()))?;
-    for text in replicas(lab).await? {
-        rules::well_formed(&promtool, &text).map_err(anyhow::Error::msg)?;
+    let scraped = prometheus.ask("up{job=\"singleton-guard\"} == 1").await?;
+    ensure!(scraped.len() == 2, "two replicas are scraped: {scraped:?}");
+    for (pod, address) in &pods {
+        // To whom names no form.
+        let answer = get(address, "/metrics").await?;
+        let (head, text) = answer.split_once("\r\n\r\n").context("an answer without a head")?;
+        ensure!(head.contains("content-type: text/plain; version=0.0.4"), "{pod}: {head}");
+        rules::well_formed(&promtool, text).map_err(anyhow::Error::msg)?;
     }
-    Ok(())
+    prometheus.stop().await
 }
 
-/// The selectors that select nothing.
-async fn missing(lab: &Lab, expressions: &[String]) -> Result<Vec<Selected>> {
-    let samples = samples(lab).await?;
-    let mut missing = Vec::new();
-    for selected in expressions.iter().flat_map(|expression| selected(expression)) {
-        let matches = |(metric, labels): &&Sample| {
-            *metric == selected.metric
-                && selected.matchers.iter().all(|(label, operator, value)| {
-                    match (labels.get(label), operator.as_str()) {
-                        (Some(found), "=") => found == value,
-                        // The patterns that are used.
-                        (Some(found), "=~") => {
-                            value == ".+[.]singleton-guard[.]io" && found.ends_with(".singleton-guard.io")
-                        }
-                        (Some(found), "!~") => {
-                            value == "(pods|.+-elsewhere)[.].+"
-                                && !found.starts_with("pods.")
-                                && !found.contains("-elsewhere.")
-                        }
-                        (found, "by") => found.is_some(),
-                        _ => false,
-                    }
-                })
-        };
-        if !samples.iter().any(|sample| matches(&sample)) {
-            missing.push(selected);
-        }
-    }
-    Ok(missing)
-}
-
-/// What an expression selects, together with the labels that it groups by.
-fn selected(expression: &str) -> Vec<Selected> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let mut found = Vec::new();
-    // The grouping is the innermost one before the metric.
-    let mut by = Vec::new();
-    let mut rest = expression;
-    while let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '"' || c == '{') {
-        rest = &rest[start..];
-        let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
-        let (word, after) = rest.split_at(end);
-        if word.is_empty() {
-            // A string, or the matchers of nothing that we know.
-            rest = match rest.strip_prefix('"') {
-                Some(string) => string.split_once('"').map_or("", |(_, after)| after),
-                None => &rest[1..],
-            };
+/// What is wrong with the answers.
+async fn faults_of(prometheus: &Prometheus, queries: &[rules::Query]) -> Result<Vec<String>> {
+    let mut faults = Vec::new();
+    for query in queries {
+        let series = prometheus.ask(&query.expression).await?;
+        let reason = UNANSWERED.iter().find(|(place, _)| *place == query.place).map(|(_, reason)| reason);
+        if let Some(reason) = reason {
+            if !series.is_empty() {
+                faults.push(format!("{} is answered, although {reason}: {series:?}", query.place));
+            }
             continue;
         }
-        rest = after;
-        if word == "by"
-            && let Some((labels, after)) = after.trim_start().strip_prefix('(').and_then(|list| list.split_once(')'))
-        {
-            by = labels.split(',').map(|label| label.trim().to_owned()).collect();
-            rest = after;
+        if series.is_empty() {
+            faults.push(format!("{} is not answered: {}", query.place, query.expression));
         }
-        if OURS.iter().any(|prefix| word.starts_with(prefix)) {
-            let mut matchers: Vec<_> =
-                by.iter().map(|label: &String| (label.clone(), "by".to_owned(), String::new())).collect();
-            if let Some((inside, after)) = after.strip_prefix('{').and_then(|inside| inside.split_once('}')) {
-                matchers.extend(inside.split(", ").filter_map(matcher));
-                rest = after;
+        for label in &query.labels {
+            if !series.is_empty() && !series.iter().any(|series| series[label].is_string()) {
+                faults.push(format!("{} shows the label {label}, which is not in {series:?}", query.place));
             }
-            found.push(Selected { metric: word.to_owned(), matchers });
         }
     }
-    found
+    Ok(faults)
 }
 
-/// `label="value"` or `label=~"value"`.
-fn matcher(text: &str) -> Option<(String, String, String)> {
-    let (left, value) = text.trim().split_once('"')?;
-    let label: String = left.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-    Some((label.clone(), left[label.len()..].to_owned(), value.trim_end_matches('"').to_owned()))
-}
-
-/// All that the replicas and the API server export now.
-async fn samples(lab: &Lab) -> Result<Vec<Sample>> {
-    let client = lab.client();
-    let response = client.send(Request::get("/metrics").body(Body::empty())?).await?;
-    let mut text = String::from_utf8_lossy(&response.into_body().collect().await?.to_bytes()).into_owned();
-    text.push_str(&replicas(lab).await?.concat());
-    Ok(text.lines().filter(|line| !line.starts_with('#')).filter_map(sample).collect())
-}
-
-/// What each replica answers to whom names no form.
-async fn replicas(lab: &Lab) -> Result<Vec<String>> {
-    let pods = format!(
-        "/api/v1/namespaces/{}/pods?labelSelector=app.kubernetes.io/component=webhook",
-        super::installed::NAMESPACE
-    );
+/// The names of our Pods, and the addresses of their operations ports.
+async fn pods(lab: &Lab) -> Result<Vec<(String, String)>> {
+    let pods = format!("/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app.kubernetes.io/component=webhook");
     let pods = api::call(&lab.client(), Method::GET, &pods, None, None).await?.success()?;
-    let mut texts = Vec::new();
-    for pod in pods["items"].as_array().into_iter().flatten() {
-        let address = pod["status"]["podIP"].as_str().context("a Pod without an address")?;
-        let answer = get(&format!("{address}:8080"), "/metrics").await?;
-        let (head, text) = answer.split_once("\r\n\r\n").context("an answer without a head")?;
-        ensure!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
-        texts.push(text.to_owned());
-    }
-    Ok(texts)
-}
-
-/// `metric{label="value",...} number`.
-fn sample(line: &str) -> Option<Sample> {
-    let (series, _) = line.rsplit_once(' ')?;
-    let Some((metric, inside)) = series.split_once('{') else { return Some((series.to_owned(), BTreeMap::new())) };
-    let labels = inside.trim_end_matches('}').split("\",");
-    let labels = labels.filter_map(|label| label.split_once("=\""));
-    Some((
-        metric.to_owned(),
-        labels.map(|(label, value)| (label.to_owned(), value.trim_end_matches('"').to_owned())).collect(),
-    ))
+    let of = |pod: &Value| {
+        let name = pod["metadata"]["name"].as_str()?.to_owned();
+        Some((name, format!("{}:8080", pod["status"]["podIP"].as_str()?)))
+    };
+    let pods = pods["items"].as_array().into_iter().flatten();
+    pods.map(|pod| of(pod).context("a Pod without an address")).collect()
 }
 
 /// A singleton is made, gets its companions, and is refused a second copy.
@@ -186,7 +109,7 @@ async fn work(lab: &Lab) -> Result<()> {
 }
 
 /// A validating webhook of our name that is Ignore and not there: what `failurePolicy: Ignore` makes of an outage.
-async fn fail_open(lab: &Lab) -> Result<()> {
+async fn fail_open(lab: &Lab, prometheus: &Prometheus) -> Result<()> {
     let namespace = new_namespace(lab).await?;
     let configuration = json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
@@ -203,16 +126,19 @@ async fn fail_open(lab: &Lab) -> Result<()> {
     lab.kubectl_with_input(&["apply", "-f", "-"], &configuration.to_string()).await?.success()?;
     let counted = eventually("the API server to count a call that fails open", || async {
         lab.kubectl(&["-n", &namespace, "create", "configmap", "x", "--dry-run=server"]).await?.success()?;
-        let counted = |(metric, labels): &Sample| {
-            metric == "apiserver_admission_webhook_fail_open_count"
-                && labels.get("name").is_some_and(|name| name == "nobody.singleton-guard.io")
-        };
-        Ok(samples(lab).await?.iter().any(counted).then_some(()))
+        let counted = "apiserver_admission_webhook_fail_open_count{name=\"nobody.singleton-guard.io\"}";
+        Ok(prometheus.ask(counted).await?.pop().map(drop))
     })
     .await;
     lab.kubectl(&["delete", "validatingwebhookconfiguration", "nobody"]).await?.success()?;
     counted
 }
 
-/// How the names of the metrics begin that the two export.
-const OURS: [&str; 3] = ["singleton_guard_", "apiserver_", "process_"];
+/// What is asked, and has no answer here.
+const UNANSWERED: [(&str, &str); 5] = [
+    ("SingletonGuardDown, part 1", "replicas are ready"),
+    ("SingletonGuardDown, part 2", "there is no kube-state-metrics in the lab"),
+    ("SingletonGuardDown, part 3", "replicas are scraped"),
+    ("SingletonGuardFailedOpen, part 2", "this Prometheus has seen nothing from ten minutes ago"),
+    ("SingletonGuardRejectedByOutage, part 2", "this Prometheus has seen nothing from ten minutes ago"),
+];

@@ -19,8 +19,8 @@ metricRelabelings:
 {{- end -}}
 
 {{- /*
-The alerts of files/rules.yaml without those that are switched off, with the labels of the values, and with the whole address
-of their runbook, which stands in the file as a path in the project.
+The alerts of files/rules.yaml without those that are switched off, with the labels of the values, and with their address
+of the runbooks.
 */ -}}
 {{- define "singleton-guard.rules" -}}
 {{- $values := .Values.metrics.prometheusRule -}}
@@ -31,10 +31,8 @@ of their runbook, which stands in the file as a path in the project.
   {{- range $rule := $group.rules -}}
     {{- $known = append $known $rule.alert -}}
     {{- $_ := set $rule "labels" (merge (dict) (default dict $values.ruleLabels) (default dict $rule.labels)) -}}
-    {{- with $rule.annotations.runbook -}}
-      {{- $_ := set $rule.annotations "runbook_url" (printf "%s/%s" (trimSuffix "/" $values.runbookBaseUrl) .) -}}
-      {{- $_ := unset $rule.annotations "runbook" -}}
-    {{- end -}}
+    {{- $runbook := replace "https://singleton-guard.io/" (printf "%s/" (trimSuffix "/" $values.runbookBaseUrl)) $rule.annotations.runbook_url -}}
+    {{- $_ := set $rule.annotations "runbook_url" $runbook -}}
     {{- if not (has $rule.alert (default list $values.disabled)) -}}
       {{- $rules = append $rules $rule -}}
     {{- end -}}
