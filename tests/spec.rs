@@ -280,8 +280,9 @@ const ALONE: [(&str, LiveTest); 18] = [
 ];
 
 /// Checks of single files.
-const CHECKS: [(&str, Check); 26] = [
+const CHECKS: [(&str, Check); 27] = [
     ("rules::every alert is tested and says what to do", rules::alerts_are_whole),
+    ("rules::every panel shows what is chosen", rules::panels_show_what_is_chosen),
     ("values::the chart README's table is that of values.yaml", values::table),
     ("values::the schema knows every value by the same words", values::schema),
     ("documentation::every link leads somewhere", documentation::links_lead_somewhere),

@@ -19,6 +19,18 @@ async fn a_denial_comes_back_with_the_uid() {
 }
 
 #[tokio::test]
+async fn a_question_is_counted_with_its_time() {
+    let server = Running::start(Answers::Late, Limits::default()).await;
+    server.connect().await.review("/validate?timeout=1s", &scale_up()).await;
+    let metrics = server.metrics.encode(true, Exposition::Text).unwrap();
+    let sum = metrics.lines().find_map(|line| line.strip_prefix("singleton_guard_parent_lookup_duration_seconds_sum "));
+    let sum: f64 = sum.unwrap().parse().unwrap();
+    assert!((0.1..10.0).contains(&sum), "the question was waited for, but this is {sum} s");
+    assert!(metrics.contains("singleton_guard_parent_lookup_duration_seconds_count 1\n"), "{metrics}");
+    assert!(metrics.contains("singleton_guard_parent_lookups_total{result=\"slow\"} 1\n"), "{metrics}");
+}
+
+#[tokio::test]
 async fn a_panic_is_answered_with_the_uid_and_counted_and_the_connection_lives_on() {
     let server = Running::start(Answers::Panic, Limits::default()).await;
     let mut client = server.connect().await;

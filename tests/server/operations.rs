@@ -59,13 +59,14 @@ async fn it_is_alive_while_it_is_not_ready() {
 async fn the_metrics_have_their_names() {
     let (status, text) = get(&Readiness::default(), "/metrics").await;
     assert_eq!(status, 200);
+    let revision = option_env!("SINGLETON_GUARD_REVISION").unwrap_or_default();
+    let build = format!("build_info{{version=\"{}\",revision=\"{revision}\",rustc=\"1.", env!("CARGO_PKG_VERSION"));
     for name in [
         "singleton_guard_admission_duration_seconds_bucket{le=\"0.00005\",phase=\"validate\"}",
         "singleton_guard_admission_duration_seconds_bucket{le=\"10.0\",phase=\"validate\"}",
         "# TYPE singleton_guard_panics_total counter\n",
         "singleton_guard_admission_requests_in_flight 0",
-        "singleton_guard_build_info{version=\"",
-        ",rustc=\"1.",
+        &build,
         "singleton_guard_connections_open 0",
         "singleton_guard_panics_total 0",
         "singleton_guard_parent_lookup_duration_seconds_bucket{le=\"10.0\"} 0",

@@ -81,13 +81,24 @@ async fn read_again() -> Result<(), Box<dyn std::error::Error>> {
         missing.map_or(Ok(()), |line| Err(format!("{line} is not in\n{text}")))
     };
 
+    // As bits, which are ordered as the numbers are.
+    let read_at = || {
+        let text = metrics.encode(true, Exposition::Text).unwrap_or_default();
+        let name = "singleton_guard_config_last_reload_success_timestamp_seconds ";
+        text.lines().find_map(|line| line.strip_prefix(name)?.parse::<f64>().ok()).map(f64::to_bits)
+    };
+
     reload.look().await;
     counted(0, 0, 1)?;
+    let at_first = read_at();
+    assert!(at_first.is_some(), "nobody says when the first one was read");
     mount(&directory, "two", Some(&format!("{HEAD}companions: {{disruption: block}}\nlog: {{level: debug}}\n")))?;
     reload.look().await;
     counted(1, 0, 1)?;
     assert!(blocks(), "the new file is not in force");
     assert_eq!(level.get(), "debug", "the level is not the file's");
+    let in_force = read_at();
+    assert!(in_force > at_first, "another file is in force since the same moment");
 
     for wrong in [Some("mark: [\n"), None] {
         mount(&directory, "three", wrong)?;
@@ -97,10 +108,12 @@ async fn read_again() -> Result<(), Box<dyn std::error::Error>> {
         assert!(blocks(), "a wrong file has changed something");
     }
     counted(1, 2, 0)?;
+    assert_eq!(read_at(), in_force, "what is in force was read before");
     // Right again, though nothing in it has changed.
     mount(&directory, "two", Some(&format!("{HEAD}companions: {{disruption: block}}\n")))?;
     reload.look().await;
     counted(2, 2, 1)?;
+    assert!(read_at() > in_force, "the file was read again");
     assert!(blocks(), "the file as it was is not in force");
     assert_eq!(level.get(), "error", "the level is not that of the command line");
 

@@ -106,8 +106,7 @@ pub fn queries(root: &Path) -> Result<Vec<Query>, String> {
             queries.push(Query { place, expression, labels: labels.clone() });
         }
     }
-    let dashboard = std::fs::read_to_string(root.join(DASHBOARD)).map_err(|error| error.to_string())?;
-    let dashboard: Value = serde_json::from_str(&dashboard).map_err(|error| error.to_string())?;
+    let dashboard = dashboard(root)?;
     let variables: Vec<&Value> = each(&dashboard["templating"]["list"]).filter(|one| one["type"] == "query").collect();
     let chosen = |expression: &str| {
         variables.iter().fold(expression.replace("$__rate_interval", "1m"), |expression, variable| {
@@ -138,6 +137,25 @@ fn shown(text: &str, before: &str) -> Vec<String> {
     names.map(Iterator::collect).collect()
 }
 
+/// What a panel shows is what was chosen, and the clusters are not added up.
+pub fn panels_show_what_is_chosen(root: &Path) -> Result<(), String> {
+    let mut faults = Vec::new();
+    for panel in each(&dashboard(root)?["panels"]) {
+        for expression in each(&panel["targets"]).map(|target| text(&target["expr"])) {
+            let ours = r#"{cluster=~"$cluster", namespace=~"$namespace", job=~"$job""#;
+            let is_chosen = expression.contains(ours)
+                || (expression.contains("apiserver_") && expression.contains(r#"{cluster=~"$cluster", "#));
+            let adds_up = expression.split(" by (").skip(1).any(|labels| !labels.starts_with("cluster"))
+                || expression.contains("sum(")
+                || expression.contains("max(");
+            if !is_chosen || adds_up {
+                faults.push(format!("{}: {expression}", text(&panel["title"])));
+            }
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
 /// The rules as the chart keeps them.
 pub fn rules(root: &Path) -> Result<Value, String> {
     yaml(root, RULES)
@@ -152,6 +170,11 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
 fn alerts(root: &Path) -> Result<Vec<Value>, String> {
     let rules = rules(root)?;
     Ok(each(&rules["groups"]).flat_map(|group| each(&group["rules"])).cloned().collect())
+}
+
+fn dashboard(root: &Path) -> Result<Value, String> {
+    let text = std::fs::read_to_string(root.join(DASHBOARD)).map_err(|error| error.to_string())?;
+    serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
 fn yaml(root: &Path, path: &str) -> Result<Value, String> {
