@@ -42,9 +42,10 @@ pub fn every_page_is_found(root: &Path) -> Result<(), String> {
     }
 }
 
-/// Whatever of ours a page names is there: a metric in the table of metrics, a program of the tests in `tests`.
+/// Whatever of ours a page names is there: a metric in the table of metrics, a program of the tests, a group of its live tests.
 pub fn what_is_named_exists(root: &Path) -> Result<(), String> {
     let pages = pages(root)?;
+    let tests = files(&root.join("tests"), "rs")?;
     let metrics = pages.get(Path::new("docs/reference/metrics.md")).ok_or("there is no page of metrics")?;
     let mut faults = Vec::new();
     // The change log tells of what was.
@@ -53,6 +54,12 @@ pub fn what_is_named_exists(root: &Path) -> Result<(), String> {
             let end = if rest.starts_with(".*") { "" } else { "`" };
             if !metrics.contains(&format!("\n| `singleton_guard_{name}{end}")) {
                 faults.push(format!("{}: there is no metric singleton_guard_{name}", path.display()));
+            }
+        }
+        for (group, _) in words_after(text, "live::").filter(|(group, _)| !group.is_empty()) {
+            let begins = format!("\"{group}::");
+            if !root.join("tests/cases").join(group).is_dir() && !tests.values().any(|test| test.contains(&begins)) {
+                faults.push(format!("{}: there is no live test {group}", path.display()));
             }
         }
         for (name, _) in words_after(text, "--test ").filter(|(name, _)| *name != "NAME") {
