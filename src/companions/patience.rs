@@ -106,7 +106,7 @@ fn pause(step: &Step, times: u32, workload: &Workload, around: &Surroundings<'_>
 /// Whether it is as one of ours writes it. A user who changes a value becomes its owner, and then it is left alone; one
 /// who takes something away leaves it in pieces.
 fn is_whole(budget: &Existing<BudgetSpec>, workload: &Workload) -> bool {
-    let BudgetSpec { selector, min_available, max_unavailable, unhealthy_pod_eviction_policy } = &budget.spec;
+    let BudgetSpec { selector, min_available, max_unavailable, unhealthy_pod_eviction_policy, .. } = &budget.spec;
     budget.controller.as_ref().is_some_and(|owner| owner.uid == workload.uid)
         && selector.is_some()
         && min_available.is_some() != max_unavailable.is_some()

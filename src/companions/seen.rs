@@ -7,7 +7,7 @@ use crate::cluster::seen::{Bounded, Meta, PORTS_BYTES, Seen, TERMS_BYTES, TERMS_
 use crate::cluster::sieve::Keep;
 use crate::policy::companions::selector::{Labels, Selector};
 use crate::policy::companions::theirs::{ANNOTATIONS, Found, Hand, LABELS, Whose};
-use crate::policy::companions::{BudgetSpec, Existing, MANAGER_LABEL, Owner, Port, ServiceSpec};
+use crate::policy::companions::{BudgetSpec, Existing, MANAGER_LABEL, Owner, Port, ServiceSpec, lets_none_go};
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -28,6 +28,13 @@ pub(super) struct SeenBudgetSpec {
     unhealthy_pod_eviction_policy: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct SeenBudgetStatus {
+    observed_generation: i64,
+    expected_pods: i64,
+}
+
 /// What is kept of a Service as it streams in.
 pub(super) fn keep_service() -> Keep {
     keep([
@@ -46,6 +53,7 @@ pub(super) fn keep_budget() -> Keep {
         ("maxUnavailable", Keep::short()),
         ("unhealthyPodEvictionPolicy", Keep::short()),
     ])
+    .and([("status", Keep::shorts(["observedGeneration", "expectedPods"]))])
 }
 
 fn keep<const N: usize>(spec: [(&'static str, Keep); N]) -> Keep {
@@ -58,7 +66,7 @@ fn keep<const N: usize>(spec: [(&'static str, Keep); N]) -> Keep {
     Keep::fields([("metadata", metadata), ("spec", Keep::fields(spec))])
 }
 
-fn reduced<S, R>(seen: Seen<'_, S>, managed_by: &str, reduce: impl FnOnce(S, bool) -> R) -> Existing<R> {
+fn reduced<S, T, R>(seen: Seen<'_, S, T>, managed_by: &str, reduce: impl FnOnce(S, bool) -> R) -> Existing<R> {
     let Seen { metadata, spec, .. } = seen;
     let whose = whose(&metadata, managed_by);
     let is_ours = matches!(whose, Whose::Ours(_));
@@ -118,10 +126,15 @@ pub(super) fn service(seen: Seen<'_, SeenServiceSpec>, managed_by: &str) -> Exis
 }
 
 /// A budget. One whose selector has too many terms counts as one that selects everything.
-pub(super) fn budget(seen: Seen<'_, SeenBudgetSpec>, managed_by: &str) -> Existing<BudgetSpec> {
+pub(super) fn budget(seen: Seen<'_, SeenBudgetSpec, SeenBudgetStatus>, managed_by: &str) -> Existing<BudgetSpec> {
+    let SeenBudgetStatus { observed_generation, expected_pods } = seen.status;
     reduced(seen, managed_by, |spec, is_ours| {
         let SeenBudgetSpec { selector, min_available, max_unavailable, unhealthy_pod_eviction_policy } = spec;
+        // Before its Pods were counted once it may be about many.
+        let is_counted = !is_ours && observed_generation > 0;
+        let lets_none_go = is_counted && lets_none_go(min_available.as_ref(), max_unavailable.as_ref(), expected_pods);
         BudgetSpec {
+            lets_none_go,
             selector: selector
                 .map(|selector| selector.within().filter(|selector| selector.terms() <= TERMS_MAX).unwrap_or_default()),
             min_available: min_available.filter(|_| is_ours),

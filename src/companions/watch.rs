@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::Client;
 use tokio::task::JoinSet;
 
-use super::seen::{self, SeenBudgetSpec, SeenServiceSpec};
+use super::seen::{self, SeenBudgetSpec, SeenBudgetStatus, SeenServiceSpec};
 use crate::cluster::feed::{Feed, Reduce};
 use crate::cluster::follow::Followed;
 use crate::cluster::list::Asked;
@@ -58,10 +58,10 @@ impl Reduce for Services {
 
 impl Reduce for Budgets {
     type Spec = SeenBudgetSpec;
-    type Status = Nothing;
+    type Status = SeenBudgetStatus;
     type Value = Existing<BudgetSpec>;
 
-    fn read(&self, seen: Seen<'_, SeenBudgetSpec>) -> Result<Existing<BudgetSpec>, &'static str> {
+    fn read(&self, seen: Seen<'_, SeenBudgetSpec, SeenBudgetStatus>) -> Result<Existing<BudgetSpec>, &'static str> {
         Ok(seen::budget(seen, &self.0))
     }
 }

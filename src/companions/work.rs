@@ -13,7 +13,7 @@ use crate::events::{Regarding, Saying, Voice};
 use crate::index::Key;
 use crate::index::marked::{Marked, Unread};
 use crate::policy::companions::{
-    BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, let_go_of, none_of_ours, released,
+    BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, let_go_of, made, none_of_ours, released,
 };
 use crate::policy::kind::Kind;
 use crate::settings::Settings;
@@ -163,7 +163,7 @@ impl Keep {
                 Ok(written) => {
                     // What is not ours any more is of no interest.
                     done.written.extend((written != Written::LetGo).then(|| object(step)));
-                    if let Some(saying) = happened(step, &written, &states, &said) {
+                    if let Some(saying) = happened(&about.name, step, &written, (&states, &said)) {
                         say(voice, &about, &saying).await;
                     }
                 }
@@ -206,7 +206,7 @@ async fn release(
 ) -> Result<(), Failure> {
     for step in let_go {
         let written = carry_out(client, metrics, settings, &key.namespace, step).await?;
-        if let (Step::LetGo { owner, .. }, Some(saying)) = (step, happened(step, &written, &[], &[])) {
+        if let (Step::LetGo { owner, .. }, Some(saying)) = (step, happened(&key.name, step, &written, (&[], &[]))) {
             say(voice, &Regarding::workload(key.of, &key.namespace, &key.name, owner), &saying).await;
         }
     }
@@ -222,7 +222,7 @@ async fn release(
     let about = Regarding::workload(key.of, &key.namespace, &key.name, &owner.uid);
     for step in &released(&owner, &budgets.iter().collect::<Vec<_>>()).steps {
         let written = carry_out(client, metrics, settings, &key.namespace, step).await?;
-        if let Some(saying) = happened(step, &written, &[], &[]) {
+        if let Some(saying) = happened(&key.name, step, &written, (&[], &[])) {
             say(voice, &about, &saying).await;
         }
     }
@@ -250,7 +250,7 @@ async fn carry_out(
 /// What there is to say of a step that was carried out, beside the states of now, and knowing those that were said. One
 /// budget of a user may make the companions of many step aside and come back, so each of both is one saying, and is
 /// written once however often it happens.
-fn happened(step: &Step, written: &Written, states: &[Saying], said: &[Saying]) -> Option<Saying> {
+fn happened(workload: &str, step: &Step, written: &Written, (states, said): (&[Saying], &[Saying])) -> Option<Saying> {
     let (companion, name) = object(step);
     let happening = |reason, note| Saying { reason, note, is_warning: false, is_state: false };
     match (written, step) {
@@ -258,7 +258,10 @@ fn happened(step: &Step, written: &Written, states: &[Saying], said: &[Saying]) 
             let note = format!("made {companion} {name}: nothing is in its way any more");
             Some(Saying { is_state: true, ..happening("SingletonCompanionCreated", note) })
         }
-        (Written::Created, _) => Some(happening("SingletonCompanionCreated", format!("made {companion} {name}"))),
+        (Written::Created, _) => {
+            let note = made(companion, &name, step.takes_a_written_name(workload));
+            Some(happening("SingletonCompanionCreated", note))
+        }
         (Written::Removed, Step::Remove { why, .. }) if !states.contains(&skipped(companion, why)) => {
             Some(happening("SingletonCompanionRemoved", format!("removed {companion} {name}: {why}")))
         }

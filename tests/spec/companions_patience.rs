@@ -306,6 +306,7 @@ fn existing(name: &str, body: &Value, workload: &Workload) -> Existing<BudgetSpe
             min_available: spec.get("minAvailable").cloned(),
             max_unavailable: spec.get("maxUnavailable").cloned(),
             unhealthy_pod_eviction_policy: spec["unhealthyPodEvictionPolicy"].as_str().map(str::to_owned),
+            lets_none_go: false,
         },
     }
 }

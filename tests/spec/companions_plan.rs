@@ -253,6 +253,7 @@ pub fn made(
                 min_available: spec.get("minAvailable").cloned(),
                 max_unavailable: spec.get("maxUnavailable").cloned(),
                 unhealthy_pod_eviction_policy: spec["unhealthyPodEvictionPolicy"].as_str().map(str::to_owned),
+                lets_none_go: false,
             },
         )
     });

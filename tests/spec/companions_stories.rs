@@ -3,6 +3,7 @@
 use super::{companions_dns, companions_drain, companions_live, companions_selectors};
 use crate::LiveTest;
 
+mod blocking;
 mod deputy;
 mod former;
 mod strangers;
@@ -10,7 +11,7 @@ mod takeover;
 mod theirs;
 
 /// What the companions' controller does in a cluster.
-pub const COMPANIONS: [(&str, LiveTest); 28] = [
+pub const COMPANIONS: [(&str, LiveTest); 30] = [
     ("they are made for every kind with one write each", |lab| Box::pin(companions_live::made_for_every_kind(lab))),
     ("they follow the annotations and come back by themselves", |lab| {
         Box::pin(companions_live::follows_the_annotations(lab))
@@ -46,6 +47,8 @@ pub const COMPANIONS: [(&str, LiveTest); 28] = [
     ("theirs: what others touch stays ours", |lab| Box::pin(takeover::what_others_touch_stays_ours(lab))),
     ("theirs: a released one lets go too", |lab| Box::pin(takeover::a_released_one_lets_go_too(lab))),
     ("theirs: a chart brings its Service", |lab| Box::pin(takeover::a_chart_brings_its_service(lab))),
+    ("theirs: one with an address replaces ours", |lab| Box::pin(takeover::one_with_an_address_replaces_ours(lab))),
+    ("theirs: a budget that blocks is a warning", |lab| Box::pin(blocking::a_budget_that_blocks_is_a_warning(lab))),
     ("a second apply, a diff and an upgrade move nothing", |lab| Box::pin(companions_drain::second_apply(lab))),
     ("selectors mean what the API server says", |lab| Box::pin(companions_selectors::compare(lab))),
     ("the name is the Pod, and nobody while it ends", |lab| Box::pin(companions_dns::the_name_is_the_pod(lab))),

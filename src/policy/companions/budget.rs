@@ -35,7 +35,10 @@ pub(super) fn plan(
     let disruption = if is_denied { Disruption::Allow } else { disruption };
     let existing = around.budgets.iter().copied().find(|budget| budget.name == name);
     let mine = existing.filter(|budget| budget.belongs_to(workload, &name));
-    let rival = rival(workload, around, &name).map(|budget| Why::BudgetSelects { name: budget.name.clone() });
+    let rival = rival(workload, around, &name).map(|budget| Why::BudgetSelects {
+        name: budget.name.clone(),
+        blocks: budget.spec.lets_none_go && disruption == Disruption::Allow,
+    });
     let against = match disruption {
         _ if owned => Some(Why::Controlled),
         Disruption::None => Some(Why::NotWanted),
@@ -67,6 +70,7 @@ pub(super) fn plan(
         min_available: Some(json!(min_available)),
         max_unavailable: None,
         unhealthy_pod_eviction_policy: Some(ALWAYS_ALLOW.to_owned()),
+        lets_none_go: false,
     };
     match mine {
         Some(mine) if mine.is_deleted || mine.is_held_by(workload) && mine.spec == spec => {}
@@ -116,6 +120,26 @@ fn rival<'a>(workload: &Workload, around: &Surroundings<'a>, name: &str) -> Opti
         });
         !yields
     })
+}
+
+/// Whether a budget lets none of its Pods be evicted, even if all are ready: of so many, and of one where it counts none
+/// now. Both bounds are rounded up, and with neither the disruption controller expects no Pod and lets none go
+/// (`getExpectedPodCount` in kubernetes/kubernetes, `pkg/controller/disruption`).
+#[must_use]
+pub fn lets_none_go(min_available: Option<&Value>, max_unavailable: Option<&Value>, pods: i64) -> bool {
+    let pods = pods.max(1);
+    let resolved = |bound: &Value| match bound {
+        Value::String(text) => {
+            let percent: i64 = text.strip_suffix('%')?.parse().ok()?;
+            percent.checked_mul(pods).map(|hundredfold| (hundredfold + 99) / 100)
+        }
+        bound => bound.as_i64(),
+    };
+    match (max_unavailable, min_available) {
+        (Some(most), _) => resolved(most).is_some_and(|most| most <= 0),
+        (None, Some(least)) => resolved(least).is_some_and(|least| least >= pods),
+        (None, None) => true,
+    }
 }
 
 /// The end of the window of consent, while it is open; and when it closes, or opens. One that nobody refused, with the

@@ -26,11 +26,11 @@ use selector::{Labels, PodLabels, Selector};
 use theirs::Taken;
 use wish::{Allowed, Annotations, Disruption};
 
-pub use budget::{POD_NAME, POD_TEMPLATE_HASH};
+pub use budget::{POD_NAME, POD_TEMPLATE_HASH, lets_none_go};
 pub(crate) use name::service as service_name;
 pub use service::{PATIENCE, misses};
 pub use theirs::let_go;
-pub use why::{Companion, Taker, Why, let_go_of, none_of_ours};
+pub use why::{Companion, Taker, Why, let_go_of, made, none_of_ours};
 
 /// What the settings say about companions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,6 +139,8 @@ pub struct BudgetSpec {
     pub max_unavailable: Option<Value>,
     /// `unhealthyPodEvictionPolicy`; kept of ours only.
     pub unhealthy_pod_eviction_policy: Option<String>,
+    /// Whether it lets no Pod go, by [`lets_none_go`]; kept of others' only.
+    pub lets_none_go: bool,
 }
 
 /// A port of a container or of a Service, as either is written.
@@ -254,6 +256,12 @@ pub fn released(owner: &Owner, budgets: &[&Existing<BudgetSpec>]) -> Plan {
 }
 
 impl Step {
+    /// Whether it makes a Service under a name that the user wrote.
+    #[must_use]
+    pub fn takes_a_written_name(&self, workload: &str) -> bool {
+        matches!(self, Self::Apply { companion: Companion::Service, name, .. } if !name::is_given(workload, name))
+    }
+
     /// Which companion it is about.
     #[must_use]
     pub const fn companion(&self) -> Companion {

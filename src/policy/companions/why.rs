@@ -40,6 +40,8 @@ pub enum Why {
     BudgetSelects {
         /// Its name.
         name: String,
+        /// Whether it lets none of them go, where the workload is to be let go.
+        blocks: bool,
     },
     /// The name that is asked for is not the workload's own.
     ForeignName {
@@ -102,6 +104,7 @@ impl Why {
         matches!(
             self,
             Self::NameTaken { .. }
+                | Self::BudgetSelects { blocks: true, .. }
                 | Self::ForeignName { .. }
                 | Self::BlockDenied
                 | Self::Refused { .. }
@@ -123,6 +126,18 @@ impl Why {
 #[must_use]
 pub fn none_of_ours(companion: Companion) -> String {
     format!("no {companion} of ours: ")
+}
+
+/// What is said of a companion that was made, under a name that the user wrote or under one of ours.
+#[must_use]
+pub fn made(companion: Companion, name: &str, is_written: bool) -> String {
+    let whole = format!("made {companion} {name}");
+    if companion == Companion::Service && is_written {
+        return format!(
+            "{whole}: apply a headless one of yours onto it; for any other, delete it and apply yours within a minute"
+        );
+    }
+    whole
 }
 
 /// What is said of a companion that somebody else has taken over.
@@ -162,7 +177,11 @@ impl fmt::Display for Why {
                     "{name}{whose} selects the Pods already; annotate the workload with {HEADLESS_SERVICE}=NAME to have a headless one beside it"
                 )
             }
-            Self::BudgetSelects { name } => write!(
+            Self::BudgetSelects { name, blocks: true } => write!(
+                f,
+                "{name} selects the Pods already and lets no eviction through, so a drain waits for ever; set maxUnavailable: 1 in it, or delete it to have one of ours"
+            ),
+            Self::BudgetSelects { name, blocks: false } => write!(
                 f,
                 "{name} selects the Pods already, and the API server evicts no Pod that two budgets select; delete it to have one of ours"
             ),

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use singleton_guard::policy::companions::selector::{Labels, PodLabels, Selector};
 use singleton_guard::policy::companions::wish::Disruption;
-use singleton_guard::policy::companions::{Companion, Defaults, Step, Surroundings, Workload, plan};
+use singleton_guard::policy::companions::{Companion, Defaults, Step, Surroundings, Workload, lets_none_go, plan};
 use singleton_guard::policy::kind::Kind;
 
 use crate::Property;
@@ -13,7 +13,8 @@ use crate::Property;
 use super::{body, made, now, planned, same, workload};
 
 /// Each is a trial of its own.
-pub const FACTS: [(&str, Property); 6] = [
+pub const FACTS: [(&str, Property); 7] = [
+    ("companions: a budget that lets none go is a warning", a_budget_that_lets_none_go_is_a_warning),
     ("companions: the settings decide what no annotation does", the_settings_decide_what_no_annotation_does),
     ("companions: consent opens and closes", consent_opens_and_closes),
     ("companions: a budget is about one Pod", a_budget_is_about_one_pod),
@@ -40,6 +41,46 @@ fn the_settings_decide_what_no_annotation_does() -> Result<(), String> {
         let what = format!("the bound for {default:?} and {annotation:?}");
         same(&budget["spec"]["minAvailable"].as_i64(), &bound, &what)?;
         same(&budget["spec"].get("maxUnavailable"), &None, "what would have the controllers asked")?;
+    }
+    Ok(())
+}
+
+/// Where the workload is to be let go; otherwise it is what somebody wants.
+fn a_budget_that_lets_none_go_is_a_warning() -> Result<(), String> {
+    for (least, most, pods, none) in [
+        (json!(1), Value::Null, 1, true),
+        // Before there is a Pod, it is about the one that comes.
+        (json!(1), Value::Null, 0, true),
+        (json!(1), Value::Null, 2, false),
+        (json!(0), Value::Null, 1, false),
+        (json!("1%"), Value::Null, 1, true),
+        (json!("50%"), Value::Null, 2, false),
+        (json!("51%"), Value::Null, 2, true),
+        (json!("0%"), Value::Null, 1, false),
+        (Value::Null, json!(0), 1, true),
+        (Value::Null, json!("0%"), 7, true),
+        (Value::Null, json!("1%"), 1, false),
+        (Value::Null, json!(1), 1, false),
+        (Value::Null, Value::Null, 1, true),
+        (json!("many"), Value::Null, 1, false),
+    ] {
+        let bound = |bound: &Value| Some(bound.clone()).filter(|bound| !bound.is_null());
+        let got = lets_none_go(bound(&least).as_ref(), bound(&most).as_ref(), pods);
+        same(&got, &none, &format!("whether {least}, {most} of {pods} lets none go"))?;
+    }
+    for (disruption, none, warns) in
+        [("allow", true, true), ("allow", false, false), ("block", true, false), ("block", false, false)]
+    {
+        let mut workload = workload(Kind::Deployment, "ledger");
+        workload.annotations.disruption = Some(disruption.to_owned());
+        let Some(mut theirs) = made(&workload, &Defaults::default(), now()).1 else {
+            return Err("there is a budget".to_owned());
+        };
+        (theirs.name, theirs.is_ours, theirs.spec.lets_none_go) = ("theirs".to_owned(), false, none);
+        let around = Surroundings { workloads: vec![&workload], budgets: vec![&theirs], ..Surroundings::default() };
+        let skipped = plan(&workload, &around, &Defaults::default(), now()).skipped;
+        let warned: Vec<_> = skipped.iter().map(|(_, why)| why.is_warning()).collect();
+        same(&warned, &vec![warns], &format!("whether it is a warning for {disruption}, {none}"))?;
     }
     Ok(())
 }

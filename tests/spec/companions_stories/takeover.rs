@@ -188,6 +188,39 @@ pub async fn a_chart_brings_its_service(lab: &Lab) -> Result<()> {
     place.until("helm takes it along", async || Ok(place.get("Service", NAME).await?.is_none())).await
 }
 
+/// The API server lets nobody apply an address onto a headless Service; what is said to do about it works each time, at
+/// once and after a moment, for ours and for what is theirs by then.
+pub async fn one_with_an_address_replaces_ours(lab: &Lab) -> Result<()> {
+    let theirs = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": NAME}, "spec": {
+        "type": "NodePort", "ports": [{"port": 80, "targetPort": 8080}], "selector": {"app": "ledger"}}});
+    let theirs = &theirs.to_string();
+    let told = [true, false].into_iter().map(|at_once| async move {
+        let place = Place::new(lab).await?;
+        started(&place, "Service").await?;
+        let kubectl = async |arguments: &[&str]| {
+            lab.kubectl_with_input(&[&["-n", &place.namespace], arguments].concat(), theirs).await
+        };
+        let refused = kubectl(&["apply", "-f", "-"]).await?;
+        ensure!(!refused.succeeded() && refused.stderr.contains("None"), "{}", refused.stderr);
+        let said = place.events("SingletonCompanionCreated").await?;
+        ensure!(said.iter().any(|note| note.contains(NAME) && note.contains("delete it and apply yours")), "{said:?}");
+        for turn in 0..TURNS {
+            if at_once {
+                kubectl(&["replace", "--force", "--timeout=20s", "-f", "-"]).await?.success()?;
+            } else {
+                kubectl(&["delete", "service", NAME]).await?.success()?;
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                kubectl(&["create", "-f", "-"]).await?.success()?;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let now = place.service(NAME).await?;
+            ensure!(now["spec"]["type"] == "NodePort" && is_free(&now), "turn {turn}: {now}");
+        }
+        anyhow::Ok(())
+    });
+    try_join_all(told).await.map(drop)
+}
+
 /// A singleton whose Service has the name that its user wrote. Returns the name of the companion, which is there.
 async fn started(place: &Place<'_>, kind: &str) -> Result<String> {
     place.create("StatefulSet", "ledger", json!({"spec": {"serviceName": NAME}})).await?;
@@ -244,5 +277,6 @@ fn same(now: &Value, before: &Value) -> Result<()> {
 const NAME: &str = "ledger-books";
 /// As a cloud controller writes one.
 const CONDITION: &str = r#"{"status":{"conditions":[{"type":"example.com/Seen","status":"True","reason":"Seen","message":"","lastTransitionTime":"2026-01-01T00:00:00Z"}]}}"#;
+const TURNS: usize = 6;
 /// A second, on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(5);
