@@ -67,8 +67,7 @@ pub(super) async fn write(
             let path = format!("{}?fieldManager={}", path(*companion, namespace, name), field_manager(managed_by));
             match call(client, Method::PATCH, &path, Some(("application/json-patch+json", patch))).await {
                 Ok(_) => Ok(Written::LetGo),
-                // The API server answers a test of a JSON patch that does not hold with these words, and 422.
-                Err(CallError::Refused(message)) if message.contains("test failed") => Ok(Written::Overtaken),
+                Err(CallError::Refused(message)) if message == DOES_NOT_APPLY => Ok(Written::Overtaken),
                 Err(CallError::NotFound | CallError::Changed(_) | CallError::Terminating) => Ok(Written::Overtaken),
                 Err(error) => Err(error),
             }
@@ -109,3 +108,7 @@ fn path(companion: Companion, namespace: &str, name: &str) -> String {
         Companion::Budget => format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets/{name}"),
     }
 }
+
+/// How the API server says, with 422, that a JSON patch does not apply, as where a test in it fails
+/// (`NewGenericServerResponse` of apimachinery, `pkg/api/errors`); a policy or a webhook has words of its own.
+const DOES_NOT_APPLY: &str = "the server rejected our request due to an error in our request";

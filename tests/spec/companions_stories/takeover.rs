@@ -85,6 +85,8 @@ async fn taken_over(lab: &Lab, kind: &str, way: &[&str], ports: Option<&Value>) 
     place.until("the workload is gone", async || Ok(place.get("StatefulSet", "ledger").await?.is_none())).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     same(&place.get(kind, &name).await?.context("it went with the workload")?, &now)?;
+    let skipped = place.events("SingletonCompanionSkipped").await?;
+    ensure!(!skipped.iter().any(|note| note.contains("refuses")), "the other replica was refused: {skipped:?}");
     let said = place.events("SingletonCompanionLetGo").await?;
     ensure!(said.len() == 1 && said[0].contains(&name) && said[0].contains("delete it to have ours"), "{said:?}");
     Ok(said.concat())
@@ -124,6 +126,13 @@ pub async fn what_others_touch_stays_ours(lab: &Lab) -> Result<()> {
         }
     }
     tokio::time::sleep(Duration::from_secs(4)).await;
+    // How the API server says that it is another version by now: the two replicas let go of the same.
+    let outdated = json!([{"op": "test", "path": "/metadata/resourceVersion", "value": "1"}]).to_string();
+    let content = Some(("application/json-patch+json", outdated));
+    let path = place.path("Service", Some(NAME));
+    let refused = api::call(&lab.client(), Method::PATCH, &path, content, None).await?;
+    let words = "the server rejected our request due to an error in our request";
+    ensure!(refused.code == 422 && refused.message() == words, "{refused:?}");
     for place in [&place, &restored] {
         let service = place.service(NAME).await?;
         let labels = &service["metadata"]["labels"];
