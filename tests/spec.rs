@@ -80,6 +80,8 @@ mod spec {
     pub mod rules;
     pub mod scale_cost;
     pub mod shapes;
+    pub mod silence;
+    pub mod silence_live;
     pub mod slow;
     pub mod snapshot;
     pub mod stories;
@@ -109,7 +111,8 @@ use spec::{
     architecture, bad_values, chart, checkov, codes, companions_patience, companions_plan, configuration,
     configuration_live, cut_off, denials_live, differential, documentation, events, floor, freshness_live, generated,
     hatches, in_lab, late, left_out, liveness, metrics_table, modes, namespaces_plan, operations, outage, properties,
-    pure, quickstart, readings, recorded, router, rules, stories, strict_live, texts, threats, values, watched,
+    pure, quickstart, readings, recorded, router, rules, silence, silence_live, stories, strict_live, texts, threats,
+    values, watched,
 };
 
 type Check = fn(&Path) -> Result<(), String>;
@@ -198,7 +201,7 @@ const PROPERTIES: [(&str, Property); 25] = [
 ];
 
 /// Controllers and tools at work around singletons; side by side with the cases.
-const STORIES: [(&str, LiveTest); 21] = [
+const STORIES: [(&str, LiveTest); 22] = [
     ("operations::verify tells what it sees", |lab| Box::pin(operations::verify_tells_what_it_sees(lab))),
     ("story::the release is the one asked for", |lab| Box::pin(stories::the_release_is_the_one_asked_for(lab))),
     ("story::the quickstart prints what it says", |lab| Box::pin(quickstart::prints_what_it_says(lab))),
@@ -218,6 +221,7 @@ const STORIES: [(&str, LiveTest); 21] = [
     ("story::a Deployment can be deleted in every mode", |lab| {
         Box::pin(stories::a_deployment_can_be_deleted_in_every_mode(lab))
     }),
+    ("warnings::a mark without effect is told", |lab| Box::pin(silence_live::a_mark_without_effect_is_told(lab))),
     ("story::kubectl shows one line and what to do", |lab| {
         Box::pin(stories::kubectl_shows_one_line_and_what_to_do(lab))
     }),
@@ -280,7 +284,7 @@ const ALONE: [(&str, LiveTest); 18] = [
 ];
 
 /// Checks of single files.
-const CHECKS: [(&str, Check); 27] = [
+const CHECKS: [(&str, Check); 29] = [
     ("rules::every alert is tested and says what to do", rules::alerts_are_whole),
     ("rules::every panel shows what is chosen", rules::panels_show_what_is_chosen),
     ("values::the chart README's table is that of values.yaml", values::table),
@@ -305,6 +309,8 @@ const CHECKS: [(&str, Check); 27] = [
     ("generated::the chart's kinds and rows are those of the registries", generated::chart_registry),
     ("generated::the chart's webhook configurations are those of the registries", generated::webhook_templates),
     ("generated::the chart's native policies are those of the registries", floor::templates),
+    ("generated::the chart's policies that warn are those of the registry", silence::templates),
+    ("warnings::each fits into a line", silence::fit_into_a_line),
     ("floor::it holds every rule but what it cannot see", floor::holds_all_but_what_it_cannot),
     ("generated::the documented rules are those of the registry", generated::rule_table),
     ("generated::the page of codes is what rules and cases say", codes::page),

@@ -296,7 +296,7 @@ impl Refusal {
 }
 
 /// The CEL expression of a text in which some texts stand for values.
-fn concatenation(text: &str, values: &[(&'static str, String)]) -> String {
+pub(super) fn concatenation(text: &str, values: &[(&'static str, String)]) -> String {
     let quoted = |literal: &str| format!("'{}'", literal.replace('\\', r"\\").replace('\'', r"\'"));
     let mut pieces = Vec::new();
     let mut rest = text;

@@ -26,6 +26,7 @@ pub mod replicas;
 pub mod request;
 pub mod rollout;
 pub mod rules;
+pub mod silence;
 pub mod standing;
 mod surplus;
 pub mod template;

@@ -45,6 +45,8 @@ pub enum Selected {
     All,
     /// Those that carry the mark.
     Marked,
+    /// Those that do not.
+    Unmarked,
     /// Those whose mark is `strict`.
     Strict,
     /// Those that carry the key of a strict singleton.

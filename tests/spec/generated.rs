@@ -229,6 +229,7 @@ pub fn object_selector(selected: Selected) -> String {
     let expression = match selected {
         Selected::All => return String::new(),
         Selected::Marked => "{key: {{ $mark | quote }}, operator: Exists}",
+        Selected::Unmarked => "{key: {{ $mark | quote }}, operator: DoesNotExist}",
         Selected::Strict => "{key: {{ $mark | quote }}, operator: In, values: [strict]}",
         Selected::Keyed => "{key: singleton-guard.io/key, operator: Exists}",
     };

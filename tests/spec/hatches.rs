@@ -165,7 +165,7 @@ const REACHES: &[(&str, &str, &str, &str)] = &[
         "metrics: {prometheusRule: {enabled: true, runbookBaseUrl: 'https://git.example.com/guard/'}}",
         "PrometheusRule",
         "/spec/groups/0/rules/0/annotations/runbook_url",
-        "https://git.example.com/guard/charts/singleton-guard/README.md#singletonguarddown",
+        "https://git.example.com/guard/docs/monitoring.md#singletonguarddown",
     ),
 ];
 const ON_NODE: &str = "hostNetwork: true\nwebhook: {port: 9443}";

@@ -1,0 +1,120 @@
+//! The policies that only warn as the chart's templates, and their sentences.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use singleton_guard::policy::silence::{SILENCES, Sentence, Silence};
+use singleton_guard::policy::webhook::Watched;
+
+use super::case::MARK;
+use super::generated::{object_selector, with_values};
+use super::snapshot;
+
+/// One template per policy.
+pub fn templates(root: &Path) -> Result<(), String> {
+    for silence in SILENCES {
+        let path = format!("charts/singleton-guard/templates/warnings/{}.yaml", silence.name());
+        snapshot::file(root, &path, &template(silence))?;
+    }
+    Ok(())
+}
+
+/// With what the API server puts before it, and names as people give them, a warning is one line.
+pub fn fit_into_a_line(_: &Path) -> Result<(), String> {
+    for silence in SILENCES {
+        for sentence in silence.sentences() {
+            let line = format!("{}{}", prefix(silence), said(&sentence, "StatefulSet", "ledger-0"));
+            if line.len() > 250 {
+                return Err(format!("{} characters: {line}", line.len()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the API server puts before the words of a policy.
+pub fn prefix(silence: Silence) -> String {
+    let name = format!("singleton-guard-{}", silence.name());
+    format!("Validation failed for ValidatingAdmissionPolicy '{name}' with binding '{name}': ")
+}
+
+/// The words about this object.
+pub fn said(sentence: &Sentence, kind: &str, name: &str) -> String {
+    sentence.says.replace("{kind}", kind).replace("{name}", name).replace("MARK", MARK)
+}
+
+fn template(silence: Silence) -> String {
+    let name =
+        format!(r#"{{{{ include "singleton-guard.webhook.name" (dict "root" $ "row" "{}") }}}}"#, silence.name());
+    let head = |kind: &str| {
+        format!(
+            r#"apiVersion: admissionregistration.k8s.io/v1
+kind: {kind}
+metadata:
+  name: {name}
+  {{{{- include "singleton-guard.metadata" (dict "root" .) | nindent 2 }}}}
+spec:
+"#
+        )
+    };
+    let mut yaml = format!(
+        r#"{{{{- /* Generated from the registries in src/policy: `UPDATE=1 cargo test` rewrites it. */ -}}}}
+{{{{- if .Values.warnings.enabled -}}}}
+{{{{- $mark := include "singleton-guard.markKey" . -}}}}
+{}  # With Fail a policy that cannot be evaluated refuses, whatever its binding says.
+  failurePolicy: Ignore
+  matchConstraints:
+    matchPolicy: Equivalent
+    namespaceSelector: {{}}
+{}    resourceRules:
+"#,
+        head("ValidatingAdmissionPolicy"),
+        object_selector(silence.selected()),
+    );
+    match silence.watched() {
+        watched if watched.is_empty() => yaml.push_str(&rule("*", "'*'", "'*'")),
+        watched => yaml.extend(watched.iter().map(of_group)),
+    }
+    let left_out = silence.left_out();
+    if !left_out.is_empty() {
+        yaml.push_str("    excludeResourceRules:\n");
+    }
+    yaml.extend(left_out.iter().map(of_group));
+    // Breaking the glass is known to be outside of the rules, and where only warnings are given these are too.
+    yaml.push_str("  matchConditions:\n    {{- include \"singleton-guard.webhook.exemptions\" . | nindent 4 }}\n");
+    for condition in silence.conditions() {
+        let _ =
+            writeln!(yaml, "    - name: {}\n      expression: |-\n{}", condition.name, block(&condition.expression));
+    }
+    yaml.push_str("  validations:\n");
+    for sentence in silence.sentences() {
+        let _ = writeln!(
+            yaml,
+            "    - expression: |-\n{}\n      message: {:?}\n      messageExpression: |-\n{}",
+            block(&format!("!({})", sentence.when)),
+            with_values(&sentence.fallback()),
+            block(&sentence.message()),
+        );
+    }
+    let _ = write!(
+        yaml,
+        "---\n{}  policyName: {name}\n  validationActions: [Warn]\n{{{{- end }}}}\n",
+        head("ValidatingAdmissionPolicyBinding")
+    );
+    yaml
+}
+
+fn of_group(watched: &Watched) -> String {
+    rule(watched.group, "v1", &watched.resources.join(", "))
+}
+
+fn rule(group: &str, version: &str, resources: &str) -> String {
+    format!(
+        "      - apiGroups: [\"{group}\"]\n        apiVersions: [{version}]\n        operations: [CREATE, UPDATE]\n        \
+         resources: [{resources}]\n        scope: Namespaced\n"
+    )
+}
+
+fn block(expression: &str) -> String {
+    with_values(expression).lines().map(|line| format!("        {line}")).collect::<Vec<_>>().join("\n")
+}
