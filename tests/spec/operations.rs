@@ -209,15 +209,7 @@ pub async fn get(address: &str, path: &str) -> Result<String> {
 /// The object in the cluster holds the very rules that promtool has tested.
 async fn alerts_are_the_tested_ones(lab: &Lab) -> Result<()> {
     let installed = object(lab, "prometheusrule/other-singleton-guard").await?;
-    let mut tested = rules::rules(Path::new(env!("CARGO_MANIFEST_DIR"))).map_err(anyhow::Error::msg)?;
-    for group in tested["groups"].as_array_mut().into_iter().flatten() {
-        for rule in group["rules"].as_array_mut().into_iter().flatten() {
-            let annotations = rule["annotations"].as_object_mut().context("no annotations")?;
-            let runbook = annotations.remove("runbook").context("no runbook")?;
-            let whole = format!("https://singleton-guard.io/{}", runbook.as_str().unwrap_or_default());
-            annotations.insert("runbook_url".to_owned(), json!(whole));
-        }
-    }
+    let tested = rules::rules(Path::new(env!("CARGO_MANIFEST_DIR"))).map_err(anyhow::Error::msg)?;
     ensure!(installed["spec"] == tested, "the PrometheusRule is not what was tested: {}", installed["spec"]);
     Ok(())
 }
