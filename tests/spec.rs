@@ -90,6 +90,7 @@ mod spec {
     pub mod strict_held_up;
     pub mod strict_live;
     pub mod strict_nodes;
+    pub mod takeover;
     pub mod texts;
     pub mod threats;
     pub mod values;
@@ -111,8 +112,8 @@ use spec::{
     architecture, bad_values, chart, checkov, codes, companions_patience, companions_plan, configuration,
     configuration_live, cut_off, denials_live, differential, documentation, events, floor, freshness_live, generated,
     hatches, in_lab, late, left_out, liveness, metrics_table, modes, namespaces_plan, operations, outage, properties,
-    pure, quickstart, readings, recorded, router, rules, silence, silence_live, stories, strict_live, texts, threats,
-    values, watched,
+    pure, quickstart, readings, recorded, router, rules, silence, silence_live, stories, strict_live, takeover, texts,
+    threats, values, watched,
 };
 
 type Check = fn(&Path) -> Result<(), String>;
@@ -243,7 +244,7 @@ const STORIES: [(&str, LiveTest); 22] = [
 ];
 
 /// Tests that need the guard for themselves, one after the other.
-const ALONE: [(&str, LiveTest); 18] = [
+const ALONE: [(&str, LiveTest); 20] = [
     // First: what restarted processes have counted is gone.
     ("watched::every query is answered", |lab| Box::pin(watched::every_query_is_answered(lab))),
     ("configuration::a running Pod follows its configuration", |lab| {
@@ -281,6 +282,8 @@ const ALONE: [(&str, LiveTest); 18] = [
     }),
     ("certificate::one that is provided is verified and exchanged", |lab| Box::pin(modes::a_provided_certificate(lab))),
     ("chart::an upgrade keeps the certificate", |lab| Box::pin(chart::an_upgrade_keeps_the_certificate(lab))),
+    ("takeover::another manager finds no conflict", |lab| Box::pin(takeover::another_manager_finds_no_conflict(lab))),
+    ("takeover::the only node can be drained", |lab| Box::pin(takeover::the_only_node_can_be_drained(lab))),
 ];
 
 /// Checks of single files.
