@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::api;
-use super::companions_place::{KINDS, Place, budget_name};
+use super::companions_place::{KINDS, Place, budget_name, service_name};
 use super::companions_process::Process;
 use crate::lab::Lab;
 
@@ -22,7 +22,7 @@ pub async fn a_missing_right_is_said_once(lab: &Lab) -> Result<()> {
     for kind in KINDS {
         let name = kind.to_lowercase();
         enough.create(kind, &name, json!({"spec": {"replicas": 0}})).await?;
-        enough.service(&name).await?;
+        enough.service(&service_name(&name)).await?;
         enough.budget(&budget_name(&name, kind)).await?;
     }
     ensure!(controller.lines(MISSING)?.is_empty(), "{:?}", controller.lines(MISSING)?);
@@ -195,7 +195,7 @@ pub async fn a_refusal_is_no_missing_right(lab: &Lab) -> Result<()> {
         ensure!(said().await? == 1, "{words}: {:?}", place.events("SingletonCompanionSkipped").await?);
         ensure!(controller.lines(MISSING)?.is_empty(), "{:?}", controller.lines(MISSING)?);
         lab.kubectl_with_input(&["delete", "-f", "-"], &obstacle).await?.success()?;
-        place.service(&name).await?;
+        place.service(&service_name(&name)).await?;
     }
     Ok(())
 }
