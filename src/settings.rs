@@ -90,10 +90,14 @@ struct FreshnessProofConfiguration {
     enabled: bool,
 }
 
-#[derive(Debug, Clone, serde::Deserialize)]
+/// What is told in Events on the workloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-struct EventsConfiguration {
-    denials: bool,
+pub struct EventsConfiguration {
+    /// Whether a denial is.
+    pub denials: bool,
+    /// Whether people who asked are named, and not only service accounts and components of Kubernetes.
+    pub include_users: bool,
 }
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -119,8 +123,8 @@ pub struct Settings {
     pub node_users: NodeUsers,
     /// Whether a parent of a Scale may be proven to be no singleton without asking the API server.
     pub freshness_proof: bool,
-    /// Whether a denial is told of in an Event on the workload.
-    pub denial_events: bool,
+    /// What is told in Events on the workloads.
+    pub events: EventsConfiguration,
     exempt_namespaces: BTreeSet<Namespace>,
     warn_namespaces: BTreeSet<Namespace>,
 }
@@ -198,7 +202,7 @@ impl Default for Settings {
             strict: StrictConfiguration::default().enabled,
             node_users: NodeUsers::default(),
             freshness_proof: FreshnessProofConfiguration::default().enabled,
-            denial_events: EventsConfiguration::default().denials,
+            events: EventsConfiguration::default(),
             exempt_namespaces: default_exempt_namespaces().into_iter().collect(),
             warn_namespaces: BTreeSet::new(),
         }
@@ -220,7 +224,7 @@ impl TryFrom<GuardConfiguration> for Settings {
             freshness_proof: FreshnessProofConfiguration { enabled: freshness_proof },
             companions:
                 CompanionsConfiguration { enabled, headless_service, disruption, consent_window_max, foreign_names, block },
-            events: EventsConfiguration { denials: denial_events },
+            events,
             log: LogConfiguration { level: log_level },
         } = configuration;
         let managed_by = companions::managed_by(&mark);
@@ -253,7 +257,7 @@ impl TryFrom<GuardConfiguration> for Settings {
             strict,
             node_users,
             freshness_proof,
-            denial_events,
+            events,
             exempt_namespaces,
             warn_namespaces,
         })
@@ -307,7 +311,7 @@ impl Default for FreshnessProofConfiguration {
 
 impl Default for EventsConfiguration {
     fn default() -> Self {
-        Self { denials: true }
+        Self { denials: true, include_users: false }
     }
 }
 

@@ -32,7 +32,7 @@ fn main() -> Result<ExitCode> {
 
 fn as_of_a_singleton(lookup: &Lookup<'_>) -> Found {
     match lookup {
-        Lookup::Parent(_) => Found::Parent { marked: true, owner: None },
+        Lookup::Parent(_) => Found::Parent { marked: true, owner: None, custom: None },
         Lookup::Owners { before, after } => Found::Owners {
             before: before.as_ref().map(|_| Owner::Marked),
             after: after.as_ref().map(|_| Owner::Marked),

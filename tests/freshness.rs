@@ -90,7 +90,7 @@ fn of_a_watch_that_goes_back_nothing_is_believed() {
     let at = |number: u64| Revision::parse(&number.to_string()).unwrap();
     let is = |revision| {
         let name = Name { namespace: "pay".into(), name: "ledger".into() };
-        Event::Is(name, Version { uid: "u".into(), revision, marked: false })
+        Event::Is(name, Version { uid: "u".into(), revision, marked: false, owner: None })
     };
     for (what, event, believed) in [
         ("a later change", is(at(8)), true),
@@ -132,7 +132,7 @@ fn a_line_is_read_as_far_as_it_matters() {
     let mangled = whole.replace("LABELS", &format!(r#"["{key}"]"#));
     let bookmark = r#"{"resourceVersion":"9","annotations":{"k8s.io/initial-events-end":"true"}}"#;
     let name = || Name { namespace: "pay".into(), name: "ledger".into() };
-    let version = |marked| Version { uid: "u".into(), revision: Revision::parse("7").unwrap(), marked };
+    let version = |marked| Version { uid: "u".into(), revision: Revision::parse("7").unwrap(), marked, owner: None };
     let cases = [
         ("ADDED", marked.as_str(), Event::Is(name(), version(true))),
         ("MODIFIED", &unmarked, Event::Is(name(), version(false))),
@@ -183,8 +183,8 @@ fn event(line: &[u8], mark: &MarkKey) -> Result<Event<'static>, String> {
         Line::Ended { code, message } => return Err(format!("{code} {message}")),
     };
     Ok(match event.map_err(|error| error.to_string())? {
-        Event::Is(name, Version { uid, revision, marked }) => {
-            Event::Is(owned(name), Version { uid: uid.into_owned().into(), revision, marked })
+        Event::Is(name, Version { uid, revision, marked, owner }) => {
+            Event::Is(owned(name), Version { uid: uid.into_owned().into(), revision, marked, owner })
         }
         Event::Gone(name, revision) => Event::Gone(owned(name), revision),
         Event::Nothing(revision) => Event::Nothing(revision),

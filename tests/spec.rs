@@ -74,6 +74,7 @@ mod spec {
     pub mod quickstart;
     pub mod readings;
     pub mod recorded;
+    pub mod remedies;
     pub mod revisions;
     pub mod route;
     pub mod router;
@@ -173,7 +174,7 @@ fn local(root: &'static Path, cases: &[Case]) -> Vec<Trial> {
 }
 
 /// What holds for every request.
-const PROPERTIES: [(&str, Property); 25] = [
+const PROPERTIES: [(&str, Property); 26] = [
     ("slow tests are run again a few times in a run", late::repeats_are_few),
     ("maxSurge is rounded up", readings::max_surge_is_rounded_up),
     ("the numbering moves only without a Pod", readings::the_numbering_moves_only_without_a_pod),
@@ -189,6 +190,7 @@ const PROPERTIES: [(&str, Property); 25] = [
     ("a wrong configuration names the line, the field and what would be right", configuration::names_what_is_wrong),
     ("a denial is one Event, however often it happens", events::are_folded),
     ("what waits to be told is bounded, and what is written", events::are_bounded),
+    ("an Event says who asked, and no person unless it is to", events::name_no_people),
     ("questions about what is to be told are bounded", events::are_doubted_within_bounds),
     ("an Event is about what exists and can be named", events::are_about_what_exists),
     ("a configuration is read again, and a wrong one changes nothing", configuration::is_read_again),
@@ -287,7 +289,7 @@ const ALONE: [(&str, LiveTest); 20] = [
 ];
 
 /// Checks of single files.
-const CHECKS: [(&str, Check); 29] = [
+const CHECKS: [(&str, Check); 30] = [
     ("rules::every alert is tested and says what to do", rules::alerts_are_whole),
     ("rules::every panel shows what is chosen", rules::panels_show_what_is_chosen),
     ("values::the chart README's table is that of values.yaml", values::table),
@@ -319,5 +321,6 @@ const CHECKS: [(&str, Check); 29] = [
     ("generated::the page of codes is what rules and cases say", codes::page),
     ("generated::the documented webhooks are those of the registry", generated::webhook_table),
     ("generated::the table of metrics is what is exported", metrics_table::is_complete),
+    ("remedies::each is followed, or listed with the reason", spec::remedies::are_followed),
     ("generated::the message catalogue is the one that was reviewed", generated::catalogue),
 ];

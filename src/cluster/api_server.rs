@@ -49,7 +49,7 @@ impl ApiServer {
             Some(owner) if parent.kind == Kind::ReplicaSet => Some(self.owner(&owner, mark).await?),
             _ => None,
         };
-        Ok(Found::Parent { marked: metadata.marked(mark), owner })
+        Ok(Found::Parent { marked: metadata.marked(mark), owner, custom: metadata.custom_owner() })
     }
 
     async fn owners(

@@ -168,6 +168,11 @@ impl<'a> Meta<'a> {
         Self { namespace, name, resource_version, ..Self::default() }
     }
 
+    /// The custom resource that controls it, as a text for a message, where that is known.
+    pub fn owner(&self) -> Option<String> {
+        self.controller().ok().flatten().and_then(OwnerReference::custom)
+    }
+
     /// The managing controller; `Err` if there are too many owners to know.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //! what this process knows anyway, or by one GET of its metadata. The GETs, what waits and what is written are bounded, each
 //! by itself ([`super::doubt`], [`super::fold`]).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::pending;
 use std::sync::Arc;
@@ -24,8 +25,22 @@ use crate::cluster::has_uid;
 use crate::policy::decision::{Decision, Mode, Verdict};
 use crate::policy::mark::{is_dns_label, is_dns_subdomain};
 use crate::policy::request::Operation;
+use crate::policy::text::clip;
 use crate::policy::violation::Code;
 use crate::telemetry::metrics::Metrics;
+
+/// What an Event needs of the request that was refused.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    /// The verb.
+    pub operation: Operation,
+    /// Whether nothing would have been stored.
+    pub dry_run: bool,
+    /// Who asked.
+    pub user: Cow<'a, str>,
+    /// Whether people are named too. Tenants read Events.
+    pub names_people: bool,
+}
 
 /// Takes denials, never waits.
 #[derive(Clone)]
@@ -68,8 +83,8 @@ impl Denials {
     }
 
     /// Tells of a decision, if it is one to tell of.
-    pub fn tell(&self, operation: Operation, dry_run: bool, decision: &Decision) {
-        let Some(said) = said(operation, dry_run, decision) else { return };
+    pub fn tell(&self, request: &Asked<'_>, decision: &Decision) {
+        let Some(said) = said(request, decision) else { return };
         let queue = if (self.known)(&said.about) { &self.confirmed } else { &self.doubtful };
         if queue.try_send(said).is_err() {
             self.metrics.event("dropped");
@@ -151,9 +166,10 @@ impl fmt::Debug for Denials {
 
 /// What there is to say of a decision: only of a refusal, and only about an object that exists.
 #[must_use]
-pub fn said(operation: Operation, dry_run: bool, decision: &Decision) -> Option<Said> {
+pub fn said(request: &Asked<'_>, decision: &Decision) -> Option<Said> {
+    let Asked { operation, dry_run, user, names_people } = request;
     let Verdict::Denied(denial) = decision.verdict() else { return None };
-    if dry_run || operation != Operation::Update || decision.mode() != Mode::Enforce {
+    if *dry_run || *operation != Operation::Update || decision.mode() != Mode::Enforce {
         return None;
     }
     let subject = &denial.subject;
@@ -171,7 +187,11 @@ pub fn said(operation: Operation, dry_run: bool, decision: &Decision) -> Option<
         Code::Sg001 => "SingletonScaleDenied",
         _ => "SingletonChangeDenied",
     };
-    let note = format!("{} ({})", denial.message(&denial.first), denial.first.remedy());
+    let mut note = format!("{} ({})", denial.message(&denial.first), denial.remedy(&denial.first));
+    if *names_people || user.starts_with(SYSTEM) {
+        note.push_str("; asked by ");
+        note.push_str(&clip(user, USER_MAX));
+    }
     Some(Said { about, saying: Saying { reason, note, is_warning: true, is_state: false } })
 }
 
@@ -180,6 +200,10 @@ fn is_uid(text: &str) -> bool {
     (1..=UID_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
+/// What Kubernetes calls its components, nodes and service accounts; no person may be called so.
+const SYSTEM: &str = "system:";
+/// `system:serviceaccount:`, a namespace, a colon and a name, at their longest.
+const USER_MAX: usize = 22 + 63 + 1 + 253;
 const UID_MAX: usize = 64;
 /// A burst that a task can miss while it writes; more would be told of too late.
 const QUEUE: usize = 256;

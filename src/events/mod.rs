@@ -9,7 +9,7 @@ mod voice;
 
 use std::time::Duration;
 
-pub use denials::{Denials, Known, Teller, said};
+pub use denials::{Asked, Denials, Known, Teller, said};
 pub use voice::{Regarding, Saying, Voice};
 
 /// When a state is said again while it lasts. The API server forgets an Event an hour after it was made (`--event-ttl`;

@@ -38,6 +38,8 @@ pub struct Version<'a> {
     pub revision: Revision,
     /// Whether it carries the mark.
     pub marked: bool,
+    /// Of a marked one, the custom resource that controls it, as a text for a message.
+    pub owner: Option<String>,
 }
 
 /// An object without a name, a uid or a revision is not what an API server sends.
@@ -48,7 +50,7 @@ pub struct Unusable;
 /// What is kept of an object.
 #[must_use]
 pub fn keep(mark: &MarkKey) -> Keep {
-    Keep::fields([("metadata", Meta::keep([("labels", Keep::shorts([mark.as_str()]))]))])
+    Keep::fields([("metadata", Meta::keep([("labels", Keep::shorts([mark.as_str()])), Meta::keep_owners()]))])
 }
 
 impl<'a> Event<'a> {
@@ -58,12 +60,13 @@ impl<'a> Event<'a> {
     /// [`Unusable`]: the watch must begin again.
     pub fn is(metadata: Meta<'a>, mark: &MarkKey) -> Result<Self, Unusable> {
         let marked = metadata.labels.get(mark.as_str()).is_some();
+        let owner = if marked { metadata.owner() } else { None };
         let Meta { namespace, name, uid, resource_version, .. } = metadata;
         let revision = Revision::parse(&resource_version).ok_or(Unusable)?;
         if namespace.is_empty() || name.is_empty() || uid.is_empty() {
             return Err(Unusable);
         }
-        Ok(Self::Is(Name { namespace, name }, Version { uid, revision, marked }))
+        Ok(Self::Is(Name { namespace, name }, Version { uid, revision, marked, owner }))
     }
 
     /// Reads the metadata of one that is gone.

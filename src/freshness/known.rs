@@ -23,6 +23,7 @@ pub struct Known {
 struct Marked {
     uid: String,
     revision: Revision,
+    owner: Option<String>,
 }
 
 /// What is known of one kind, and which label counts as the mark there.
@@ -121,8 +122,14 @@ impl Known {
         }
     }
 
-    fn put(&mut self, Name { namespace, name }: Name<'_>, Version { uid, revision, .. }: Version<'_>) {
-        let marked = Marked { uid: uid.into_owned(), revision };
+    /// The custom resource that controls a marked workload, as a text for a message.
+    #[must_use]
+    pub fn owner(&self, namespace: &str, name: &str) -> Option<&str> {
+        self.marked.get(namespace)?.get(name)?.owner.as_deref()
+    }
+
+    fn put(&mut self, Name { namespace, name }: Name<'_>, Version { uid, revision, owner, .. }: Version<'_>) {
+        let marked = Marked { uid: uid.into_owned(), revision, owner };
         self.marked.entry(namespace.into_owned()).or_default().insert(name.into_owned(), marked);
     }
 

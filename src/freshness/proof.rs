@@ -51,11 +51,15 @@ impl Freshness {
         let revision = Revision::parse(&parent.version)?;
         let verdict = |kept: &Kept| kept.verdict(parent, revision, mark);
         let kept = self.kinds.get(kind)?;
-        let mut found = verdict(&kept.borrow());
+        let owner = |kept: &Kept| kept.known.owner(&parent.object.namespace, &parent.object.name).map(str::to_owned);
+        let (mut found, mut custom) = {
+            let kept = kept.borrow();
+            (verdict(&kept), owner(&kept))
+        };
         if found == Verdict::Behind {
             let mut later = kept.clone();
             if let Ok(Ok(kept)) = timeout(WAIT, later.wait_for(|kept| verdict(kept) != Verdict::Behind)).await {
-                found = verdict(&kept);
+                (found, custom) = (verdict(&kept), owner(&kept));
             }
         }
         let (result, marked) = match found {
@@ -66,7 +70,7 @@ impl Freshness {
             Verdict::Blind => ("blind", None),
         };
         self.metrics.proved(result);
-        marked.map(|marked| Found::Parent { marked, owner: None })
+        marked.map(|marked| Found::Parent { marked, owner: None, custom: custom.filter(|_| marked) })
     }
 }
 

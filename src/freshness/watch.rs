@@ -62,9 +62,9 @@ impl Knowing {
 
     fn heed(&mut self, event: Event<'_>) -> Result<(), Refused> {
         if let Stage::Lists(listed) = &mut self.stage {
-            if let Event::Is(Name { namespace, name }, Version { uid, revision, marked }) = event {
+            if let Event::Is(Name { namespace, name }, Version { uid, revision, marked, owner }) = event {
                 let name = Name { namespace: namespace.into_owned().into(), name: name.into_owned().into() };
-                listed.push((name, Version { uid: uid.into_owned().into(), revision, marked }));
+                listed.push((name, Version { uid: uid.into_owned().into(), revision, marked, owner }));
             }
             return Ok(());
         }

@@ -1,5 +1,7 @@
 //! The answer to a request. A decision always exists: there is no error beside it.
 
+use std::borrow::Cow;
+
 use json_patch::Patch;
 
 use super::lookup::Unknown;
@@ -37,7 +39,7 @@ pub enum Verdict {
     /// It may, and the object is completed first. Only ever the answer to a mutating request.
     Completed(Patch),
     /// It breaks rules.
-    Denied(Denial),
+    Denied(Box<Denial>),
     /// It might break a rule, and that could not be found out. Never looks like a refusal by a rule.
     Undecided {
         /// One line for the user.
@@ -56,6 +58,8 @@ pub struct Denial {
     pub first: Violation,
     /// The others.
     pub others: Vec<Violation>,
+    /// The custom resource that controls the workload, as a text: it would undo what anybody else changes.
+    pub owner: Option<String>,
 }
 
 /// What a refusal is about, as `StatusDetails` of `metav1` wants it.
@@ -107,11 +111,12 @@ impl Decision {
     /// Refused. The remedies go along as warnings.
     #[must_use]
     pub fn denied(denial: Denial) -> Self {
+        let remedy = |violation: &Violation| format!("{}: {}", violation.code(), denial.remedy(violation));
         let mut warnings = vec![remedy(&denial.first)];
         if let Some(other) = denial.others.iter().map(remedy).find(|other| !warnings.contains(other)) {
             warnings.push(other);
         }
-        Self { verdict: Verdict::Denied(denial), ..Self::allowed_with(warnings) }
+        Self { verdict: Verdict::Denied(Box::new(denial)), ..Self::allowed_with(warnings) }
     }
 
     /// Refused because the cluster could not be asked whether the workload is a singleton.
@@ -251,6 +256,16 @@ impl Denial {
         self.line(violation, &self.subject.path())
     }
 
+    /// What to do about one. What is broken has to be mended where it is written: with its owner, if a custom resource has
+    /// made it.
+    #[must_use]
+    pub fn remedy(&self, violation: &Violation) -> Cow<'static, str> {
+        match &self.owner {
+            Some(owner) if violation.is_its_owners() => format!("{owner} controls it: change it there").into(),
+            _ => violation.remedy().into(),
+        }
+    }
+
     /// The same as warnings, each of at most 120 characters and with the code. Nothing but a long name is left out.
     fn warning(&self, violation: &Violation) -> Vec<String> {
         let (line, code) = (self.line(violation, &clip(&self.subject.path(), NAME_MAX)), violation.code());
@@ -284,10 +299,6 @@ impl Subject {
     fn id(&self) -> String {
         format!("{} {}", self.kind, self.path())
     }
-}
-
-fn remedy(violation: &Violation) -> String {
-    format!("{}: {}", violation.code(), violation.remedy())
 }
 
 /// Said where a workload is strict no longer.

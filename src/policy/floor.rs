@@ -277,7 +277,7 @@ impl Refusal {
         };
         // Four characters that the chart replaces, and a key that can be parsed.
         let key = MarkKey::parse("MARK").unwrap_or_default();
-        let denial = Denial { subject, key, first: self.violation.clone(), others: Vec::new() };
+        let denial = Denial { subject, key, first: self.violation.clone(), others: Vec::new(), owner: None };
         let text = format!("{}; {}", denial.message(&denial.first), self.violation.remedy());
         let mut values = vec![
             ("{kind}", "object.kind".to_owned()),

@@ -7,10 +7,10 @@ use serde::de::IgnoredAny;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::json::{nullable, object};
+use super::json::{few_objects, nullable, object};
 use super::key::KEY;
-use super::object::Labels;
-use super::text::clip;
+use super::object::{Labels, OwnerReference};
+use super::words::on_node;
 
 /// The Pod that has the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Holder {
     pub node: String,
     /// Whether it is of a strict singleton itself, and not one that only happens to be called so.
     pub is_strict: bool,
+    /// The uid of its controller; empty where it has none.
+    pub controller: String,
     /// What becomes of it.
     pub state: State,
 }
@@ -53,11 +55,14 @@ impl Holder {
     /// The body is not a Pod.
     pub fn read(body: &[u8], now: SystemTime) -> Result<Self, serde_json::Error> {
         let pod: Pod<'_> = serde_json::from_slice(body)?;
-        let Metadata { labels, deletion_timestamp, deletion_grace_period_seconds: grace, finalizers } = pod.metadata;
+        let Metadata { labels, owner_references, deletion_timestamp, deletion_grace_period_seconds: grace, finalizers } =
+            pod.metadata;
+        let controller = owner_references.into_iter().find(|owner| owner.controller == Some(true));
+        let controller = controller.map(|owner| owner.uid.into_owned()).unwrap_or_default();
         let asked = deletion_timestamp.map(|gone_by| Asked::parse(&gone_by, grace, !finalizers.is_empty()));
         let Spec { node_name: node } = pod.spec;
         let state = State::of(asked, &node, is_terminal(&pod.status.phase), now);
-        Ok(Self { node, is_strict: labels.get(KEY).is_some(), state })
+        Ok(Self { node, is_strict: labels.get(KEY).is_some(), controller, state })
     }
 
     /// Whether it was asked to end.
@@ -67,10 +72,7 @@ impl Holder {
     }
 
     pub(super) fn sentence(&self) -> String {
-        let node = match self.node.as_str() {
-            "" => "without a node yet".to_owned(),
-            node => format!("on node {}", clip(node, NODE_MAX)),
-        };
+        let node = on_node(&self.node);
         if !self.is_strict {
             return format!("exists already {node}, and is none of a strict singleton: it lacks label {KEY}");
         }
@@ -87,7 +89,7 @@ impl Holder {
     pub(super) const fn remedy(&self) -> &'static str {
         match self.state {
             _ if !self.is_strict => {
-                "delete that Pod, or change the key of the strict singleton: nothing deletes it for you"
+                "delete that Pod, and make it anew under another name if you need it: nothing deletes it for you"
             }
             State::Stays => {
                 "nothing is to be done if that Pod is the singleton; two workloads with one key share one Pod"
@@ -161,6 +163,8 @@ struct Pod<'a> {
 struct Metadata<'a> {
     #[serde(borrow, deserialize_with = "nullable")]
     labels: Labels<'a>,
+    #[serde(borrow, deserialize_with = "few_objects")]
+    owner_references: Vec<OwnerReference<'a>>,
     deletion_timestamp: Option<String>,
     deletion_grace_period_seconds: Option<u64>,
     #[serde(deserialize_with = "nullable")]
@@ -179,6 +183,5 @@ struct Status {
     phase: String,
 }
 
-const NODE_MAX: usize = 64;
 /// Its last second, counted from 1970.
 const YEAR_9999: Duration = Duration::from_secs(253_402_300_799);

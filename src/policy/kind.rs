@@ -44,6 +44,8 @@ pub struct Unmarkable {
     pub group: &'static str,
     /// Plural resource name.
     pub resource: &'static str,
+    /// What to do instead of marking it. kustomize puts its common labels on every object that it builds.
+    pub instead: &'static str,
 }
 
 /// What the resource of a request is to us.
@@ -156,9 +158,24 @@ pub const KINDS: [&KindInfo; 4] = [&STATEFUL_SET, &REPLICA_SET, &DEPLOYMENT, &RE
 
 /// The kinds that the mark is refused on: they run one Pod per node, or Pods until they are done.
 pub const UNMARKABLE: [Unmarkable; 3] = [
-    Unmarkable { name: "DaemonSet", group: "apps", resource: "daemonsets" },
-    Unmarkable { name: "Job", group: "batch", resource: "jobs" },
-    Unmarkable { name: "CronJob", group: "batch", resource: "cronjobs" },
+    Unmarkable {
+        name: "DaemonSet",
+        group: "apps",
+        resource: "daemonsets",
+        instead: "leave the label out (kustomize's commonLabels reach every kind), or use a StatefulSet with one replica",
+    },
+    Unmarkable {
+        name: "Job",
+        group: "batch",
+        resource: "jobs",
+        instead: "leave the label out (kustomize's commonLabels reach every kind); parallelism: 1 runs one Pod at a time",
+    },
+    Unmarkable {
+        name: "CronJob",
+        group: "batch",
+        resource: "cronjobs",
+        instead: "leave the label out (kustomize's commonLabels reach all); concurrencyPolicy: Forbid runs one Job at a time",
+    },
 ];
 
 const STATEFUL_SET: KindInfo = KindInfo {

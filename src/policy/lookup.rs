@@ -70,6 +70,8 @@ pub enum Found {
         marked: bool,
         /// Its Deployment, if it is a ReplicaSet that names one as its controller.
         owner: Option<Owner>,
+        /// The custom resource that controls it, as a text for a message.
+        custom: Option<String>,
     },
     /// To [`Lookup::Owners`].
     Owners {
@@ -152,6 +154,12 @@ impl<'a> Metadata<'a> {
     #[must_use]
     pub fn marked(&self, key: &MarkKey) -> bool {
         self.metadata.labels.get(key.as_str()).is_some()
+    }
+
+    /// The custom resource that controls it, as a text for a message.
+    #[must_use]
+    pub fn custom_owner(&self) -> Option<String> {
+        self.metadata.owner()
     }
 
     /// The Deployment that controls it.

@@ -55,6 +55,7 @@ use crate::settings::Settings;
 
 /// How far a request is decided.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a box would cost every review that asks")]
 pub enum Step<'a> {
     /// It is.
     Decided(Decision),
@@ -158,7 +159,12 @@ impl Pending<'_> {
             (Self::Workload(change, tried), Ok(found)) => match Standing::by(&change, &found) {
                 Some(standing) => {
                     let known = tried.into_iter().find(|outcome| outcome.standing == standing);
-                    known.unwrap_or_else(|| Outcome::of(&change, standing)).conclude(&change)
+                    let owner = match found {
+                        // The Scale itself does not say.
+                        Found::Parent { custom, .. } => custom,
+                        _ => change.to.metadata.owner(),
+                    };
+                    known.unwrap_or_else(|| Outcome::of(&change, standing)).conclude(&change, owner)
                 }
                 None => undecided(&change, &another()),
             },
@@ -181,12 +187,12 @@ impl Outcome {
             && self.ending == other.ending
     }
 
-    fn conclude(self, change: &Change<'_>) -> Decision {
+    fn conclude(self, change: &Change<'_>, owner: Option<String>) -> Decision {
         let releases = self.standing.releases();
         let mut violations = self.violations.into_iter();
         if let Some(first) = violations.next() {
             let (subject, key) = (subject(change), change.key.clone());
-            let denied = Decision::denied(Denial { subject, key, first, others: violations.collect() });
+            let denied = Decision::denied(Denial { subject, key, first, others: violations.collect(), owner });
             return match change.mode {
                 Mode::Enforce => denied,
                 Mode::Warn => denied.only_warned(releases),
@@ -213,7 +219,9 @@ fn validate<'a>(request: Request<'a>, settings: &Settings, now: SystemTime) -> S
     let allowed = settings.companions.allowed;
     let change = Change { workload, via, from: old_object, to, key, consent, allowed, release, mode, strict };
     let Some(lookup) = question(&change) else {
-        return Step::Decided(Outcome::of(&change, Standing::own(&change)).conclude(&change));
+        return Step::Decided(
+            Outcome::of(&change, Standing::own(&change)).conclude(&change, change.to.metadata.owner()),
+        );
     };
     let mut tried: Vec<Outcome> = Vec::new();
     for standing in Standing::possible(&change, &lookup) {
@@ -225,7 +233,7 @@ fn validate<'a>(request: Request<'a>, settings: &Settings, now: SystemTime) -> S
         }
     }
     match tried.pop() {
-        Some(any) => Step::Decided(any.conclude(&change)),
+        Some(any) => Step::Decided(any.conclude(&change, change.to.metadata.owner())),
         None => Step::Ask(lookup, Pending::Workload(change, tried)),
     }
 }

@@ -16,10 +16,11 @@ use super::companions::wish::{
 };
 use super::int_or_string::IntOrString;
 use super::json::{ENTRIES_MAX, few_objects, nullable, object, some_object};
-use super::kind::Kind;
+use super::kind::{KINDS, Kind, UNMARKABLE};
 use super::lookup::ObjectRef;
 use super::mark::{Mark, MarkKey};
 use super::replicas::Replicas;
+use super::text::clip;
 
 /// A workload, or the Scale of one.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -111,6 +112,9 @@ pub struct Spec<'a> {
     /// StatefulSet: where the Pods' numbers begin (KEP-3335).
     #[serde(borrow, deserialize_with = "some_object")]
     pub ordinals: Option<Ordinals<'a>>,
+    /// StatefulSet: what becomes of its claims (KEP-1847).
+    #[serde(borrow)]
+    pub persistent_volume_claim_retention_policy: Option<&'a RawValue>,
     /// Which Pods belong to the workload: a `LabelSelector`, for a ReplicationController a map of labels.
     #[serde(borrow)]
     pub selector: Option<&'a RawValue>,
@@ -204,11 +208,36 @@ impl Strategy<'_> {
     }
 }
 
+impl Spec<'_> {
+    /// Whether the claims of a Pod go when it is scaled away.
+    #[must_use]
+    pub fn scaling_deletes_claims(&self) -> bool {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default, rename_all = "camelCase")]
+        struct Policy<'a> {
+            #[serde(borrow)]
+            when_scaled: Cow<'a, str>,
+        }
+        let json = self.persistent_volume_claim_retention_policy.map(RawValue::get);
+        let policy = json.and_then(|json| serde_json::from_str::<Policy<'_>>(json).ok()).unwrap_or_default();
+        policy.when_scaled == "Delete"
+    }
+}
+
 impl OwnerReference<'_> {
     /// Whether it is a Deployment, in any version.
     #[must_use]
     pub fn is_deployment(&self) -> bool {
         self.kind == "Deployment" && self.api_version.starts_with("apps/")
+    }
+
+    /// Kind and name as a text for a message, if it is a custom resource: of none of the groups whose kinds we judge.
+    #[must_use]
+    pub fn custom(&self) -> Option<String> {
+        let group = self.api_version.split_once('/').map_or("", |(group, _)| group);
+        let is_custom =
+            KINDS.iter().all(|kind| kind.group != group) && UNMARKABLE.iter().all(|kind| kind.group != group);
+        is_custom.then(|| format!("{} {}", clip(&self.kind, OWNER_KIND_MAX), clip(&self.name, OWNER_NAME_MAX)))
     }
 }
 
@@ -217,6 +246,12 @@ impl<'a> Metadata<'a> {
     #[must_use]
     pub fn controller(&self) -> Option<&OwnerReference<'a>> {
         self.owner_references.iter().find(|owner| owner.controller == Some(true))
+    }
+
+    /// Kind and name of the custom resource that controls this object, as a text for a message.
+    #[must_use]
+    pub fn owner(&self) -> Option<String> {
+        self.controller().and_then(OwnerReference::custom)
     }
 
     /// The Deployment that controls this object, in the object's own namespace: an owner always lives there.
@@ -330,5 +365,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for OurAnnotations<'a> {
 #[derive(serde::Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
+// With the words that name it (`Denial::remedy`) a remedy has at most 120 characters.
+const OWNER_KIND_MAX: usize = 32;
+const OWNER_NAME_MAX: usize = 48;
 /// Up to which size two pieces of JSON are compared by meaning: parsed, they take many times their bytes.
 const COMPARED_MAX: usize = 256 << 10;

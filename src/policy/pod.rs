@@ -23,6 +23,8 @@ pub struct Arrival {
     subject: Subject,
     mark: MarkKey,
     mode: Mode,
+    /// The uid of who makes it; empty where that is no controller.
+    controller: String,
 }
 
 /// How far a request about a Pod is judged.
@@ -66,7 +68,8 @@ pub(super) fn validate<'a>(request: Request<'a>, settings: &Settings) -> Judged<
         name: request.name.to_string(),
         uid: pod.metadata.uid.to_string(),
     };
-    let arrival = Arrival { subject, mark: settings.mark.clone(), mode: settings.mode(&request.namespace) };
+    let controller = pod.metadata.controller().map(|owner| owner.uid.clone().into_owned()).unwrap_or_default();
+    let arrival = Arrival { subject, mark: settings.mark.clone(), mode: settings.mode(&request.namespace), controller };
     if violations.is_empty() && asks {
         let pod = PodRef { namespace: request.namespace, name: request.name };
         return Judged::Held(pod, arrival);
@@ -77,14 +80,15 @@ pub(super) fn validate<'a>(request: Request<'a>, settings: &Settings) -> Judged<
 impl Arrival {
     /// What could not be found out is not refused: the name is the lock, and holds without this.
     pub(super) fn resume(self, holder: Result<Option<Holder>, Unknown>) -> Decision {
-        self.decide(sg010_taken::judge(holder.ok().flatten()).into_iter().collect())
+        let taken = sg010_taken::judge(holder.ok().flatten(), &self.controller);
+        self.decide(taken.into_iter().collect())
     }
 
     fn decide(self, violations: Vec<Violation>) -> Decision {
         let mut violations = violations.into_iter();
         let Some(first) = violations.next() else { return Decision::ALLOWED };
-        let Self { subject, mark: key, mode } = self;
-        let denied = Decision::denied(Denial { subject, key, first, others: violations.collect() });
+        let Self { subject, mark: key, mode, .. } = self;
+        let denied = Decision::denied(Denial { subject, key, first, others: violations.collect(), owner: None });
         match mode {
             Mode::Enforce => denied,
             Mode::Warn => denied.only_warned(false),

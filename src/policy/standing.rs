@@ -30,7 +30,7 @@ impl Standing {
     /// By an answer, if it is one to the question.
     pub(super) fn by(change: &Change<'_>, found: &Found) -> Option<Self> {
         match *found {
-            Found::Parent { marked, owner } if change.via == Via::Scale => Some(Self::scaled(marked, owner)),
+            Found::Parent { marked, owner, .. } if change.via == Via::Scale => Some(Self::scaled(marked, owner)),
             Found::Owners { before, after } if change.via != Via::Scale => Some(Self::owned(change, before, after)),
             _ => None,
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::companions::wish::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, PUBLISH_NOT_READY};
 use super::holder::Holder;
 use super::key::KEY;
+use super::kind::Unmarkable;
 use super::mark::MarkKey;
 use super::rollout::PAUSED;
 
@@ -40,11 +41,15 @@ pub enum Violation {
     TooMany {
         /// What is asked for.
         requested: String,
+        /// What would let it have them.
+        more: More,
     },
     /// SG001: the same of a ReplicaSet that is a singleton by its Deployment.
     TooManyBehind {
         /// What is asked for.
         requested: String,
+        /// What would let it have them.
+        more: More,
     },
     /// SG001: the mark is put on a workload that wants more than one replica.
     MarkedAboveOne {
@@ -89,6 +94,8 @@ pub enum Violation {
         from: String,
         /// What is asked for.
         requested: String,
+        /// Whether scaling to 0, as the remedy says, deletes its claims.
+        loses_claims: bool,
     },
     /// SG004: the number that is part of the name of a strict StatefulSet's Pod changes.
     OrdinalsFixed {
@@ -96,6 +103,8 @@ pub enum Violation {
         from: String,
         /// What is asked for.
         requested: String,
+        /// Whether scaling to 0, as the remedy says, deletes its claims.
+        loses_claims: bool,
     },
     /// SG004: a ReplicationController would let its Pod go and start another.
     SelectorReplaced {
@@ -129,6 +138,8 @@ pub enum Violation {
     StrictMark,
     /// SG006: the mark is put on a kind that cannot be a singleton.
     UnmarkableKind {
+        /// The kind.
+        kind: &'static Unmarkable,
         /// The value.
         requested: String,
     },
@@ -169,6 +180,11 @@ pub enum Violation {
     },
     /// SG010: there is a Pod of the name already.
     NameTaken(Holder),
+    /// SG010: the workload whose Pod has the name wants another one beside it.
+    WantsTwo {
+        /// The node of the Pod that is there; empty while it has none.
+        node: String,
+    },
     /// SG011: a strict singleton's Pod template, or its Pod, asks to be ended without being waited for.
     EndsAtOnce {
         /// Whether it is the Pod itself.
@@ -178,6 +194,8 @@ pub enum Violation {
     Forced {
         /// The node on which it may still run.
         node: String,
+        /// Whether it was asked to end before, with time to do so.
+        is_ending: bool,
     },
     /// SG011: the Pod is one of many that a single request deletes.
     OneOfMany {
@@ -212,6 +230,17 @@ pub enum Violation {
         /// The key that is asked for; `None` where it goes.
         requested: Option<String>,
     },
+}
+
+/// What lets a workload have more than one replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum More {
+    /// It is new: it may come without the mark.
+    NoMark,
+    /// Its release.
+    Release,
+    /// Breaking the glass alone: the settings let nobody else release it.
+    Glass,
 }
 
 /// An annotation of ours.
@@ -256,7 +285,7 @@ impl Violation {
             | Self::NoServiceRight
             | Self::ConsentTooLong { .. } => Code::Sg006,
             Self::SelectedLabel { .. } | Self::Disowned { .. } => Code::Sg007,
-            Self::NameTaken(_) => Code::Sg010,
+            Self::NameTaken(_) | Self::WantsTwo { .. } => Code::Sg010,
             Self::EndsAtOnce { .. } | Self::Forced { .. } | Self::OneOfMany { .. } => Code::Sg011,
             Self::TemplateKey { .. }
             | Self::KeepsPod
@@ -295,7 +324,9 @@ impl Violation {
             Self::BlockDenied => format!("metadata.annotations[{DISRUPTION}]"),
             Self::ConsentTooLong { .. } => format!("metadata.annotations[{DISRUPTION_ALLOWED_UNTIL}]"),
             Self::Disowned { .. } => "metadata.ownerReferences".to_owned(),
-            Self::NameTaken(_) | Self::NotNamed { .. } | Self::OneOfMany { .. } => "metadata.name".to_owned(),
+            Self::NameTaken(_) | Self::WantsTwo { .. } | Self::NotNamed { .. } | Self::OneOfMany { .. } => {
+                "metadata.name".to_owned()
+            }
             Self::EndsAtOnce { is_pod: true } => "spec.terminationGracePeriodSeconds".to_owned(),
             Self::EndsAtOnce { is_pod: false } => "spec.template.spec.terminationGracePeriodSeconds".to_owned(),
             Self::Forced { .. } => "gracePeriodSeconds".to_owned(),
@@ -304,12 +335,18 @@ impl Violation {
         }
     }
 
+    /// Whether the owner of the workload is who can mend it. Breaking the glass takes a person.
+    #[must_use]
+    pub const fn is_its_owners(&self) -> bool {
+        !matches!(self, Self::ReleasedWithoutGlass)
+    }
+
     /// The number of replicas that is asked for, where that is what is wrong.
     #[must_use]
     pub fn requested_replicas(&self) -> Option<&str> {
         match self {
-            Self::TooMany { requested }
-            | Self::TooManyBehind { requested }
+            Self::TooMany { requested, .. }
+            | Self::TooManyBehind { requested, .. }
             | Self::MarkedAboveOne { requested }
             | Self::MarkedWhileRolled { requested, .. }
             | Self::ReleasedWhileScaling { requested, .. } => Some(requested),

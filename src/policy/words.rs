@@ -8,7 +8,7 @@ use super::mark::MarkKey;
 use super::rollout::PAUSED;
 use super::surplus::Ending;
 use super::text::clip;
-use super::violation::{Annotation, Violation};
+use super::violation::{Annotation, More, Violation};
 
 impl Violation {
     /// What is wrong: completes "*code* *kind* *namespace/name* ...".
@@ -17,10 +17,10 @@ impl Violation {
     pub fn sentence(&self, key: &MarkKey) -> String {
         let label = clip(key.as_str(), KEY_MAX);
         match self {
-            Self::TooMany { requested } => {
+            Self::TooMany { requested, .. } => {
                 format!("is a singleton: spec.replicas must be less than or equal to 1, requested {requested}")
             }
-            Self::TooManyBehind { requested } => {
+            Self::TooManyBehind { requested, .. } => {
                 format!("belongs to a singleton: spec.replicas must be less than or equal to 1, requested {requested}")
             }
             Self::MarkedAboveOne { requested } => {
@@ -57,10 +57,10 @@ impl Violation {
             Self::RollsStrict { requested } => {
                 format!("is strict: spec.strategy.type must be Recreate, requested {requested}")
             }
-            Self::OrdinalsFixed { from, requested } => format!(
+            Self::OrdinalsFixed { from, requested, .. } => format!(
                 "is strict: spec.ordinals.start, which its Pod is named by, must stay {from}, requested {requested}"
             ),
-            Self::OrdinalsMoved { from, requested } => format!(
+            Self::OrdinalsMoved { from, requested, .. } => format!(
                 "is a singleton: spec.ordinals.start must stay {from} while there may be a Pod, requested {requested}"
             ),
             Self::SelectorReplaced { requested } => format!(
@@ -91,7 +91,7 @@ impl Violation {
             Self::StrictMark => {
                 format!(r#"label {label} must be "enabled" or "true", requested "strict", which is switched off here"#)
             }
-            Self::UnmarkableKind { requested } => format!(
+            Self::UnmarkableKind { requested, .. } => format!(
                 "cannot be a singleton, only StatefulSet, ReplicaSet, Deployment and ReplicationController can: requested {}=\"{}\"",
                 clip(key.as_str(), KEY_MAX_SHORT),
                 clip(requested, VALUE_MAX)
@@ -127,10 +127,14 @@ impl Violation {
                 or_none(requested.as_deref())
             ),
             Self::NameTaken(holder) => holder.sentence(),
+            Self::WantsTwo { node } => format!(
+                "exists already {}, and its workload wants a second: label {KEY} of its Pod template allows one",
+                on_node(node)
+            ),
             Self::EndsAtOnce { .. } => {
                 format!("is strict: {} must be at least 1, requested 0", self.field(key))
             }
-            Self::Forced { node } => format!(
+            Self::Forced { node, .. } => format!(
                 "may still run on node {}: the Pod of a strict singleton must be given time to end, requested gracePeriodSeconds 0",
                 clip(node, NODE_MAX)
             ),
@@ -164,9 +168,19 @@ impl Violation {
 
     /// What to do about it, in at most 120 characters: kubectl prints it as a warning.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "an arm a remedy")]
     pub const fn remedy(&self) -> &'static str {
         match self {
-            Self::TooMany { .. } => {
+            Self::TooMany { more: More::NoMark, .. } => {
+                "set spec.replicas to 1 (or 0); for more than one copy leave the singleton label out"
+            }
+            Self::TooMany { more: More::Glass, .. } => {
+                "ask somebody who may impersonate the group singleton-guard:break-glass to scale it"
+            }
+            Self::TooManyBehind { more: More::Glass, .. } => {
+                "ask somebody who may impersonate the group singleton-guard:break-glass to scale its Deployment"
+            }
+            Self::TooMany { more: More::Release, .. } => {
                 "to run more than one copy take the singleton label off first, in a request of its own, then scale"
             }
             Self::TooManyBehind { .. } => {
@@ -192,14 +206,17 @@ impl Violation {
             Self::Surges { .. } => {
                 r#"set spec.strategy to {"type":"Recreate","rollingUpdate":null}, or rollingUpdate.maxSurge to 0"#
             }
-            Self::OrdinalsMoved { .. } => {
+            Self::OrdinalsMoved { loses_claims: true, .. } => {
+                "scaling to 0 deletes its claims: set whenScaled to Retain first; then scale to 0, change start, scale to 1"
+            }
+            Self::OrdinalsMoved { loses_claims: false, .. } => {
                 "scale to 0, wait until status.replicas is 0, then change ordinals.start, then scale to 1"
             }
             Self::SelectorReplaced { .. } => {
-                "scale to 0, wait until status.replicas is 0, then change the selector, then scale to 1"
+                "scale to 0, wait until its Pod is gone, change the selector and the template's labels, then scale to 1"
             }
             Self::ReleasedWhileScaling { .. } => {
-                "release it first (take the singleton label off), then scale in a request of its own"
+                "do it in two requests: first take the singleton label off (or change the owner), then scale"
             }
             Self::ReleasedWithoutGlass => {
                 "ask somebody who may change the workload and impersonate the group singleton-guard:break-glass"
@@ -209,17 +226,20 @@ impl Violation {
             }
             Self::UnmarkedBehindOwner => "take the label off the Deployment: its ReplicaSets follow it",
             Self::RollsStrict { .. } => r#"set spec.strategy to {"type":"Recreate","rollingUpdate":null}"#,
-            Self::OrdinalsFixed { .. } => {
-                "the name of the Pod is the lock: set the mark to enabled first, then change ordinals.start"
+            Self::OrdinalsFixed { loses_claims: true, .. } => {
+                "set whenScaled to Retain, the mark to enabled; scale to 0; change start and the key; scale to 1; mark it strict"
+            }
+            Self::OrdinalsFixed { loses_claims: false, .. } => {
+                "set the mark to enabled, scale to 0, change start and the key in the template, scale to 1, mark it strict"
             }
             Self::MalformedMark { .. } => "set the label to enabled, or leave it out",
             Self::StrictMark => {
                 "set the label to enabled, or let an administrator install the chart with strict.enabled"
             }
-            Self::UnmarkableKind { .. } => "leave the label out, or use a StatefulSet with one replica",
+            Self::UnmarkableKind { kind, .. } => kind.instead,
             Self::MalformedAnnotation { annotation, .. } => annotation.remedy(),
             Self::ForeignName { .. } => {
-                "make this Service yourself, with clusterIP None, or take a name that says whose it is"
+                "call it so, or make that Service yourself (clusterIP: None) and leave the annotation out"
             }
             Self::BlockDenied => r#"use "allow" or "none", or let an administrator set companions.block to allow"#,
             Self::NoServiceRight => {
@@ -229,13 +249,19 @@ impl Violation {
                 "give a nearer time, and renew it if need be; companions.consentWindowMax is the limit"
             }
             Self::SelectedLabel { .. } | Self::Disowned { .. } => {
-                "its Deployment would start a second copy beside this one: change the Deployment instead"
+                "its Deployment would start a second copy: to keep this one, delete that with --cascade=orphan"
             }
             Self::NameTaken(holder) => holder.remedy(),
+            Self::WantsTwo { .. } => {
+                "to run more than one copy take the mark off, and that label off the Pod template (a rollout)"
+            }
             Self::EndsAtOnce { .. } => {
                 "leave it out, or set it to at least 1: with 0 a Pod is forgotten before it has ended"
             }
-            Self::Forced { .. } => {
+            Self::Forced { is_ending: false, .. } => {
+                "delete it without --force (drain: without --grace-period=0), so that it is given its time to end"
+            }
+            Self::Forced { is_ending: true, .. } => {
                 "wait for its kubelet or strict.nodeUsers; a node off for sure: taint node.kubernetes.io/out-of-service:NoExecute"
             }
             Self::OneOfMany { .. } => {
@@ -249,10 +275,10 @@ impl Violation {
                 "change that in the same request; once its Pod carries the label it may be as it was"
             }
             Self::NotNamed { .. } => {
-                "leave the name out, or take the label off: one name is what keeps a second Pod away"
+                "give it the name that its label says, or take the label off: one name keeps a second Pod away"
             }
             Self::KeyChanged { .. } => {
-                "change it in the Pod template of the workload that is marked: the next Pod has it from there"
+                "leave it as it is; what the next Pod carries is what the Pod template of its workload says"
             }
         }
     }
@@ -292,13 +318,18 @@ impl Annotation {
     const fn remedy(self) -> &'static str {
         match self {
             Self::HeadlessService => {
-                "use at most 63 lowercase letters, digits and '-', beginning with a letter, or leave it out"
+                "use at most 63 of a-z, 0-9 and '-', with a letter first and no '-' last, or leave it out"
             }
             Self::PublishNotReady => "write \"true\" for the address of a Pod that is not ready, or leave it out",
             Self::Disruption => "allow lets a drain evict the Pod, block makes it wait, none leaves budgets to you",
             Self::DisruptionAllowedUntil => "write it with a zone, as in 2026-01-31T18:00:00Z, or leave it out",
         }
     }
+}
+
+/// Where a Pod is.
+pub(super) fn on_node(node: &str) -> String {
+    if node.is_empty() { "without a node yet".to_owned() } else { format!("on node {}", clip(node, NODE_MAX)) }
 }
 
 fn hours(time: Duration) -> String {

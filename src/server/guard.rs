@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::deadline::Deadline;
 use crate::cluster::{Clock, Cluster};
 use crate::configuration::Current;
-use crate::events::Denials;
+use crate::events::{Asked, Denials};
 use crate::freshness::Freshness;
 use crate::policy::decision::{Decision, Mode};
 use crate::policy::lookup::Lookup;
@@ -80,8 +80,13 @@ impl<C: Cluster> Guard<C> {
                 // Read once: a review is judged, and its question asked, by one version.
                 let settings = self.settings.get();
                 let about = About::new(phase, &request);
-                let (mode, operation, dry_run) =
-                    (settings.mode(&request.namespace), request.operation, request.dry_run);
+                let mode = settings.mode(&request.namespace);
+                let asked = Asked {
+                    operation: request.operation,
+                    dry_run: request.dry_run,
+                    user: request.user.clone(),
+                    names_people: settings.events.include_users,
+                };
                 // What a panic leaves half done hurts nobody: the review, and counters that are shared.
                 let decided = AssertUnwindSafe(self.decide(phase, request, &settings, deadline));
                 let decision = match decided.catch_unwind().await {
@@ -91,8 +96,8 @@ impl<C: Cluster> Guard<C> {
                         if mode == Mode::Warn { undecided.only_warned(false) } else { undecided }
                     }
                 };
-                if let Some(denials) = self.denials.as_ref().filter(|_| settings.denial_events) {
-                    denials.tell(operation, dry_run, &decision);
+                if let Some(denials) = self.denials.as_ref().filter(|_| settings.events.denials) {
+                    denials.tell(&asked, &decision);
                 }
                 Ok(self.conclude(&uid, &about, &decision, started.elapsed()))
             }

@@ -114,7 +114,7 @@ impl Keyed {
     /// The Pod as the holder of its name.
     pub(super) fn holder(&self, now: SystemTime) -> Holder {
         let state = State::of(self.asked, &self.node, self.is_terminal, now);
-        Holder { node: self.node.clone(), is_strict: true, state }
+        Holder { node: self.node.clone(), is_strict: true, state, controller: String::new() }
     }
 }
 

@@ -238,7 +238,12 @@ impl Store {
 
 impl Workload {
     fn version(&self) -> Version<'static> {
-        Version { uid: self.uid.to_string().into(), revision: revision(self.revision), marked: self.marked }
+        Version {
+            uid: self.uid.to_string().into(),
+            revision: revision(self.revision),
+            marked: self.marked,
+            owner: None,
+        }
     }
 }
 

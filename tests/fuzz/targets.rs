@@ -129,12 +129,14 @@ fn decisions(phase: Phase, body: &[u8]) -> Vec<(String, Decision)> {
             let owners = |owner| Found::Owners { before: Some(owner), after: Some(owner) };
             let holder = |state| {
                 let node = "n".repeat(100);
-                [true, false].map(|is_strict| Found::Holder(Some(Holder { node: node.clone(), is_strict, state })))
+                [true, false].map(|is_strict| {
+                    Found::Holder(Some(Holder { node: node.clone(), is_strict, state, controller: String::new() }))
+                })
             };
             let mut found = vec![
-                Found::Parent { marked: true, owner: None },
+                Found::Parent { marked: true, owner: None, custom: None },
                 owners(Owner::Marked),
-                Found::Parent { marked: false, owner: Some(Owner::Marked) },
+                Found::Parent { marked: false, owner: Some(Owner::Marked), custom: None },
                 owners(Owner::Gone),
             ];
             let long = Duration::MAX;

@@ -24,7 +24,7 @@ pub fn admits_change(pod: &Pod, key: Option<&'static str>) -> bool {
 
 /// Whether the webhook lets a Pod through that finds this one under its name.
 pub fn lets_through(holder: Option<(Uid, &Pod)>) -> bool {
-    sg010_taken::judge(holder.map(|(uid, pod)| as_holder(uid, pod))).is_none()
+    sg010_taken::judge(holder.map(|(uid, pod)| as_holder(uid, pod)), "").is_none()
 }
 
 /// How a Pod is deleted or evicted.
@@ -69,5 +69,5 @@ fn as_holder(uid: Uid, pod: &Pod) -> Holder {
     let asked = pod.is_deleting.then(|| Asked::read(SystemTime::UNIX_EPOCH, Some(grace), false));
     let node = pod.node(uid);
     let state = State::of(asked, &node, is_terminal(pod.phase()), SystemTime::UNIX_EPOCH);
-    Holder { node, is_strict: pod.has_key, state }
+    Holder { node, is_strict: pod.has_key, state, controller: String::new() }
 }

@@ -60,7 +60,7 @@ impl Cluster for Answers {
                 answer.notified().await;
             }
         }
-        Ok(Found::Parent { marked: true, owner: None })
+        Ok(Found::Parent { marked: true, owner: None, custom: None })
     }
 }
 

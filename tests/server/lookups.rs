@@ -108,7 +108,7 @@ async fn a_name_that_is_none_reaches_no_path() {
         assert_eq!(answer, Err(Unknown::NotFound), "{name}");
     }
     let answer = ask(address, Gate::default(), &Lookup::Parent(parent("ledger.v2")), PATIENCE).await;
-    assert_eq!(answer, Ok(Found::Parent { marked: false, owner: None }));
+    assert_eq!(answer, Ok(Found::Parent { marked: false, owner: None, custom: None }));
 }
 
 #[tokio::test]

@@ -110,6 +110,7 @@ const CANNOT_WORK: &[(&str, &str)] = &[
     ("strict: {nodeUsers: [{user: a, nodeNamePrefixes: ['']}]}", "/strict/nodeUsers/0/nodeNamePrefixes/0"),
     ("strict: {nodeUsers: [{user: a, nodeNamePrefixes: ['kwok-*']}]}", "nodeNamePrefixes has \"kwok-*\""),
     ("events: {denials: often}", "/events/denials"),
+    ("events: {includeUsers: people}", "/events/includeUsers"),
     ("companions: {disruption: maybe}", "/companions/disruption"),
     ("companions: {block: never}", "/companions/block"),
     ("companions: {foreignNames: true}", "/companions/foreignNames"),

@@ -10,6 +10,7 @@
 //!     asks: parent                  # the question that the decision needs: nothing, parent, owners or holder
 //!     decision: deny                # or allow
 //!     message: "SG001 ..."          # of a refusal, whole
+//!     remedy: "set ..."             # what it says is to be done; may be left out
 //!     warnings: [...]               # of an allowed request; none unless stated
 //! ```
 //!
@@ -62,6 +63,8 @@ pub struct Step {
     pub asks: Option<Asks>,
     pub decision: Option<Verdict>,
     pub message: Option<String>,
+    /// What a refusal says is to be done, without the code before it.
+    pub remedy: Option<String>,
     #[serde(default)]
     pub warnings: Vec<String>,
     /// The request leaves the object as it was.
@@ -177,6 +180,12 @@ impl Step {
             let expected = names(self.message.as_deref().ok_or("a refusal must state its message")?);
             if outcome.message != expected {
                 return Err(format!("expected the message\n  {expected}\ngot\n  {}", outcome.message));
+            }
+            let said = |remedy: &String| {
+                outcome.warnings.iter().any(|warning| warning.ends_with(&format!(": {}", names(remedy))))
+            };
+            if self.remedy.as_ref().is_some_and(|remedy| !said(remedy)) {
+                return Err(format!("expected the remedy {:?} among {:#?}", self.remedy, outcome.warnings));
             }
             return Ok(());
         }

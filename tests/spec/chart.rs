@@ -93,7 +93,7 @@ pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
         for webhook in webhooks {
             let name = &webhook["name"];
             let mutating = ["defaults.", "released.", "pod-names."].iter().any(|row| name.to_string().contains(row));
-            let told = settings.denial_events && !mutating;
+            let told = settings.events.denials && !mutating;
             let side_effects = if told { "NoneOnDryRun" } else { "None" };
             ensure!(webhook["sideEffects"] == side_effects, "{set:?}: {name} declares {}", webhook["sideEffects"]);
             let conditions: Vec<_> = webhook["matchConditions"].as_array().into_iter().flatten().collect();
@@ -139,7 +139,7 @@ pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
         let tells = objects
             .iter()
             .any(|object| object["kind"] == "ClusterRole" && object["rules"].to_string().contains("events.k8s.io"));
-        let wanted = settings.strict || settings.companions.enabled || settings.denial_events;
+        let wanted = settings.strict || settings.companions.enabled || settings.events.denials;
         ensure!(tells == wanted, "{set:?}: the rights and the file differ about Events");
         let proves = !set.contains(&"freshnessProof.enabled=false");
         ensure!(settings.freshness_proof == proves, "{set:?}: the file differs about the freshness proof");

@@ -178,7 +178,7 @@ const HEADS: [(&str, &str); 8] = [
     ),
 ];
 /// What may follow the beginning, wrong in one field each.
-const FIELDS: [(&str, &str); 50] = [
+const FIELDS: [(&str, &str); 51] = [
     (
         "exemptNamespace: []",
         "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, warnNamespaces, release, strict, freshnessProof, companions, events, log",
@@ -308,7 +308,8 @@ const FIELDS: [(&str, &str); 50] = [
         r#"companions.disruption: "block" is what companions.block denies; choose "allow" or "none", or allow it"#,
     ),
     ("events: true", r#"line 3: events: must have fields below it, each as "name: value""#),
-    ("events:\n  denial: true", "line 4: events.denial: unknown field `denial`, expected one of denials"),
+    ("events:\n  denial: true", "line 4: events.denial: unknown field `denial`, expected one of denials, includeUsers"),
+    ("events:\n  includeUsers: people", "line 4: events.includeUsers: invalid boolean (true or false expected)"),
     ("events:\n  denials: often", "line 4: events.denials: invalid boolean (true or false expected)"),
     ("log: info", r#"line 3: log: must have fields below it, each as "name: value""#),
     ("log:\n  levels: info", "line 4: log.levels: unknown field `levels`, expected one of level"),

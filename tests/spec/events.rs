@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use singleton_guard::events::doubt::{ASKED_MAX, Doubt};
 use singleton_guard::events::fold::{Added, Fold, PERIOD, QUIET, SPOKEN_MAX, Said, WAITING_MAX};
-use singleton_guard::events::said;
+use singleton_guard::events::{Asked, said};
 use singleton_guard::policy::decision::{Decision, Denial, Subject};
 use singleton_guard::policy::mark::MarkKey;
 use singleton_guard::policy::request::Operation;
-use singleton_guard::policy::violation::Violation;
+use singleton_guard::policy::violation::{More, Violation};
 use tokio::time::Instant;
 
 use super::generated::every_violation;
@@ -79,16 +79,16 @@ pub fn are_about_what_exists() -> Result<(), String> {
     let denied = |namespace: &str, name: &str, uid: &str, first: Violation| {
         let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
         let subject = Subject { group: "apps", kind: "StatefulSet", namespace, name, uid };
-        Decision::denied(Denial { subject, key: MarkKey::default(), first, others: Vec::new() })
+        Decision::denied(Denial { subject, key: MarkKey::default(), first, others: Vec::new(), owner: None })
     };
-    let too_many = || Violation::TooMany { requested: "3".to_owned() };
+    let too_many = || Violation::TooMany { requested: "3".to_owned(), more: More::Release };
     let told = denied("pay", "ledger.v2", "7f3c-0a", too_many());
     let silent = [
-        ("a dry run", said(Operation::Update, true, &told)),
-        ("a creation", said(Operation::Create, false, &told)),
-        ("a warning", said(Operation::Update, false, &told.clone().only_warned(false))),
-        ("what is allowed", said(Operation::Update, false, &Decision::ALLOWED)),
-        ("what is not known", said(Operation::Update, false, &Decision::could_not_decide("because"))),
+        ("a dry run", said(&asked(Operation::Update, true), &told)),
+        ("a creation", said(&asked(Operation::Create, false), &told)),
+        ("a warning", said(&asked(Operation::Update, false), &told.clone().only_warned(false))),
+        ("what is allowed", said(&asked(Operation::Update, false), &Decision::ALLOWED)),
+        ("what is not known", said(&asked(Operation::Update, false), &Decision::could_not_decide("because"))),
     ];
     if let Some((what, _)) = silent.iter().find(|(_, said)| said.is_some()) {
         return Err(format!("{what} is told"));
@@ -109,13 +109,13 @@ pub fn are_about_what_exists() -> Result<(), String> {
         ("pay", "ledger", "o/1"),
         ("pay", "ledger", &"u".repeat(65)),
     ] {
-        if said(Operation::Update, false, &denied(namespace, name, uid, too_many())).is_some() {
+        if said(&asked(Operation::Update, false), &denied(namespace, name, uid, too_many())).is_some() {
             return Err(format!("{namespace:?} {name:?} {uid:?} is told"));
         }
     }
     for violation in every_violation() {
         let (code, remedy) = (violation.code(), violation.remedy());
-        let said = said(Operation::Update, false, &denied("pay", "ledger", "o-1", violation))
+        let said = said(&asked(Operation::Update, false), &denied("pay", "ledger", "o-1", violation))
             .ok_or_else(|| format!("{code} is not told"))?;
         let reason = if code.as_str() == "SG001" { "SingletonScaleDenied" } else { "SingletonChangeDenied" };
         let note = &said.saying.note;
@@ -126,10 +126,63 @@ pub fn are_about_what_exists() -> Result<(), String> {
     Ok(())
 }
 
+/// Who asked is said of what Kubernetes itself has named, of people only where the settings say so; so people who ask for the
+/// same are told of in one Event, and a name cannot make a note longer than an Event may have it.
+pub fn name_no_people() -> Result<(), String> {
+    let subject = |name: &str| Subject {
+        group: "apps",
+        kind: "StatefulSet",
+        namespace: "pay".to_owned(),
+        name: name.to_owned(),
+        uid: "o-1".to_owned(),
+    };
+    let first = Violation::TooMany { requested: "3".to_owned(), more: More::Release };
+    let denial = Denial { subject: subject("ledger"), key: MarkKey::default(), first, others: Vec::new(), owner: None };
+    let decision = Decision::denied(denial);
+    let note = |user: &str, names_people: bool| {
+        let asked = Asked { user: user.to_owned().into(), names_people, ..asked(Operation::Update, false) };
+        said(&asked, &decision).map(|said| said.saying.note).unwrap_or_default()
+    };
+    let autoscaler = "system:serviceaccount:kube-system:horizontal-pod-autoscaler";
+    let longest = format!("system:serviceaccount:{}:{}", "n".repeat(63), "s".repeat(253));
+    for (user, names_people, ends) in [
+        (autoscaler, false, format!("; asked by {autoscaler}")),
+        (&longest, false, format!("; asked by {longest}")),
+        ("mara@example.com", true, "; asked by mara@example.com".to_owned()),
+        ("mara@example.com", false, ")".to_owned()),
+        ("system", false, ")".to_owned()),
+    ] {
+        let said = note(user, names_people);
+        if !said.ends_with(&ends) || said.len() > 1024 {
+            return Err(format!("{user}, {names_people}: {said}"));
+        }
+    }
+    let endless = note(&"a\nb".repeat(10_000), true);
+    if endless.len() > 1024 || endless.contains('\n') {
+        return Err(endless);
+    }
+    if note("mara@example.com", false) != note("timo@example.com", false) {
+        return Err("people who ask for the same make two Events".to_owned());
+    }
+    // However many users there are, no more waits than a limit says.
+    let (mut fold, now) = (Fold::default(), Instant::now());
+    let waiting = (0..10_000).filter(|number| {
+        let user = format!("system:serviceaccount:pay:{number}");
+        let asked = Asked { user: user.into(), ..asked(Operation::Update, false) };
+        said(&asked, &decision).is_some_and(|said| fold.add(said, now) == Added::Waiting)
+    });
+    let waiting = waiting.count();
+    if waiting == WAITING_MAX { Ok(()) } else { Err(format!("{waiting} wait")) }
+}
+
+fn asked(operation: Operation, dry_run: bool) -> Asked<'static> {
+    Asked { operation, dry_run, user: "kubernetes-admin".into(), names_people: false }
+}
+
 fn about(namespace: &str, name: &str, uid: &str) -> Result<Said, String> {
     let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
     let subject = Subject { group: "apps", kind: "StatefulSet", namespace, name, uid };
-    let first = Violation::TooMany { requested: "3".to_owned() };
-    let denial = Denial { subject, key: MarkKey::default(), first, others: Vec::new() };
-    said(Operation::Update, false, &Decision::denied(denial)).ok_or_else(|| "it is not told".to_owned())
+    let first = Violation::TooMany { requested: "3".to_owned(), more: More::Release };
+    let denial = Denial { subject, key: MarkKey::default(), first, others: Vec::new(), owner: None };
+    said(&asked(Operation::Update, false), &Decision::denied(denial)).ok_or_else(|| "it is not told".to_owned())
 }

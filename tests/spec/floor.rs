@@ -41,7 +41,7 @@ pub fn holds_all_but_what_it_cannot(_: &Path) -> Result<(), String> {
 
 /// CEL has no clock, so how far ahead consent is given cannot be told; the policies do not know the settings `release`
 /// and `strict`; and which Pod holds a name is advice.
-const NOT_HELD: [&str; 4] = ["ConsentTooLong", "NameTaken", "ReleasedWithoutGlass", "StrictMark"];
+const NOT_HELD: [&str; 5] = ["ConsentTooLong", "NameTaken", "ReleasedWithoutGlass", "StrictMark", "WantsTwo"];
 
 /// The name of a violation, and of the annotation where it is about one.
 fn variant(violation: &Violation) -> String {

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use singleton_guard::policy::decision::{Denial, Subject};
 use singleton_guard::policy::holder::{Holder, State};
+use singleton_guard::policy::kind::UNMARKABLE;
 use singleton_guard::policy::mark::MarkKey;
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::rules::RULES;
-use singleton_guard::policy::violation::{Annotation, Violation};
+use singleton_guard::policy::violation::{Annotation, More, Violation};
 use singleton_guard::policy::webhook::{Entry, Namespaces, Outage, ROWS, Row, Selected};
 
 use super::snapshot;
@@ -106,7 +107,7 @@ pub fn words(first: Violation) -> (String, String) {
         name: "ledger".to_owned(),
         uid: String::new(),
     };
-    let denial = Denial { subject, key: MarkKey::default(), first, others: Vec::new() };
+    let denial = Denial { subject, key: MarkKey::default(), first, others: Vec::new(), owner: None };
     (denial.message(&denial.first), remedy.to_string())
 }
 
@@ -114,8 +115,11 @@ pub fn words(first: Violation) -> (String, String) {
 pub fn every_violation() -> Vec<Violation> {
     let text = |text: &str| text.to_owned();
     vec![
-        Violation::TooMany { requested: text("3") },
-        Violation::TooManyBehind { requested: text("3") },
+        Violation::TooMany { requested: text("3"), more: More::Release },
+        Violation::TooMany { requested: text("3"), more: More::NoMark },
+        Violation::TooMany { requested: text("3"), more: More::Glass },
+        Violation::TooManyBehind { requested: text("3"), more: More::Release },
+        Violation::TooManyBehind { requested: text("3"), more: More::Glass },
         Violation::MarkedAboveOne { requested: text("2") },
         Violation::StrictAboveOne,
         Violation::MarkedWhileDeleted,
@@ -124,7 +128,8 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::MarkedWhileRecreated,
         Violation::MarkedWhileRolled { from: text("2"), requested: text("1") },
         Violation::Surges { requested: text("RollingUpdate with maxSurge 25%") },
-        Violation::OrdinalsMoved { from: text("0"), requested: text("5") },
+        Violation::OrdinalsMoved { from: text("0"), requested: text("5"), loses_claims: false },
+        Violation::OrdinalsMoved { from: text("0"), requested: text("5"), loses_claims: true },
         Violation::SelectorReplaced { requested: text(r#"{"app":"other"}"#) },
         Violation::ReleasedWhileScaling { from: text("1"), requested: text("3") },
         Violation::ReleasedWithoutGlass,
@@ -133,7 +138,9 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::MalformedMark { requested: text("yes"), strict: true },
         Violation::MalformedMark { requested: text("yes"), strict: false },
         Violation::StrictMark,
-        Violation::UnmarkableKind { requested: text("true") },
+        Violation::UnmarkableKind { kind: &UNMARKABLE[0], requested: text("enabled") },
+        Violation::UnmarkableKind { kind: &UNMARKABLE[1], requested: text("enabled") },
+        Violation::UnmarkableKind { kind: &UNMARKABLE[2], requested: text("enabled") },
         Violation::MalformedAnnotation { annotation: Annotation::HeadlessService, requested: text("My.Service") },
         Violation::MalformedAnnotation { annotation: Annotation::PublishNotReady, requested: text("yes") },
         Violation::MalformedAnnotation { annotation: Annotation::Disruption, requested: text("never") },
@@ -145,7 +152,8 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::SelectedLabel { key: text("app"), requested: None },
         Violation::Disowned { requested: Some(text("Deployment other")) },
         Violation::RollsStrict { requested: text("RollingUpdate with maxSurge 0") },
-        Violation::OrdinalsFixed { from: text("0"), requested: text("5") },
+        Violation::OrdinalsFixed { from: text("0"), requested: text("5"), loses_claims: false },
+        Violation::OrdinalsFixed { from: text("0"), requested: text("5"), loses_claims: true },
         Violation::NameTaken(holder(State::Stays)),
         Violation::NameTaken(holder(State::Ends(Duration::from_secs(12)))),
         Violation::NameTaken(holder(State::Ended)),
@@ -155,7 +163,9 @@ pub fn every_violation() -> Vec<Violation> {
         Violation::NameTaken(Holder { node: String::new(), ..holder(State::Stays) }),
         Violation::EndsAtOnce { is_pod: false },
         Violation::EndsAtOnce { is_pod: true },
-        Violation::Forced { node: text("worker-3") },
+        Violation::WantsTwo { node: text("worker-3") },
+        Violation::Forced { node: text("worker-3"), is_ending: false },
+        Violation::Forced { node: text("worker-3"), is_ending: true },
         Violation::OneOfMany { node: text("worker-3") },
         Violation::TemplateKey { wanted: text("ledger-0"), requested: None },
         Violation::KeepsPod,
@@ -166,7 +176,7 @@ pub fn every_violation() -> Vec<Violation> {
 }
 
 fn holder(state: State) -> Holder {
-    Holder { node: "worker-3".to_owned(), is_strict: true, state }
+    Holder { node: "worker-3".to_owned(), is_strict: true, state, controller: String::new() }
 }
 
 /// A kind that the violation is found on.
@@ -179,13 +189,14 @@ fn typical_kind(violation: &Violation) -> &'static str {
         | Violation::MarkedWhileRecreated
         | Violation::MarkedWhileRolled { .. } => "Deployment",
         Violation::NameTaken(_)
+        | Violation::WantsTwo { .. }
         | Violation::EndsAtOnce { is_pod: true }
         | Violation::Forced { .. }
         | Violation::OneOfMany { .. }
         | Violation::NotNamed { .. }
         | Violation::KeyChanged { .. } => "Pod",
         Violation::SelectorReplaced { .. } => "ReplicationController",
-        Violation::UnmarkableKind { .. } => "DaemonSet",
+        Violation::UnmarkableKind { kind, .. } => kind.name,
         Violation::KeepsPod
         | Violation::TooManyBehind { .. }
         | Violation::UnmarkedBehindOwner

@@ -127,11 +127,12 @@ impl Run<'_> {
             let mut step = step.clone();
             if self.guard == Guard::Floor {
                 // A policy does not warn.
-                (step.warnings, outcome.warnings) = (Vec::new(), Vec::new());
+                (step.warnings, step.remedy, outcome.warnings) = (Vec::new(), None, Vec::new());
             }
             // The remedy stands in its one line.
             let expected = step.message.as_deref().map(spelled).unwrap_or_default();
-            if outcome.message.starts_with(&format!("{expected}; ")) {
+            if let Some(remedy) = outcome.message.strip_prefix(&format!("{expected}; ")) {
+                outcome.warnings.push(format!("the policy: {remedy}"));
                 outcome.message = expected;
             }
             step.check(&outcome, &spelled).map_err(|difference| anyhow!(difference))?;

@@ -10,8 +10,8 @@ use super::case::{Case, Verdict};
 use super::installed::Installed;
 use super::live::Guard;
 use super::{
-    becoming, companions_stories, configuration_live, floor_cost, floor_live, late, left_out, live, scale_cost,
-    strict_becoming, strict_figures, strict_held_up, strict_live, strict_nodes, workloads,
+    becoming, companions_stories, configuration_live, floor_cost, floor_live, late, left_out, live, remedies,
+    scale_cost, strict_becoming, strict_figures, strict_held_up, strict_live, strict_nodes, workloads,
 };
 use crate::{ALONE, LiveTest, STORIES};
 
@@ -120,7 +120,8 @@ pub fn all(cases: &[Case], guard: Guard) -> Vec<LiveTrial> {
                 &strict_becoming::STORIES,
                 &strict_live::STORIES,
             ];
-            let stories = strict.concat().into_iter().chain(becoming::STORIES).chain(STORIES);
+            let more = becoming::STORIES.into_iter().chain(remedies::STORIES);
+            let stories = strict.concat().into_iter().chain(more).chain(STORIES);
             trials.extend(stories.map(|(name, test)| LiveTrial::of_story(name, test)));
             trials.push(LiveTrial::measurement("strict::figures", |lab| Box::pin(strict_figures::measure(lab))));
             trials.push(LiveTrial::measurement("scale::figures", |lab| Box::pin(scale_cost::what_is_added(lab))));

@@ -12,11 +12,12 @@ use super::case;
 
 /// What has ended goes at once; who has reason to wait is waited for; the rest is said.
 pub fn each_holder_has_its_step() -> Result<(), String> {
-    let strict = |state| Some(Holder { node: "a".to_owned(), is_strict: true, state });
+    let strict = |state| Some(Holder { node: "a".to_owned(), is_strict: true, state, controller: String::new() });
     let (ends, lingers) = (State::Ends(Duration::from_secs(9)), State::Lingers(Duration::from_secs(9)));
     let finalizes = State::Finalizes(Duration::from_secs(9));
-    let nowhere = Some(Holder { node: String::new(), is_strict: true, state: State::Ended });
-    let foreign = Some(Holder { node: "a".to_owned(), is_strict: false, state: State::Ended });
+    let nowhere = Some(Holder { node: String::new(), is_strict: true, state: State::Ended, controller: String::new() });
+    let foreign =
+        Some(Holder { node: "a".to_owned(), is_strict: false, state: State::Ended, controller: String::new() });
     for (what, holder, milliseconds, expected) in [
         ("the name has just become free", None, 999, Step::Wait),
         ("its controller had its moment", None, 1_000, Step::Remind),
@@ -82,7 +83,8 @@ pub fn any_grace_can_be_told() -> Result<(), String> {
         ("the longest", u64::MAX, "2027-01-15T08:00:00Z"),
     ] {
         let state = State::of(Some(Asked::read(gone_by, Some(grace), false)), "a", false, now);
-        let said = blocked(&Holder { node: "a".to_owned(), is_strict: true, state }, "cron", now);
+        let said =
+            blocked(&Holder { node: "a".to_owned(), is_strict: true, state, controller: String::new() }, "cron", now);
         if !said.contains(&format!("terminates since {since}: ")) {
             return Err(format!("{what}: {said}"));
         }

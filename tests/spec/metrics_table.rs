@@ -62,7 +62,7 @@ fn families(text: &str) -> BTreeMap<String, Family> {
 fn after_everything() -> Metrics {
     let metrics = Metrics::new();
     metrics.answered(&About::unreadable(Phase::Validate), &Decision::ALLOWED, Duration::ZERO);
-    metrics.asked(&Ok(Found::Parent { marked: true, owner: None }), Duration::ZERO);
+    metrics.asked(&Ok(Found::Parent { marked: true, owner: None, custom: None }), Duration::ZERO);
     metrics.proved("unmarked");
     metrics.certificate(SystemTime::now());
     metrics.singletons("statefulsets", 1, 0);

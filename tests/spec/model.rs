@@ -118,10 +118,8 @@ impl Model {
                     return Err(Unknown::Replaced);
                 }
                 let owner = metadata.deployment_owner(&parent.namespace.to_string().into());
-                Ok(Found::Parent {
-                    marked: metadata.marked(&MarkKey::default()),
-                    owner: owner.map(|owner| self.owner(&owner)),
-                })
+                let (owner, marked) = (owner.map(|owner| self.owner(&owner)), metadata.marked(&MarkKey::default()));
+                Ok(Found::Parent { marked, owner, custom: metadata.custom_owner() })
             }
             Lookup::Holder(pod) => {
                 let object = self.objects.get(&("Pod".to_owned(), pod.name.to_string()));
@@ -158,9 +156,9 @@ impl Model {
         };
         let object = object.map(|object| if subresource == "scale" { object } else { defaulted(&object, &name) });
         if let (Request::Delete(delete), "Pod", Some(pod)) = (request, kind.as_str(), &old)
-            && let Some(message) = refuse_end(pod, delete, step.user.as_ref(), webhook.webhook.settings())
+            && let Some(refused) = refuse_end(pod, delete, step.user.as_ref(), webhook.webhook.settings())
         {
-            return Ok(Outcome { message, ..Outcome::default() });
+            return Ok(refused);
         }
         let shown_old = old.as_ref().map(|old| if subresource == "scale" { scale_of(old) } else { old.clone() });
         let review = |object: &Option<Value>| {

@@ -202,7 +202,7 @@ fn answers_in(phase: Phase, body: &[u8]) -> Vec<Value> {
         Ok((uid, Step::Decided(decision))) => vec![(uid, decision)],
         Ok((_, Step::Ask(..))) => {
             let marked = Found::Owners { before: Some(Owner::Marked), after: Some(Owner::Marked) };
-            let found = [Ok(Found::Parent { marked: true, owner: None }), Ok(marked), Err(Unknown::Busy)];
+            let found = [Ok(Found::Parent { marked: true, owner: None, custom: None }), Ok(marked), Err(Unknown::Busy)];
             let resumed = found.into_iter().filter_map(|found| match step(body) {
                 Ok((uid, Step::Ask(_, pending))) => Some((uid, pending.resume(found))),
                 _ => None,

@@ -142,7 +142,7 @@ pub fn no_answer_is_no_consent() -> Result<(), String> {
             json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "d-1", "controller": true}]);
     }
     let unmarked = Found::Owners { before: Some(Owner::Unmarked), after: Some(Owner::Unmarked) };
-    for (review, other) in [(&scale, unmarked), (&owned, Found::Parent { marked: false, owner: None })] {
+    for (review, other) in [(&scale, unmarked), (&owned, Found::Parent { marked: false, owner: None, custom: None })] {
         let others = [Ok(other), Ok(Found::Holder(None))];
         for found in [Err(Unknown::NotFound), Err(Unknown::Replaced), Err(Unknown::Busy)].into_iter().chain(others) {
             let body = review.to_string();
@@ -165,12 +165,19 @@ pub fn no_answer_is_no_consent() -> Result<(), String> {
 pub fn advice_that_does_not_come_refuses_nothing() -> Result<(), String> {
     let mut arrival = edit("Pod", json!({"metadata": {"labels": {KEY: "ledger"}}}));
     arrival["request"]["operation"] = json!("CREATE");
-    let holder = |is_strict| Ok(Found::Holder(Some(Holder { node: "a".to_owned(), is_strict, state: State::Stays })));
+    let holder = |is_strict| {
+        Ok(Found::Holder(Some(Holder {
+            node: "a".to_owned(),
+            is_strict,
+            state: State::Stays,
+            controller: String::new(),
+        })))
+    };
     for (found, allowed) in [
         (holder(true), false),
         (holder(false), false),
         (Ok(Found::Holder(None)), true),
-        (Ok(Found::Parent { marked: true, owner: None }), true),
+        (Ok(Found::Parent { marked: true, owner: None, custom: None }), true),
         (Err(Unknown::Busy), true),
     ] {
         let body = arrival.to_string();

@@ -7,7 +7,7 @@ use singleton_guard::policy::key::KEY;
 use singleton_guard::policy::rules::sg011_ending::{Ending, judge};
 use singleton_guard::settings::Settings;
 
-use super::case::{Delete, User, api_version, with};
+use super::case::{Delete, Outcome, User, api_version, with};
 
 /// The API server's own defaults, as far as the rules read them.
 pub fn defaulted(object: &Value, name: &str) -> Value {
@@ -74,7 +74,7 @@ pub fn scale_of(parent: &Value) -> Value {
 
 /// The line with which the native policy refuses the deletion of a Pod by its name, if it does: the rule's own function,
 /// beside which the conditions of that policy stand.
-pub fn refuse_end(pod: &Value, delete: &Delete, user: Option<&User>, settings: &Settings) -> Option<String> {
+pub fn refuse_end(pod: &Value, delete: &Delete, user: Option<&User>, settings: &Settings) -> Option<Outcome> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     // The policy looks at Pods with the key only.
     pod["metadata"]["labels"].get(KEY)?;
@@ -94,8 +94,9 @@ pub fn refuse_end(pod: &Value, delete: &Delete, user: Option<&User>, settings: &
     let metadata = &pod["metadata"];
     let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
     let subject = Subject { group: "", kind: "Pod", namespace, name, uid: String::new() };
-    let denial = Denial { subject, key: settings.mark.clone(), first, others: Vec::new() };
-    Some(denial.message(&denial.first))
+    let denial = Denial { subject, key: settings.mark.clone(), first, others: Vec::new(), owner: None };
+    let warnings = vec![format!("the policy: {}", denial.remedy(&denial.first))];
+    Some(Outcome { message: denial.message(&denial.first), warnings, ..Outcome::default() })
 }
 
 /// The ReplicaSet that the Deployment controller makes: the template's labels and its hash, and never the mark of the

@@ -3,6 +3,7 @@
 use singleton_guard::policy::decision::{Decision, Denial, Subject};
 use singleton_guard::policy::lookup::Unknown;
 use singleton_guard::policy::mark::MarkKey;
+use singleton_guard::policy::object::OwnerReference;
 
 use super::generated::every_violation;
 
@@ -10,13 +11,30 @@ use super::generated::every_violation;
 pub fn keep_their_limits() -> Result<(), String> {
     let long = |length: usize| "n".repeat(length);
     let key = MarkKey::parse(&format!("{}.example/{}", vec![long(60); 4].join("."), long(63))).expect("a valid key");
-    for kind in ["ReplicationController", "StatefulSet"] {
+    let owner = OwnerReference {
+        api_version: "metering.example/v1".into(),
+        kind: long(63).into(),
+        name: format!("\u{1b}{}", long(252)).into(),
+        ..OwnerReference::default()
+    };
+    let built_in = OwnerReference { api_version: "apps/v1".into(), ..OwnerReference::default() };
+    let owner = owner.custom();
+    if owner.is_none() || built_in.custom().is_some() {
+        return Err("a custom resource is not told from what the guard judges itself".to_owned());
+    }
+    for (kind, owner) in [("ReplicationController", None), ("StatefulSet", owner)] {
         for name in [long(253), "a\nb\u{1b}[31m".to_owned(), String::new()] {
             for first in every_violation() {
                 let subject =
                     Subject { group: "apps", kind, namespace: long(63), name: name.clone(), uid: String::new() };
                 let code = first.code();
-                let decision = Decision::denied(Denial { subject, key: key.clone(), first, others: Vec::new() });
+                let decision = Decision::denied(Denial {
+                    subject,
+                    key: key.clone(),
+                    first,
+                    others: Vec::new(),
+                    owner: owner.clone(),
+                });
                 let warned = decision.clone().only_warned(false);
                 let message = decision.message().unwrap_or_default();
                 let fits = message.chars().count() <= 250 && !message.chars().any(char::is_control);
@@ -24,7 +42,9 @@ pub fn keep_their_limits() -> Result<(), String> {
                     return Err(format!("{} characters: {message}", message.chars().count()));
                 }
                 let mut warnings = decision.warnings().iter().chain(warned.warnings());
-                if let Some(warning) = warnings.find(|warning| warning.chars().count() > 120) {
+                if let Some(warning) =
+                    warnings.find(|warning| warning.chars().count() > 120 || warning.chars().any(char::is_control))
+                {
                     return Err(format!("{} characters: {warning}", warning.chars().count()));
                 }
                 // A verdict that is only a warning still says it all: the code with every piece, and what was asked for.

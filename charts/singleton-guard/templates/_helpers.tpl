@@ -127,6 +127,7 @@ companions:
   foreignNames: {{ .Values.companions.foreignNames | quote }}
 events:
   denials: {{ .Values.events.denials }}
+  includeUsers: {{ .Values.events.includeUsers }}
 log:
   level: {{ .Values.log.level | quote }}
 {{- end -}}

@@ -11,9 +11,10 @@ use super::super::floor::{Place, Refusal};
 use super::super::kind::Kind;
 use super::super::standing::Standing;
 use super::super::surplus;
-use super::super::violation::{Code, Violation};
+use super::super::violation::{Code, More, Violation};
 use super::super::webhook::Row;
 use super::Rule;
+use crate::settings::Release;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg001,
@@ -40,11 +41,14 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
         return Vec::new();
     }
     let requested = requested.text();
-    vec![if standing.behind_singleton {
-        Violation::TooManyBehind { requested }
-    } else {
-        Violation::TooMany { requested }
-    }]
+    let more = match change.release {
+        Release::BreakGlass => More::Glass,
+        Release::Free if change.from.is_none() => More::NoMark,
+        Release::Free => More::Release,
+    };
+    // A new one that its Deployment alone makes a singleton belongs to that, too.
+    let behind = standing.behind_singleton || change.is_of_deployment() && !change.mark_after().is_present();
+    vec![if behind { Violation::TooManyBehind { requested, more } } else { Violation::TooMany { requested, more } }]
 }
 
 fn trigger(row: Row) -> Option<String> {
@@ -83,8 +87,9 @@ fn floor(place: Place) -> Vec<Refusal> {
     let values = || vec![("{replicas}", format!("string({})", cel::REPLICAS))];
     let refusal = |violation, when: String| Refusal { violation, when, values: values() };
     let requested = "{replicas}".to_owned();
-    let too_many = Violation::TooMany { requested: requested.clone() };
-    let too_many_behind = Violation::TooManyBehind { requested: requested.clone() };
+    let more = |more| Violation::TooMany { requested: "{replicas}".to_owned(), more };
+    let too_many = more(More::Release);
+    let too_many_behind = Violation::TooManyBehind { requested: requested.clone(), more: More::Release };
     let above = format!("{} > 1", cel::REPLICAS);
     let becomes = format!("{} && !variables.before && variables.after", cel::UPDATE);
     let up = format!("({} || {} > {})", cel::CREATE, cel::REPLICAS, cel::OLD_REPLICAS);
@@ -101,8 +106,10 @@ fn floor(place: Place) -> Vec<Refusal> {
             let stays = surplus::stays_cel().into_iter().take(if is_behind { 1 } else { usize::MAX });
             refusals.extend(stays.map(|stays| Refusal { when: format!("{becomes} && {}", stays.when), ..stays }));
             if is_behind {
-                refusals.push(refusal(too_many_behind, format!("variables.behind && {above} && {up}")));
+                let is_new = format!("{} && !{} && variables.after", cel::CREATE, cel::IS_MARKED);
+                refusals.push(refusal(too_many_behind, format!("(variables.behind || {is_new}) && {above} && {up}")));
             }
+            refusals.push(refusal(more(More::NoMark), format!("{} && variables.after && {above}", cel::CREATE)));
             refusals.push(refusal(
                 too_many,
                 format!("(variables.before || variables.after) && !({becomes}) && {above} && {up}"),

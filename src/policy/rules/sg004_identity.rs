@@ -27,14 +27,17 @@ pub(super) const RULE: Rule = Rule {
 fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     let Some(from) = change.from.as_ref().filter(|_| change.via == Via::Object) else { return Vec::new() };
     let (start_before, start_after) = (start(from), start(&change.to));
+    let loses_claims = from.spec.scaling_deletes_claims();
     if change.is(Kind::StatefulSet) && change.is_strict() && change.was_strict() && start_before != start_after {
-        return vec![Violation::OrdinalsFixed { from: start_before.text(), requested: start_after.text() }];
+        let (from, requested) = (start_before.text(), start_after.text());
+        return vec![Violation::OrdinalsFixed { from, requested, loses_claims }];
     }
     if !standing.ever() || !change.may_have_pod() {
         return Vec::new();
     }
     if change.is(Kind::StatefulSet) && start_before != start_after {
-        return vec![Violation::OrdinalsMoved { from: start_before.text(), requested: start_after.text() }];
+        let (from, requested) = (start_before.text(), start_after.text());
+        return vec![Violation::OrdinalsMoved { from, requested, loses_claims }];
     }
     if change.is(Kind::ReplicationController) && !same_json(from.spec.selector, change.to.spec.selector) {
         let requested = change.to.spec.selector.map_or("none", |selector| selector.get()).to_owned();
@@ -54,21 +57,27 @@ fn floor(place: Place) -> Vec<Refusal> {
     }
     let when = |moved: &str| format!("(variables.before || variables.after) && {} && {moved}", may_have_pod());
     let start = |object: &str| format!("string({object}.spec.?ordinals.?start.orValue(0))");
+    let moved = |violation, when: &str, loses_claims: bool| Refusal {
+        violation,
+        when: format!("{when}\n&& {}{LOSES_CLAIMS}", if loses_claims { "" } else { "!" }),
+        values: vec![("{from}", start("oldObject")), ("{start}", start("object"))],
+    };
     // Its labels in any order: CEL has no JSON.
     let selector = "'{' + object.spec.?selector.orValue({}).map(k, '\"' + k + '\":\"' + object.spec.selector[k] + '\"').join(',') + '}'";
     if place == Place::Strict {
-        return vec![Refusal {
-            violation: Violation::OrdinalsFixed { from: "{from}".to_owned(), requested: "{start}".to_owned() },
-            when: ordinals_fixed(),
-            values: vec![("{from}", start("oldObject")), ("{start}", start("object"))],
-        }];
+        let fixed = |loses_claims: bool| {
+            let (from, requested) = ("{from}".to_owned(), "{start}".to_owned());
+            moved(Violation::OrdinalsFixed { from, requested, loses_claims }, &ordinals_fixed(), loses_claims)
+        };
+        return vec![fixed(true), fixed(false)];
     }
+    let any = |loses_claims: bool| {
+        let (from, requested) = ("{from}".to_owned(), "{start}".to_owned());
+        moved(Violation::OrdinalsMoved { from, requested, loses_claims }, &when(ORDINALS_MOVE), loses_claims)
+    };
     vec![
-        Refusal {
-            violation: Violation::OrdinalsMoved { from: "{from}".to_owned(), requested: "{start}".to_owned() },
-            when: when(ORDINALS_MOVE),
-            values: vec![("{from}", start("oldObject")), ("{start}", start("object"))],
-        },
+        any(true),
+        any(false),
         Refusal {
             violation: Violation::SelectorReplaced { requested: "{selector}".to_owned() },
             when: when(SELECTOR_CHANGES),
@@ -85,6 +94,7 @@ fn may_have_pod() -> String {
     format!("{} && ({} > 0 || {} > 0)", cel::UPDATE, cel::OLD_REPLICAS, cel::OLD_RUNNING)
 }
 
+const LOSES_CLAIMS: &str = "(oldObject.spec.?persistentVolumeClaimRetentionPolicy.?whenScaled.orValue('') == 'Delete')";
 const ORDINALS_MOVE: &str = "request.resource.resource == 'statefulsets'\n\
      && object.spec.?ordinals.?start.orValue(0) != oldObject.spec.?ordinals.?start.orValue(0)";
 const SELECTOR_CHANGES: &str = "request.resource.resource == 'replicationcontrollers'\n\

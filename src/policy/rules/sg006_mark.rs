@@ -19,7 +19,7 @@ use super::super::companions::wish::{
     PUBLISH_NOT_READY, parse_publishes,
 };
 use super::super::floor::{Place, Refusal};
-use super::super::kind::{Resource, UNMARKABLE};
+use super::super::kind::{Resource, UNMARKABLE, Unmarkable};
 use super::super::mark::{Mark, STRICT};
 use super::super::standing::Standing;
 use super::super::violation::{Annotation, Code, Violation};
@@ -38,23 +38,29 @@ fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
     if change.via != Via::Object || !change.mark_after().is_present() {
         return Vec::new();
     }
-    let unmarkable = matches!(change.workload.resource, Resource::Unmarkable(_));
-    if unmarkable && change.to.metadata.controller().is_some() {
+    let unmarkable = match change.workload.resource {
+        Resource::Unmarkable(kind) => Some(kind),
+        _ => None,
+    };
+    if unmarkable.is_some() && change.to.metadata.controller().is_some() {
         return Vec::new();
     }
-    mark(change, unmarkable).into_iter().chain(annotations(change).into_iter().filter(|_| !unmarkable)).collect()
+    mark(change, unmarkable)
+        .into_iter()
+        .chain(annotations(change).into_iter().filter(|_| unmarkable.is_none()))
+        .collect()
 }
 
-fn mark(change: &Change<'_>, unmarkable: bool) -> Option<Violation> {
+fn mark(change: &Change<'_>, unmarkable: Option<&'static Unmarkable>) -> Option<Violation> {
     let mark = change.mark_after();
     if mark == change.mark_before() {
         return None;
     }
+    if let Some(kind) = unmarkable {
+        let requested = change.to.metadata.labels.get(change.key.as_str()).unwrap_or_default().to_owned();
+        return Some(Violation::UnmarkableKind { kind, requested });
+    }
     match mark {
-        _ if unmarkable => {
-            let requested = change.to.metadata.labels.get(change.key.as_str()).unwrap_or_default().to_owned();
-            Some(Violation::UnmarkableKind { requested })
-        }
         Mark::Absent | Mark::Singleton => None,
         Mark::Strict => (!change.strict).then_some(Violation::StrictMark),
         Mark::Malformed(value) => Some(Violation::MalformedMark { requested: value.to_owned(), strict: change.strict }),
@@ -145,11 +151,14 @@ fn floor(place: Place) -> Vec<Refusal> {
     let malformed = |annotation, condition| {
         written(Violation::MalformedAnnotation { annotation, requested: requested() }, annotation, condition)
     };
-    vec![
+    let kinds = UNMARKABLE.iter().map(|kind| {
+        let is_kind = format!("request.resource.resource == '{}'", kind.resource);
         refusal(
-            Violation::UnmarkableKind { requested: "{mark}".to_owned() },
-            format!("{marks} && {unmarkable} && !{}", cel::CONTROLLED),
-        ),
+            Violation::UnmarkableKind { kind, requested: "{mark}".to_owned() },
+            format!("{marks} && {is_kind} && !{}", cel::CONTROLLED),
+        )
+    });
+    let others = vec![
         refusal(
             Violation::MalformedMark { requested: "{mark}".to_owned(), strict: true },
             format!("{marks} && !({unmarkable}) && !({mark} in [{}, '{STRICT}'])", cel::singletons()),
@@ -164,7 +173,8 @@ fn floor(place: Place) -> Vec<Refusal> {
         malformed(Annotation::Disruption, BAD_DISRUPTION),
         written(Violation::BlockDenied, Annotation::Disruption, DENIED_BLOCK),
         malformed(Annotation::DisruptionAllowedUntil, BAD_TIME),
-    ]
+    ];
+    kinds.chain(others).collect()
 }
 
 /// The mark is written.

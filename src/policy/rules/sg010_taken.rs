@@ -4,7 +4,7 @@
 //! charged, and says only that the name exists; this rule is asked before, and says which Pod, where, and until when.
 //! What cannot be found out is not refused.
 
-use super::super::holder::Holder;
+use super::super::holder::{Holder, State};
 use super::super::violation::{Code, Violation};
 use super::Rule;
 
@@ -16,8 +16,17 @@ pub(super) const RULE: Rule = Rule {
     floor: |_| Vec::new(),
 };
 
-/// Whether another Pod may be created under a name that this one holds, if any does.
+/// Whether another Pod may be created under a name that this one holds, if any does. `controller` is the uid of the one
+/// that creates it, and empty where none does. One that has a Pod which stays and creates another wants two: it was
+/// released and scaled, and its template still has the key, or the glass was broken.
 #[must_use]
-pub fn judge(holder: Option<Holder>) -> Option<Violation> {
-    holder.map(Violation::NameTaken)
+pub fn judge(holder: Option<Holder>, controller: &str) -> Option<Violation> {
+    holder.map(|holder| match holder {
+        Holder { node, is_strict: true, controller: its, state: State::Stays }
+            if !its.is_empty() && its == controller =>
+        {
+            Violation::WantsTwo { node }
+        }
+        other => Violation::NameTaken(other),
+    })
 }

@@ -67,7 +67,8 @@ pub fn judge(ending: &Ending<'_>, node_users: &NodeUsers) -> Option<Violation> {
     let node = || node.to_owned();
     let at_once = grace == Some(0) || written == Some(0) || (grace.is_none() && !is_of_many);
     if may_run && at_once {
-        return Some(Violation::Forced { node: node() });
+        // Written with the time at which it was asked to end.
+        return Some(Violation::Forced { node: node(), is_ending: written.is_some() });
     }
     (may_run && is_of_many && !namespace_ends).then(|| Violation::OneOfMany { node: node() })
 }
@@ -83,7 +84,7 @@ fn trigger(row: Row) -> Option<String> {
 
 fn floor(place: Place) -> Vec<Refusal> {
     let refusal = |violation, when, values| Refusal { violation, when, values };
-    let forced = || Violation::Forced { node: "{node}".to_owned() };
+    let forced = |is_ending| Violation::Forced { node: "{node}".to_owned(), is_ending };
     match place {
         Place::Strict => vec![refusal(Violation::EndsAtOnce { is_pod: false }, template_ends_at_once(), Vec::new())],
         Place::Pods => vec![refusal(
@@ -99,17 +100,21 @@ fn floor(place: Place) -> Vec<Refusal> {
             let node = || vec![("{node}", "oldObject.spec.nodeName".to_owned())];
             let of_many = Violation::OneOfMany { node: "{node}".to_owned() };
             vec![
-                refusal(forced(), format!("({AT_ONCE}) && {MAY_RUN}"), node()),
+                refusal(forced(false), format!("({AT_ONCE}) && {MAY_RUN}\n&& !{IS_ENDING}"), node()),
+                refusal(forced(true), format!("({AT_ONCE}) && {MAY_RUN}\n&& {IS_ENDING}"), node()),
                 refusal(of_many, format!("{OF_MANY}\n&& {MAY_RUN}"), node()),
             ]
         }
         // The condition of the policy has seen to the grace. What else is known of the Pod is a moment old, and nothing
         // judges the deletion that follows; one that was never bound, or has ended, needs no force.
-        Place::Eviction => vec![refusal(
-            forced(),
-            "request.name == params.metadata.name".to_owned(),
-            vec![("{node}", "params.spec.?nodeName.orValue('(none yet)')".to_owned())],
-        )],
+        Place::Eviction => {
+            let ending = "params.metadata.?deletionTimestamp.hasValue()";
+            let evicted = |is_ending, when| {
+                let node = vec![("{node}", "params.spec.?nodeName.orValue('(none yet)')".to_owned())];
+                refusal(forced(is_ending), format!("request.name == params.metadata.name && {when}"), node)
+            };
+            vec![evicted(false, format!("!{ending}")), evicted(true, ending.to_owned())]
+        }
         _ => Vec::new(),
     }
 }
@@ -126,6 +131,9 @@ fn template_ends_at_once() -> String {
 /// store.
 const AT_ONCE: &str = "request.?options.?gracePeriodSeconds.orValue(request.?name.orValue('') == '' ? 30 : 0) == 0\n\
      || oldObject.metadata.?deletionGracePeriodSeconds.orValue(30) == 0";
+
+/// It was asked to end before.
+const IS_ENDING: &str = "oldObject.metadata.?deletionTimestamp.hasValue()";
 
 /// The admission of a deletion by name knows the name; that of a collection is asked about each Pod without it
 /// (`AdmissionToValidateObjectDeleteFunc`).
