@@ -118,7 +118,9 @@ fn decide(body: &[u8], settings: &Settings, marked: bool) -> Result<Vec<u8>> {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let decision = match evaluate(Phase::Validate, review.request, settings, now) {
         Step::Decided(decision) => decision,
-        Step::Ask(Lookup::Parent(_), pending) => pending.resume(Ok(Found::Parent { marked, owner: None, custom: None })),
+        Step::Ask(Lookup::Parent(_), pending) => {
+            pending.resume(Ok(Found::Parent { marked, owner: None, custom: None }))
+        }
         Step::Ask(lookup, _) => bail!("a question that no review here asks: {lookup:?}"),
     };
     Ok(review::write(&review.uid, &decision))
