@@ -51,6 +51,7 @@
 //! |---|---|
 //! | pure rooms do no IO and read no clock | the compiler (`cargo check --lib --no-default-features`) and the architecture test |
 //! | a decision always exists: neither a panic nor an unreadable body leaves a request without an answer in words | `tests/server`, the properties on arbitrary bytes |
+//! | what is let become a singleton out of several Pods ends at one, whatever a Deployment's controller is at | `spec/surplus`, on a model of it; the live cases |
 //! | at most one question per request, and only if its answer matters | the types of [`policy::Step`]; `asks` in the cases |
 //! | an answer carries the uid of its review, a validating one never a patch | [`review::write`]; the cases |
 //! | a review changes nothing but its answer; beside it a refusal is told to `events`, which nobody waits for, and a dry run to nobody | the architecture test: only `certs`, `companions`, `events`, `namespaces` and `strict` write to the API server, and `verify` as a dry run; `spec/events` |

@@ -42,6 +42,7 @@ mod spec {
     pub mod configuration_live;
     pub mod cut_off;
     pub mod denials_live;
+    pub mod deployment_controller;
     pub mod differential;
     pub mod documentation;
     pub mod events;
@@ -91,6 +92,7 @@ mod spec {
     pub mod strict_held_up;
     pub mod strict_live;
     pub mod strict_nodes;
+    pub mod surplus;
     pub mod takeover;
     pub mod texts;
     pub mod threats;
@@ -174,7 +176,7 @@ fn local(root: &'static Path, cases: &[Case]) -> Vec<Trial> {
 }
 
 /// What holds for every request.
-const PROPERTIES: [(&str, Property); 26] = [
+const PROPERTIES: [(&str, Property); 27] = [
     ("slow tests are run again a few times in a run", late::repeats_are_few),
     ("maxSurge is rounded up", readings::max_surge_is_rounded_up),
     ("the numbering moves only without a Pod", readings::the_numbering_moves_only_without_a_pod),
@@ -197,6 +199,7 @@ const PROPERTIES: [(&str, Property); 26] = [
     ("any bytes are answered", properties::any_bytes_are_answered),
     ("any type at any field is answered", properties::any_type_at_any_field_is_answered),
     ("no sequence of requests takes a singleton past one", properties::no_sequence_passes_one),
+    ("what may become a singleton ends at one", spec::surplus::what_may_become_a_singleton_ends_at_one),
     ("derived keys are names", properties::derived_keys_are_names),
     ("completing twice changes nothing more", properties::defaults_are_idempotent),
     ("field order, unknown fields and nesting do not matter", properties::form_does_not_matter),

@@ -86,7 +86,7 @@ pub(super) fn stays(change: &Change<'_>) -> Option<Violation> {
 }
 
 /// Whether a rollout of a Deployment is under way, as `kubectl rollout status` sees it: Pods of the newest template lack, or
-/// there are others.
+/// there are others. (That there are no others is not enough: a quota may keep back the Pods of an older ReplicaSet.)
 fn is_rolling(change: &Change<'_>, from: &Object<'_>) -> bool {
     let updated = from.status.updated_replicas.or(0);
     from.status.replicas.increases_from(updated)

@@ -174,7 +174,7 @@ pub fn form_does_not_matter() -> Result<(), String> {
     })
 }
 
-fn check<S: Strategy>(
+pub fn check<S: Strategy>(
     cases: u32,
     strategy: S,
     test: impl Fn(S::Value) -> Result<(), TestCaseError>,
