@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::api::mark::DEFAULT_KEY;
 use crate::certs::lifetimes;
-use crate::policy::mark::DEFAULT_KEY;
 use crate::telemetry::log::Format;
 
 /// Keeps marked workloads at one replica, whichever way the request comes.

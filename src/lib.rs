@@ -11,15 +11,21 @@
 //!                                                  cluster answers -> Pending::resume --
 //! ```
 //!
-//! *Pure rooms* compile without the feature `server`; they know neither kube nor axum, tokio or rustls:
+//! *Pure rooms* compile without the feature `server`; they know neither kube nor axum, tokio or rustls. On the ground:
 //!
-//! * [`settings`]: the validated configuration, as plain data.
+//! * [`api`]: what is written in a cluster, Kubernetes' and ours, as far as it is read: [`api::kind`] the guarded kinds,
+//!   [`api::mark`] the mark, [`api::annotation`] what else a workload may ask for, [`api::names`] names that never change.
+//! * [`settings`]: the settings in force, and the file as it is written.
+//!
+//! Above it:
+//!
 //! * [`review`]: the wire, with own lean types borrowed from the body.
-//! * [`policy`]: the decision. `evaluate` is its whole control flow; [`policy::rules`] holds one file per rule,
-//!   [`policy::violation`] what can be broken and `policy::words` how that is said, [`policy::kind`] the guarded kinds, [`policy::webhook`] the
-//!   rows of the webhook configuration.
-//! * [`certs::plan`]: whether a certificate is kept or made anew, and the steps of a rotation; [`certs::lifetimes`].
-//! * [`namespaces::plan`]: in which namespaces an outage refuses.
+//! * [`policy`]: the decision and nothing else. `evaluate` is its whole control flow; [`policy::rules`] holds one file per
+//!   rule, [`policy::violation`] what can be broken, `policy::words` how that is said, and [`policy::entry`] by which ways
+//!   a request comes.
+//! * [`chart`]: what is generated from the kinds and the rules: the webhook configurations and the policies.
+//! * The plans of the rooms below, which decide what the shell carries out: [`companions::plan`], [`strict::liveness`],
+//!   [`certs::plan`], [`namespaces::plan`].
 //! * [`freshness::known`]: which marked workloads there are, up to which revision, and what that proves.
 //! * [`cluster::sieve`], [`cluster::line`], [`cluster::seen`]: what is read of a list and of a watch; [`index::marked`]: what
 //!   is kept of a marked workload.
@@ -36,12 +42,12 @@
 //! * `events` says things in `events.k8s.io`: denials, folded, and what the other rooms have to say.
 //! * `certs` makes, stores, publishes and serves certificates.
 //! * `namespaces` writes into the webhook configurations which namespaces hold singletons.
-//! * `companions` gives singletons the Service and the budget that [`policy::companions`] plans; of replicas that disagree
+//! * `companions` gives singletons the Service and the budget that [`companions::plan`] plans; of replicas that disagree
 //!   each waits (`companions::patience`) before it answers the other.
-//! * `strict` keeps strict singletons alive, as [`policy::liveness`] says.
+//! * `strict` keeps strict singletons alive, as [`strict::liveness`] says.
 //! * `verify` is the other program in this one: it asks the cluster for what must be refused.
 //!
-//! Two registries carry all growth: [`policy::kind::KINDS`], one line per guarded resource, and
+//! Two registries carry all growth: [`api::kind::KINDS`], one line per guarded resource, and
 //! [`policy::rules::RULES`], one file and one line per rule. The chart's webhook configurations, its RBAC and the
 //! tables of the documentation come from them; the tests compare, `UPDATE=1 cargo test` rewrites.
 //!
@@ -55,13 +61,15 @@
 //! | at most one question per request, and only if its answer matters | the types of [`policy::Step`]; `asks` in the cases |
 //! | an answer carries the uid of its review, a validating one never a patch | [`review::write`]; the cases |
 //! | a review changes nothing but its answer; beside it a refusal is told to `events`, which nobody waits for, and a dry run to nobody | the architecture test: only `certs`, `companions`, `events`, `namespaces` and `strict` write to the API server, and `verify` as a dry run; `spec/events` |
+//! | files, and rooms, import in one direction: nothing on the ground knows what is above it | the architecture test, which reads the imports |
 //! | no `unwrap`, indexing or `as` on input | the lints in `Cargo.toml` |
 
+pub mod api;
 #[cfg(feature = "server")]
 pub mod args;
 pub mod certs;
+pub mod chart;
 pub mod cluster;
-#[cfg(feature = "server")]
 pub mod companions;
 #[cfg(feature = "server")]
 pub mod configuration;
@@ -77,7 +85,6 @@ pub mod run;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod settings;
-#[cfg(feature = "server")]
 pub mod strict;
 #[cfg(feature = "server")]
 pub mod telemetry;

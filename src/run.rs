@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
 
+use crate::api::reference::Regarding;
 use crate::args::Serve;
 use crate::certs::authority::{canonical, service_names};
 use crate::certs::lifetimes::{Lifetimes, LifetimesError};
@@ -24,7 +25,7 @@ use crate::certs::{Configuration, ConfigurationKind, Directory, Own, SecretRef, 
 use crate::cluster::{ApiServer, Clock, ConnectError, Gate, connect};
 use crate::companions::Controller;
 use crate::configuration::{self, ConfigurationError, Current, Own as OwnPod, Reload};
-use crate::events::{Denials, Regarding, Voice};
+use crate::events::{Denials, Voice};
 use crate::freshness::Freshness;
 use crate::index::Index;
 use crate::namespaces;

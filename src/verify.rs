@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use tokio::runtime;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::api::mark::{MarkKey, TRUE};
 use crate::args::Verify;
 use crate::cluster::{Clock, ConnectError, connect, words};
-use crate::policy::mark::{MarkKey, TRUE};
 use crate::policy::violation::Code;
 
 /// Tries until a singleton with two replicas is refused by this guard, or the time is over.

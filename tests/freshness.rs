@@ -11,13 +11,13 @@
 mod world;
 
 use proptest::prelude::*;
+use singleton_guard::api::mark::MarkKey;
 use singleton_guard::cluster::line::{Line, Object};
 use singleton_guard::cluster::revision::Revision;
 use singleton_guard::cluster::seen::Nothing;
 use singleton_guard::cluster::sieve::{Malformed, Part, Sieve};
 use singleton_guard::freshness::event::{Event, Name, Version, keep};
 use singleton_guard::freshness::known::{Known, Verdict};
-use singleton_guard::policy::mark::MarkKey;
 use stateright::{Checker, Model, Property};
 use world::{Action, World};
 

@@ -53,6 +53,7 @@ mod spec {
     pub mod generated;
     pub mod hatches;
     pub mod https;
+    pub mod imports;
     pub mod in_lab;
     pub mod installed;
     pub mod issuers;
@@ -114,9 +115,9 @@ use spec::live_trials::{self, LiveTrial};
 use spec::{
     architecture, bad_values, chart, checkov, codes, companions_patience, companions_plan, configuration,
     configuration_live, cut_off, denials_live, differential, documentation, events, floor, freshness_live, generated,
-    hatches, in_lab, late, left_out, liveness, metrics_table, modes, namespaces_plan, operations, outage, properties,
-    pure, quickstart, readings, recorded, router, rules, silence, silence_live, stories, strict_live, takeover, texts,
-    threats, values, watched,
+    hatches, imports, in_lab, late, left_out, liveness, metrics_table, modes, namespaces_plan, operations, outage,
+    properties, pure, quickstart, readings, recorded, router, rules, silence, silence_live, stories, strict_live,
+    takeover, texts, threats, values, watched,
 };
 
 type Check = fn(&Path) -> Result<(), String>;
@@ -292,7 +293,7 @@ const ALONE: [(&str, LiveTest); 20] = [
 ];
 
 /// Checks of single files.
-const CHECKS: [(&str, Check); 30] = [
+const CHECKS: [(&str, Check); 32] = [
     ("rules::every alert is tested and says what to do", rules::alerts_are_whole),
     ("rules::every panel shows what is chosen", rules::panels_show_what_is_chosen),
     ("values::the chart README's table is that of values.yaml", values::table),
@@ -313,6 +314,8 @@ const CHECKS: [(&str, Check); 30] = [
     ("architecture::pure rooms stay pure", architecture::pure_rooms_stay_pure),
     ("architecture::reviews have no side effects", architecture::reviews_have_no_side_effects),
     ("architecture::files are introduced and short", architecture::files_are_introduced_and_short),
+    ("architecture::files import in one direction", imports::files_import_in_one_direction),
+    ("architecture::rooms import in one direction", imports::rooms_import_in_one_direction),
     ("architecture::the versions of crate and chart are one number", architecture::versions_agree),
     ("generated::the chart's kinds and rows are those of the registries", generated::chart_registry),
     ("generated::the chart's webhook configurations are those of the registries", generated::webhook_templates),

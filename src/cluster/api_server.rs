@@ -10,10 +10,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::gate::Gate;
 use super::metadata;
+use crate::api::kind::Kind;
+use crate::api::mark::MarkKey;
+use crate::api::reference::{ObjectRef, PodRef};
 use crate::policy::holder::Holder;
-use crate::policy::kind::Kind;
-use crate::policy::lookup::{Found, Lookup, Metadata, ObjectRef, Owner, PodRef, Unknown};
-use crate::policy::mark::MarkKey;
+use crate::policy::lookup::{Found, Lookup, Metadata, Owner, Unknown};
 
 /// Something that can say what a look-up asks.
 pub trait Cluster: Send + Sync + 'static {

@@ -21,7 +21,7 @@ use super::list::Asked;
 use super::revision::Revision;
 use super::seen::Meta;
 use super::sieve::{Part, Sieve};
-use crate::policy::text::clip;
+use crate::api::text::clip;
 use crate::telemetry::metrics::Metrics;
 
 /// What a watch says.

@@ -7,9 +7,9 @@ use kube::client::Body;
 use kube::core::Status;
 
 use super::exchange;
-use crate::events::Regarding;
-use crate::policy::kind::{KINDS, PODS};
-use crate::policy::lookup::{Metadata, ObjectRef, PodRef, Unknown};
+use crate::api::kind::{KINDS, PODS};
+use crate::api::reference::{ObjectRef, PodRef, Regarding};
+use crate::policy::lookup::{Metadata, Unknown};
 
 /// Gets the object's `PartialObjectMetadata` as bytes; none if there is no object of that name.
 ///

@@ -13,8 +13,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::sieve::Keep;
-use crate::policy::json::nullable;
-use crate::policy::object::{Labels, OwnerReference};
+use crate::api::json::nullable;
+use crate::api::object::{Labels, OwnerReference};
 
 /// An object with `spec` and `status` as far as `S` and `T` name fields.
 #[derive(Debug, Clone, Default, serde::Deserialize)]

@@ -11,17 +11,17 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::deleted::Deleted;
 use super::index::{Around, concerned_by_workload};
-use super::patience::Patience;
+use super::memory::Memory;
 use super::queue::Queue;
 use super::watch;
 use super::work::{Done, Failure, Left, Work};
 use crate::cluster::Clock;
 use crate::cluster::call::CallError;
 use crate::cluster::follow::AFTER_A_PANIC;
+use crate::companions::plan::{Companion, Surroundings, let_go, plan};
 use crate::configuration::Current;
-use crate::events::{SAY_AGAIN, Saying, Voice};
+use crate::events::{SAY_AGAIN, Voice};
 use crate::index::{Index, Key, uid_of};
-use crate::policy::companions::{Companion, Surroundings, let_go, plan};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 
@@ -96,21 +96,6 @@ struct State {
     deleted: Deleted,
     /// Whose window of consent is open.
     windows: HashSet<Key>,
-}
-
-/// What was said and done about a workload, so that it is not said and done again.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Memory {
-    /// The uid that it is about.
-    pub(super) uid: String,
-    /// The states that were said.
-    pub(super) said: Vec<Saying>,
-    /// Since when these.
-    said_at: Option<Instant>,
-    /// The revision up to which a Deployment's ReplicaSets are stamped.
-    pub(super) stamped: Option<String>,
-    /// What was written of late.
-    patience: Patience,
 }
 
 struct Loop<'a> {
@@ -239,9 +224,8 @@ impl Loop<'_> {
         } else {
             memory.remove(&key);
             let budgets = look.around(&key.namespace).budgets.into_iter().filter(|budget| {
-                let named = |owner: &crate::policy::companions::Owner| {
-                    owner.kind == key.of.info().name && owner.name == key.name
-                };
+                let named =
+                    |owner: &crate::companions::plan::Owner| owner.kind == key.of.info().name && owner.name == key.name;
                 budget.is_ours && !budget.is_deleted && budget.controller.as_ref().is_some_and(named)
             });
             let sets = look.stamped(&key).map(|marked| marked.workload.clone());

@@ -1,5 +1,5 @@
 //! Which Services were deleted under the name that a singleton of ours goes by, so that whoever has deleted one may make
-//! another: see [`crate::policy::companions::PATIENCE`]. Known to this process alone: one that starts meanwhile makes ours
+//! another: see [`crate::companions::plan::PATIENCE`]. Known to this process alone: one that starts meanwhile makes ours
 //! as soon as it makes one for a new singleton.
 
 use std::collections::HashMap;
@@ -7,7 +7,8 @@ use std::time::SystemTime;
 
 use super::index::Look;
 use crate::cluster::store::Change;
-use crate::policy::companions::{Defaults, Existing, PATIENCE, ServiceSpec, misses};
+use crate::companions::plan::{Existing, PATIENCE, ServiceSpec, misses};
+use crate::settings::Companions;
 
 /// When, by the uid of the singleton and the name.
 #[derive(Debug, Default)]
@@ -19,7 +20,7 @@ impl Deleted {
         &mut self,
         change: &Change<(), Existing<ServiceSpec>>,
         look: &Look<'_>,
-        defaults: &Defaults,
+        defaults: &Companions,
         now: SystemTime,
     ) {
         let (Some(before), None) = (&change.before, &change.after) else { return };

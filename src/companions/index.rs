@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
 
 use super::watch::Found;
+use crate::api::kind::{KINDS, Kind};
 use crate::cluster::store::{Change, Reader, State};
+use crate::companions::plan::concerns::Selects;
+use crate::companions::plan::{BudgetSpec, Existing, Owner, ServiceSpec, Surroundings, Workload};
 use crate::index::marked::Marked;
 use crate::index::{Entry, Index, Key};
-use crate::policy::companions::{BudgetSpec, Existing, Owner, ServiceSpec, Surroundings, Workload, concerns::Selects};
-use crate::policy::kind::{KINDS, Kind};
 
 /// The readers of everything that a plan is made of.
 pub(super) struct Around {

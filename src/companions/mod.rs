@@ -1,10 +1,10 @@
-//! The companions' controller: gives every singleton its headless Service and its PodDisruptionBudget, as
-//! [`crate::policy::companions`] plans them, and stamps the mark on the ReplicaSets of marked Deployments.
+//! The companions' controller: gives every singleton its headless Service and its PodDisruptionBudget, as [`plan`] plans
+//! them, and stamps the mark on the ReplicaSets of marked Deployments.
 //!
 //! ```text
 //! watch  -> index   what there is, reduced to what a plan reads: never whole objects
 //! index  -> queue   which workloads a change concerns
-//! queue  -> policy::companions::plan -> write, stamp, Events on the workload
+//! queue  -> plan -> write, stamp, Events on the workload
 //! ```
 //!
 //! It runs in every replica, without a leader: all come to the same plan, and server-side apply with one field manager
@@ -12,15 +12,29 @@
 //! disagree by configuration or version each waits ([`patience`]) before it answers the other. A quiet cluster sees no
 //! write. What is not ours is never touched: each write names the uid and the revision that it was planned for.
 
+#[cfg(feature = "server")]
 mod controller;
+#[cfg(feature = "server")]
 mod deleted;
+#[cfg(feature = "server")]
 mod index;
+#[cfg(feature = "server")]
+mod memory;
+#[cfg(feature = "server")]
 pub mod patience;
+pub mod plan;
+#[cfg(feature = "server")]
 mod queue;
+#[cfg(feature = "server")]
 mod seen;
+#[cfg(feature = "server")]
 mod stamp;
+#[cfg(feature = "server")]
 mod watch;
+#[cfg(feature = "server")]
 mod work;
+#[cfg(feature = "server")]
 mod write;
 
+#[cfg(feature = "server")]
 pub use controller::Controller;

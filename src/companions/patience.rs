@@ -10,9 +10,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use crate::policy::companions::{
-    BudgetSpec, Companion, Defaults, Existing, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload, plan,
+use crate::companions::plan::{
+    BudgetSpec, Companion, Existing, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload, plan,
 };
+use crate::settings::Companions;
 
 /// What was written for one workload of late.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Patience {
     pub fn hold(
         &mut self,
         plan: &mut Plan,
-        (workload, around, defaults): (&Workload, &Surroundings<'_>, &Defaults),
+        (workload, around, defaults): (&Workload, &Surroundings<'_>, &Companions),
         (time, now): (SystemTime, Instant),
     ) -> Option<Instant> {
         self.written.retain(|written| now.saturating_duration_since(written.last) < FORGOTTEN);
@@ -115,7 +116,7 @@ fn is_whole(budget: &Existing<BudgetSpec>, workload: &Workload) -> bool {
 
 /// What is wished for, whatever there is of ours. A Service of ours tells the name under which it is wished for, and
 /// nothing else: what it is like counts as wrong.
-fn wish(workload: &Workload, around: &Surroundings<'_>, defaults: &Defaults, time: SystemTime) -> Vec<(Object, u64)> {
+fn wish(workload: &Workload, around: &Surroundings<'_>, defaults: &Companions, time: SystemTime) -> Vec<(Object, u64)> {
     let (own, others): (Vec<_>, Vec<_>) =
         around.services.iter().copied().partition(|service| is_own(service, workload));
     let own = own.into_iter().filter(|service| service.controller.is_some()).cloned();

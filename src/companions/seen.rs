@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use crate::cluster::seen::{Bounded, Meta, PORTS_BYTES, Seen, TERMS_BYTES, TERMS_MAX};
 use crate::cluster::sieve::Keep;
-use crate::policy::companions::selector::{Labels, Selector};
-use crate::policy::companions::theirs::{ANNOTATIONS, Found, Hand, LABELS, Whose};
-use crate::policy::companions::{BudgetSpec, Existing, MANAGER_LABEL, Owner, Port, ServiceSpec, lets_none_go};
+use crate::companions::plan::selector::{Labels, Selector};
+use crate::companions::plan::theirs::{ANNOTATIONS, Found, Hand, LABELS, Whose};
+use crate::companions::plan::{BudgetSpec, Existing, MANAGER_LABEL, Owner, Port, ServiceSpec, lets_none_go};
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]

@@ -8,17 +8,18 @@ use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 
+use crate::api::kind::Kind;
+use crate::api::mark::{MarkKey, TRUE};
+use crate::api::reference::ObjectRef;
 use crate::cluster::call::{APPLY, CallError, call, in_time};
 use crate::cluster::line::Object;
 use crate::cluster::list::Asked;
 use crate::cluster::metadata;
 use crate::cluster::seen::{Meta, Seen};
 use crate::cluster::sieve::Keep;
+use crate::companions::plan::{Owner, Workload, field_manager};
 use crate::index::Key;
-use crate::policy::companions::{Owner, Workload, field_manager};
-use crate::policy::kind::Kind;
-use crate::policy::lookup::{Metadata, ObjectRef};
-use crate::policy::mark::{MarkKey, TRUE};
+use crate::policy::lookup::Metadata;
 use crate::settings::Settings;
 
 /// What a GET says about a workload that is not among the marked ones.

@@ -12,8 +12,8 @@ use crate::cluster::list::Asked;
 use crate::cluster::seen::{Nothing, Seen};
 use crate::cluster::sieve::Keep;
 use crate::cluster::store::{Kept, Store};
-use crate::policy::companions::selector::{Selector, weight};
-use crate::policy::companions::{BudgetSpec, Existing, ServiceSpec};
+use crate::companions::plan::selector::{Selector, weight};
+use crate::companions::plan::{BudgetSpec, Existing, ServiceSpec};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 

@@ -4,18 +4,19 @@ use kube::Client;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::controller::Memory;
+use super::memory::Memory;
 use super::patience::object;
 use super::stamp::{self, Standing};
 use super::write::{self, Written};
+use crate::api::kind::Kind;
+use crate::api::reference::Regarding;
 use crate::cluster::call::CallError;
-use crate::events::{Regarding, Saying, Voice};
-use crate::index::Key;
-use crate::index::marked::{Marked, Unread};
-use crate::policy::companions::{
+use crate::companions::plan::{
     BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, let_go_of, made, none_of_ours, released,
 };
-use crate::policy::kind::Kind;
+use crate::events::{Saying, Voice};
+use crate::index::Key;
+use crate::index::marked::{Marked, Unread};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 

@@ -5,7 +5,7 @@ use kube::Client;
 use serde_json::json;
 
 use crate::cluster::call::{APPLY, CallError, call};
-use crate::policy::companions::{Companion, Step, Why, field_manager};
+use crate::companions::plan::{Companion, Step, Why, field_manager};
 
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]

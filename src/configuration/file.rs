@@ -10,7 +10,7 @@ use serde::Deserialize as _;
 use serde_path_to_error::{Deserializer, Track};
 use serde_saphyr::MessageFormatter as _;
 
-use crate::policy::text::clip;
+use crate::api::text::clip;
 use crate::settings::{GuardConfiguration, Settings, SettingsError};
 
 /// What is wrong in a file.

@@ -13,7 +13,8 @@ use tokio::time::sleep;
 
 use super::Current;
 use super::file::{ConfigurationError, parse};
-use crate::events::{Regarding, Saying, Voice};
+use crate::api::reference::Regarding;
+use crate::events::{Saying, Voice};
 use crate::settings::Settings;
 use crate::telemetry::log::Level;
 use crate::telemetry::metrics::Metrics;

@@ -20,13 +20,15 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::doubt::Doubt;
 use super::fold::{Added, Fold, Said};
-use super::voice::{Regarding, Saying, Voice};
+use super::voice::{Saying, Voice};
+use crate::api::mark::{is_dns_label, is_dns_subdomain};
+use crate::api::reference::Regarding;
+use crate::api::text::clip;
 use crate::cluster::has_uid;
-use crate::policy::decision::{Decision, Mode, Verdict};
-use crate::policy::mark::{is_dns_label, is_dns_subdomain};
+use crate::policy::decision::{Decision, Verdict};
 use crate::policy::request::Operation;
-use crate::policy::text::clip;
 use crate::policy::violation::Code;
+use crate::settings::Mode;
 use crate::telemetry::metrics::Metrics;
 
 /// What an Event needs of the request that was refused.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::voice::{Regarding, Saying};
+use super::voice::Saying;
+use crate::api::reference::Regarding;
 
 /// One thing to say about one object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

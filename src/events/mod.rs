@@ -9,8 +9,9 @@ mod voice;
 
 use std::time::Duration;
 
+pub use crate::api::reference::Regarding;
 pub use denials::{Asked, Denials, Known, Teller, said};
-pub use voice::{Regarding, Saying, Voice};
+pub use voice::{Saying, Voice};
 
 /// When a state is said again while it lasts. The API server forgets an Event an hour after it was made (`--event-ttl`;
 /// etcd's leases add up to a minute), and until then saying it again changes nothing: the third time is soon after.

@@ -11,33 +11,8 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use serde_json::{Value, json};
 
+use crate::api::reference::Regarding;
 use crate::cluster::call::{CallError, call};
-use crate::policy::kind::Kind;
-
-/// The object that an Event is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Regarding {
-    /// API group; empty for the core group. The version is `v1` for all that we speak of.
-    pub group: &'static str,
-    /// Kind.
-    pub kind: &'static str,
-    /// Namespace.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-    /// Uid: `kubectl describe` finds the Event by it.
-    pub uid: String,
-}
-
-impl Regarding {
-    /// A workload.
-    #[must_use]
-    pub fn workload(kind: Kind, namespace: &str, name: &str, uid: &str) -> Self {
-        let info = kind.info();
-        let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
-        Self { group: info.group, kind: info.name, namespace, name, uid }
-    }
-}
 
 /// What an Event says.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

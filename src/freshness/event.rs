@@ -4,10 +4,10 @@
 
 use std::borrow::Cow;
 
+use crate::api::mark::MarkKey;
 use crate::cluster::revision::Revision;
 use crate::cluster::seen::Meta;
 use crate::cluster::sieve::Keep;
-use crate::policy::mark::MarkKey;
 
 /// What happened to one workload.
 #[derive(Debug, Clone, PartialEq, Eq)]

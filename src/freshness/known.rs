@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use super::event::{Event, Name, Version};
+use crate::api::mark::MarkKey;
 use crate::cluster::revision::Revision;
 use crate::policy::lookup::Parent;
-use crate::policy::mark::MarkKey;
 
 /// The marked workloads of one kind, up to a revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]

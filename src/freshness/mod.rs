@@ -23,7 +23,7 @@ mod watch;
 #[cfg(feature = "server")]
 pub use proof::{Freshness, Upkeep};
 
-use crate::policy::kind::Kind;
+use crate::api::kind::Kind;
 
 /// The kinds whose own mark decides, each with the name that the metric has for its watch.
 pub const PROVEN: [(Kind, &str); 3] = [

@@ -11,11 +11,11 @@ use tokio::time::{sleep, timeout};
 use super::PROVEN;
 use super::known::{Kept, Verdict};
 use super::watch::{Knowing, followed};
+use crate::api::mark::MarkKey;
 use crate::cluster::follow::AFTER_A_PANIC;
 use crate::cluster::revision::Revision;
 use crate::configuration::Current;
 use crate::policy::lookup::{Found, Parent};
-use crate::policy::mark::MarkKey;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 

@@ -10,13 +10,13 @@ use tokio::sync::watch::Sender;
 
 use super::event::{Event, Name, Version, keep};
 use super::known::{Kept, Known};
+use crate::api::kind::KindInfo;
+use crate::api::mark::MarkKey;
 use crate::cluster::follow::{Followed, Heard, Listener, Refused};
 use crate::cluster::line::Object;
 use crate::cluster::list::Asked;
 use crate::cluster::revision::Revision;
 use crate::cluster::seen::Nothing;
-use crate::policy::kind::KindInfo;
-use crate::policy::mark::MarkKey;
 use crate::telemetry::metrics::Metrics;
 
 /// Keeps what is known of one kind.

@@ -6,16 +6,14 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::api::annotation::{Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, PUBLISH_NOT_READY};
+use crate::api::key::KEY;
+use crate::api::kind::Kind;
+use crate::api::mark::{Mark, MarkKey, is_dns_label};
 use crate::cluster::seen::{Bounded, LIST_BYTES, Meta, PORTS_BYTES, Seen, TERMS_BYTES, TERMS_MAX};
 use crate::cluster::sieve::Keep;
-use crate::policy::companions::selector::{Labels, PodLabels, Selector, weight};
-use crate::policy::companions::wish::{
-    Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, PUBLISH_NOT_READY,
-};
-use crate::policy::companions::{Owner, POD_NAME, POD_TEMPLATE_HASH, Port, Workload};
-use crate::policy::key::KEY;
-use crate::policy::kind::Kind;
-use crate::policy::mark::{Mark, MarkKey, is_dns_label};
+use crate::companions::plan::selector::{Labels, PodLabels, Selector, weight};
+use crate::companions::plan::{Owner, POD_NAME, POD_TEMPLATE_HASH, Port, Workload};
 
 /// What is kept of a marked workload.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,15 +9,15 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::marked::{Marked, SeenWorkload, Unread, WorkloadSpec, WorkloadStatus, keep};
+use crate::api::kind::{KINDS, Kind};
+use crate::api::mark::MarkKey;
 use crate::cluster::Clock;
 use crate::cluster::feed::{Feed, Reduce};
 use crate::cluster::follow::{AFTER_A_PANIC, Followed};
 use crate::cluster::list::Asked;
 use crate::cluster::store::{self, Interest, Kept, State, Store};
+use crate::companions::plan::field_manager;
 use crate::configuration::Current;
-use crate::policy::companions::field_manager;
-use crate::policy::kind::{KINDS, Kind};
-use crate::policy::mark::MarkKey;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 

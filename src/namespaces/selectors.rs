@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::plan::Selection;
-use crate::policy::webhook::{Namespaces, ROWS};
+use crate::chart::webhooks::{Namespaces, ROWS};
 
 /// What a configuration says; none if no entry of it is called by namespace.
 #[must_use]

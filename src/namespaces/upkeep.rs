@@ -16,17 +16,16 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::plan::{Absences, NAMES_MAX, Selection, Step, listed, step, target};
 use super::{FIELD_MANAGER, selectors};
+use crate::api::kind::KINDS;
+use crate::api::mark::MarkKey;
 use crate::certs::Configuration;
-use crate::cluster::exchange;
 use crate::cluster::line::Object;
 use crate::cluster::list::Asked;
 use crate::cluster::seen::Meta;
 use crate::cluster::sieve::Keep;
-use crate::cluster::words;
+use crate::cluster::{exchange, words};
 use crate::configuration::Current;
 use crate::index::{Entry, Index};
-use crate::policy::kind::KINDS;
-use crate::policy::mark::MarkKey;
 
 /// Keeps the list of namespaces.
 pub struct Upkeep {

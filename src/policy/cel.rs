@@ -6,7 +6,7 @@
 //! two of them, Kubernetes 1.30 does not compile it (cel-go 0.17: "incompatible type already exists"). `oldObject` is null
 //! on CREATE; every use of it stands behind a test of the operation.
 
-use super::mark::SINGLETON;
+use crate::api::mark::SINGLETON;
 
 /// The object is new.
 pub(crate) const CREATE: &str = "request.operation == 'CREATE'";

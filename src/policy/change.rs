@@ -4,14 +4,13 @@
 
 use std::borrow::Cow;
 
-use super::companions::wish::{Allowed, Consent};
-use super::decision::Mode;
-use super::kind::{Kind, Resource};
-use super::mark::{Mark, MarkKey};
-use super::object::{Object, OwnerReference, Status, same_json};
-use super::replicas::Replicas;
 use super::request::Subresource;
-use crate::settings::Release;
+use crate::api::annotation::{Allowed, Consent};
+use crate::api::kind::{Kind, Resource};
+use crate::api::mark::{Mark, MarkKey};
+use crate::api::object::{Object, OwnerReference, Status, same_json};
+use crate::api::replicas::Replicas;
+use crate::settings::{Mode, Release};
 
 /// What somebody wants to do to one workload.
 #[derive(Debug, Clone)]

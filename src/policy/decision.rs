@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use json_patch::Patch;
 
 use super::lookup::Unknown;
-use super::mark::MarkKey;
 use super::surplus::Ending;
-use super::text::{clip, line, wrap};
 use super::violation::{Code, Violation};
+use crate::api::mark::MarkKey;
+use crate::api::text::{clip, line, wrap};
+use crate::settings::Mode;
 
 /// The answer to one request.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,16 +20,6 @@ pub struct Decision {
     mode: Mode,
     /// `namespace/name` of what a release, or a question without an answer, is about.
     about: Option<String>,
-}
-
-/// What a broken rule comes to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// A refusal.
-    #[default]
-    Enforce,
-    /// A warning.
-    Warn,
 }
 
 /// Whether the request may go on.

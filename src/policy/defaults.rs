@@ -11,16 +11,16 @@ use json_patch::{AddOperation, Patch, PatchOperation};
 use serde_json::{Map, Value, json};
 
 use super::cel;
-use super::companions;
-use super::companions::wish::{Allowed, HeadlessService};
 use super::decision::Decision;
-use super::int_or_string::IntOrString;
-use super::key::{self, KEY};
-use super::kind::{Kind, Resource};
-use super::mark::Mark;
-use super::object::{Object, RollingUpdate, Strategy};
 use super::request::{Operation, Request, Subresource};
-use super::template::Template;
+use crate::api::annotation::{Allowed, HeadlessService};
+use crate::api::int_or_string::IntOrString;
+use crate::api::key::KEY;
+use crate::api::kind::{Kind, Resource};
+use crate::api::mark::Mark;
+use crate::api::object::{Object, RollingUpdate, Strategy};
+use crate::api::template::Template;
+use crate::api::{key, names};
 use crate::settings::Settings;
 
 /// Completes the object of a request.
@@ -156,7 +156,7 @@ fn governing_service(object: &Object<'_>, allowed: Allowed) -> Option<Default> {
     (service_name(object).is_empty() && !name.is_empty()).then(|| {
         let service = match object.headless_service() {
             Some(HeadlessService::Named(wanted)) if allowed.names(name, wanted) => wanted.to_owned(),
-            _ => companions::service_name(name),
+            _ => names::service(name),
         };
         Default::of_spec("serviceName", Value::String(service), None)
     })

@@ -5,8 +5,8 @@
 //! Nothing here can be set by a tenant: namespaces are named in the settings, users and groups come from the API
 //! server's own authentication.
 
-use super::kind::{Kind, Resource};
 use super::request::{Request, Subresource};
+use crate::api::kind::{Kind, Resource};
 use crate::settings::Settings;
 
 /// Whether no rule applies to this request.

@@ -7,10 +7,10 @@ use serde::de::IgnoredAny;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::json::{few_objects, nullable, object};
-use super::key::KEY;
-use super::object::{Labels, OwnerReference};
-use super::words::on_node;
+use crate::api::json::{few_objects, nullable, object};
+use crate::api::key::KEY;
+use crate::api::object::{Labels, OwnerReference};
+use crate::api::text::clip;
 
 /// The Pod that has the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Holder {
         format!("exists already {node}{does}; the next one starts when it is gone")
     }
 
-    pub(super) const fn remedy(&self) -> &'static str {
+    pub(crate) const fn remedy(&self) -> &'static str {
         match self.state {
             _ if !self.is_strict => {
                 "delete that Pod, and make it anew under another name if you need it: nothing deletes it for you"
@@ -141,7 +141,7 @@ impl Asked {
 }
 
 /// Whether a Pod of this phase has no process any more: its kubelet writes that only then, but for a moment after it has
-/// started itself ([`super::liveness`]), and the Pod garbage collector writes it for a node that is gone.
+/// started itself ([`crate::strict::liveness`]), and the Pod garbage collector writes it for a node that is gone.
 #[must_use]
 pub fn is_terminal(phase: &str) -> bool {
     matches!(phase, "Succeeded" | "Failed")
@@ -183,5 +183,11 @@ struct Status {
     phase: String,
 }
 
+/// Where a Pod is.
+pub(super) fn on_node(node: &str) -> String {
+    if node.is_empty() { "without a node yet".to_owned() } else { format!("on node {}", clip(node, NODE_MAX)) }
+}
+
 /// Its last second, counted from 1970.
 const YEAR_9999: Duration = Duration::from_secs(253_402_300_799);
+pub(super) const NODE_MAX: usize = 48;

@@ -10,22 +10,9 @@ use std::time::Duration;
 use serde::de::Error as _;
 
 use super::holder::Holder;
-use super::kind::Kind;
-use super::mark::MarkKey;
-use super::object;
-
-/// One object by name, and the incarnation of it that is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectRef<'a> {
-    /// Its kind.
-    pub kind: Kind,
-    /// Its namespace.
-    pub namespace: Cow<'a, str>,
-    /// Its name.
-    pub name: Cow<'a, str>,
-    /// Its uid: an object of the same name with another uid is another object.
-    pub uid: Cow<'a, str>,
-}
+use crate::api::mark::MarkKey;
+use crate::api::object;
+use crate::api::reference::{ObjectRef, PodRef};
 
 /// What has to be known before a request can be decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,15 +37,6 @@ pub struct Parent<'a> {
     pub object: ObjectRef<'a>,
     /// The `resourceVersion` that the request found it at and its write replaces; empty if the review does not say.
     pub version: Cow<'a, str>,
-}
-
-/// One Pod, whichever has the name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PodRef<'a> {
-    /// Its namespace.
-    pub namespace: Cow<'a, str>,
-    /// Its name.
-    pub name: Cow<'a, str>,
 }
 
 /// What the cluster said, in the shape of the question.

@@ -5,17 +5,18 @@ use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation};
 use serde_json::Value;
 
-use super::decision::{Decision, Denial, Mode, Subject};
+use super::decision::{Decision, Denial, Subject};
 use super::holder::Holder;
-use super::key::KEY;
-use super::lookup::{PodRef, Unknown};
-use super::mark::MarkKey;
-use super::object::Object;
-use super::replicas::Replicas;
+use super::lookup::Unknown;
 use super::request::{Operation, Request, Subresource};
 use super::rules::{sg010_taken, sg012_name};
 use super::violation::Violation;
-use crate::settings::Settings;
+use crate::api::key::KEY;
+use crate::api::mark::MarkKey;
+use crate::api::object::Object;
+use crate::api::reference::PodRef;
+use crate::api::replicas::Replicas;
+use crate::settings::{Mode, Settings};
 
 /// A new Pod of a strict singleton.
 #[derive(Debug)]

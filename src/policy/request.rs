@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::kind::Resource;
-use super::object::Object;
+use crate::api::kind::Resource;
+use crate::api::object::Object;
 
 /// Which of the two admission phases asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Request<'_> {
     /// `statefulsets`, `statefulsets/scale` and so on, from a bounded set: fit for a metric's label.
     #[must_use]
     pub const fn resource(&self) -> &'static str {
-        use super::kind::Kind::{Deployment, ReplicaSet, ReplicationController, StatefulSet};
+        use crate::api::kind::Kind::{Deployment, ReplicaSet, ReplicationController, StatefulSet};
         match (self.resource, self.subresource) {
             (Resource::Guarded(StatefulSet), Subresource::Scale) => "statefulsets/scale",
             (Resource::Guarded(StatefulSet), Subresource::Status) => "statefulsets/status",

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::json::object;
-use super::kind::Kind;
-use super::object::Object;
-use super::replicas::Replicas;
+use crate::api::json::object;
+use crate::api::kind::Kind;
+use crate::api::object::Object;
+use crate::api::replicas::Replicas;
 
 /// `StatefulSetUpdateStrategy` of `apps/v1`.
 #[derive(Debug, Default, serde::Deserialize)]

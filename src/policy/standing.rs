@@ -2,8 +2,9 @@
 //! that it belongs to. What follows from it is for the rules.
 
 use super::change::{Change, Via};
-use super::kind::Resource;
-use super::lookup::{Found, Lookup, ObjectRef, Owner};
+use super::lookup::{Found, Lookup, Owner};
+use crate::api::kind::Resource;
+use crate::api::reference::ObjectRef;
 
 /// Whether the workload is a singleton, before and after the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

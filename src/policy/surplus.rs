@@ -13,11 +13,11 @@
 
 use super::cel;
 use super::change::Change;
-use super::floor::Refusal;
-use super::kind::Kind;
-use super::object::{Object, Strategy, same_json};
 use super::rollout::is_paused;
 use super::violation::Violation;
+use crate::api::kind::Kind;
+use crate::api::object::{Object, Strategy, same_json};
+use crate::policy::entry::Refusal;
 
 /// How Pods end that a new singleton has too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

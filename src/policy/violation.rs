@@ -4,12 +4,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::companions::wish::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, PUBLISH_NOT_READY};
 use super::holder::Holder;
-use super::key::KEY;
-use super::kind::Unmarkable;
-use super::mark::MarkKey;
 use super::rollout::PAUSED;
+use crate::api::annotation::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, PUBLISH_NOT_READY};
+use crate::api::key::KEY;
+use crate::api::kind::Unmarkable;
+use crate::api::mark::MarkKey;
 
 /// The stable code of a rule. Its meaning never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

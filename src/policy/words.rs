@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::companions::wish::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
-use super::key::KEY;
-use super::mark::MarkKey;
+use super::holder::{NODE_MAX, on_node};
 use super::rollout::PAUSED;
 use super::surplus::Ending;
-use super::text::clip;
 use super::violation::{Annotation, More, Violation};
+use crate::api::annotation::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
+use crate::api::key::KEY;
+use crate::api::mark::MarkKey;
+use crate::api::text::clip;
 
 impl Violation {
     /// What is wrong: completes "*code* *kind* *namespace/name* ...".
@@ -327,11 +328,6 @@ impl Annotation {
     }
 }
 
-/// Where a Pod is.
-pub(super) fn on_node(node: &str) -> String {
-    if node.is_empty() { "without a node yet".to_owned() } else { format!("on node {}", clip(node, NODE_MAX)) }
-}
-
 fn hours(time: Duration) -> String {
     let minutes = time.as_secs() / 60;
     if minutes.is_multiple_of(60) { format!("{} h", minutes / 60) } else { format!("{minutes} min") }
@@ -345,4 +341,3 @@ fn or_none(value: Option<&str>) -> String {
 const KEY_MAX: usize = 64;
 const KEY_MAX_SHORT: usize = 48;
 const VALUE_MAX: usize = 24;
-const NODE_MAX: usize = 48;

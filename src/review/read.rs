@@ -4,11 +4,12 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use crate::policy::json::{self, few, object, required_object, some_object};
-use crate::policy::kind::Resource;
-use crate::policy::object::Object;
+use crate::api::json;
+use crate::api::json::{few, object, required_object, some_object};
+use crate::api::kind::Resource;
+use crate::api::object::Object;
+use crate::api::text::clip;
 use crate::policy::request::{Operation, Request, Subresource};
-use crate::policy::text::clip;
 
 /// The uid of a review: the answer must repeat it, or the API server takes the call as failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,12 +13,12 @@ use crate::cluster::{Clock, Cluster};
 use crate::configuration::Current;
 use crate::events::{Asked, Denials};
 use crate::freshness::Freshness;
-use crate::policy::decision::{Decision, Mode};
+use crate::policy::decision::Decision;
 use crate::policy::lookup::Lookup;
 use crate::policy::request::{Phase, Request};
 use crate::policy::{Step, evaluate};
 use crate::review::{self, Review, Unreadable};
-use crate::settings::Settings;
+use crate::settings::{Mode, Settings};
 use crate::telemetry::log::{self, About};
 use crate::telemetry::metrics::Metrics;
 

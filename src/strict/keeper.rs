@@ -13,16 +13,17 @@ use tokio::time::{Instant, sleep};
 
 use super::watch::{self, Keyed};
 use super::work::{Outcome, Work};
+use crate::api::kind::Kind;
+use crate::api::reference::{PodRef, Regarding};
 use crate::cluster::follow::AFTER_A_PANIC;
 use crate::cluster::store::{Key, Reader};
 use crate::configuration::Current;
-use crate::events::{Regarding, SAY_AGAIN, Voice};
+use crate::events::{SAY_AGAIN, Voice};
 use crate::index::marked::Wanting;
 use crate::index::{self, Entry, Index};
-use crate::policy::kind::Kind;
-use crate::policy::liveness::{self, Reminders, Step};
-use crate::policy::lookup::PodRef;
 use crate::settings::Settings;
+use crate::strict::liveness;
+use crate::strict::liveness::{Reminders, Step};
 use crate::telemetry::metrics::Metrics;
 
 /// Keeps strict singletons alive.

@@ -1,13 +1,18 @@
 //! Keeps strict singletons alive: a Pod that has ended and holds the name is deleted, a controller that has given up is
-//! reminded, and who waits is told for whom ([`crate::policy::liveness`]).
+//! reminded, and who waits is told for whom ([`liveness`]).
 //!
 //! It runs in every replica, without a leader: each write names the uid that it is about, and doing it twice does nothing
 //! more. That there is only one Pod does not depend on any of it.
 
+#[cfg(feature = "server")]
 mod keeper;
+pub mod liveness;
+#[cfg(feature = "server")]
 mod watch;
+#[cfg(feature = "server")]
 mod work;
 
+#[cfg(feature = "server")]
 pub use keeper::Keeper;
 
 /// The field manager of every write from here.

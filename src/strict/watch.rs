@@ -7,6 +7,9 @@ use std::time::SystemTime;
 use kube::Client;
 use tokio::task::JoinSet;
 
+use crate::api::key::KEY;
+use crate::api::kind::{Kind, PODS};
+use crate::api::mark::MarkKey;
 use crate::cluster::feed::{Feed, Reduce};
 use crate::cluster::follow::Followed;
 use crate::cluster::list::Asked;
@@ -15,9 +18,6 @@ use crate::cluster::sieve::Keep;
 use crate::cluster::store::{Kept, Store};
 use crate::index::marked::{SeenWorkload, Wanting, WorkloadSpec, WorkloadStatus, keep};
 use crate::policy::holder::{Asked as AskedToEnd, Holder, State, is_terminal};
-use crate::policy::key::KEY;
-use crate::policy::kind::{Kind, PODS};
-use crate::policy::mark::MarkKey;
 use crate::telemetry::metrics::Metrics;
 
 /// A Pod with a key.

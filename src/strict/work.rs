@@ -9,12 +9,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::FIELD_MANAGER;
+use crate::api::reference::{PodRef, Regarding};
 use crate::cluster::call::{CallError, call};
-use crate::events::{Regarding, Saying, Voice};
+use crate::events::{Saying, Voice};
 use crate::index::marked::REMINDED;
 use crate::policy::holder::Holder;
-use crate::policy::liveness;
-use crate::policy::lookup::PodRef;
+use crate::strict::liveness;
 
 /// One step for one workload.
 #[derive(Debug)]

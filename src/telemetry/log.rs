@@ -12,11 +12,11 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, registry, reload};
 
-use crate::policy::decision::{Decision, Mode};
+use crate::api::text::clip;
+use crate::policy::decision::Decision;
 use crate::policy::request::{Phase, Request};
-use crate::policy::text::clip;
 use crate::policy::violation::Code;
-use crate::settings::LogLevel;
+use crate::settings::{LogLevel, Mode};
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -17,7 +17,7 @@ use kube::api::{Api, DynamicObject, ResourceExt as _};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview};
 use kube::{Client, Config};
-use singleton_guard::policy::mark::DEFAULT_KEY;
+use singleton_guard::api::mark::DEFAULT_KEY;
 
 /// `POST /validate`. Asks the API server of this kubeconfig.
 pub(crate) async fn router(kubeconfig: &Path) -> Result<Router> {

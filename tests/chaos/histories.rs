@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use kube::api::WatchEvent;
 use serde_json::{Value, json};
-use singleton_guard::policy::key::KEY;
+use singleton_guard::api::key::KEY;
 
 use super::count::{Identity, Violation};
 use super::processes::{Deed, Processes};

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use kube::ResourceExt as _;
-use singleton_guard::policy::key::KEY;
+use singleton_guard::api::key::KEY;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::{Context as _, Result, bail, ensure};
 use kube::api::WatchEvent;
 use serde::Deserialize;
-use singleton_guard::policy::key::KEY;
+use singleton_guard::api::key::KEY;
 
 use super::count::{Count, Identity};
 

@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
-use singleton_guard::policy::key::KEY;
+use singleton_guard::api::key::KEY;
 
 use super::workloads::{Workload, app_pod};
 use crate::spec::api::{self, Answer};

@@ -5,7 +5,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
-use singleton_guard::policy::key::KEY;
+use singleton_guard::api::key::KEY;
 
 use super::rival::ASKED;
 use super::steps::{call, patch};

@@ -10,6 +10,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
+use singleton_guard::api::kind::Kind;
+use singleton_guard::api::mark::MarkKey;
 use singleton_guard::cluster::line::{Line, Object};
 use singleton_guard::cluster::seen::Nothing;
 use singleton_guard::cluster::sieve::{Keep, Malformed, Part, Sieve};
@@ -17,9 +19,7 @@ use singleton_guard::freshness::event::{self, Event};
 use singleton_guard::index::marked::{self, Marked, WorkloadSpec, WorkloadStatus};
 use singleton_guard::policy::decision::Decision;
 use singleton_guard::policy::holder::{Holder, State};
-use singleton_guard::policy::kind::Kind;
 use singleton_guard::policy::lookup::{Found, Lookup, Owner, Unknown};
-use singleton_guard::policy::mark::MarkKey;
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;

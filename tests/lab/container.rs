@@ -15,9 +15,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::component::Signal;
 use super::kubelet::Kubelet;
-use super::launch;
 use super::probes::{ProbeKind, Probes};
-use super::status;
+use super::{launch, status};
 
 /// Which of the Pod's containers it is: an index into `spec.initContainers` or `spec.containers`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use singleton_guard::policy::holder::{Asked, Holder, State, is_terminal};
-use singleton_guard::policy::liveness::{self, Step};
-use singleton_guard::policy::node_users::NodeUsers;
 use singleton_guard::policy::rules::{sg010_taken, sg011_ending, sg012_name};
+use singleton_guard::settings::node_users::NodeUsers;
+use singleton_guard::strict::liveness;
+use singleton_guard::strict::liveness::Step;
 
 use crate::pod::{KEY, Name, Pod, Uid};
 

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use singleton_guard::api::kind::Kind;
+use singleton_guard::api::mark::MarkKey;
+use singleton_guard::api::reference::ObjectRef;
 use singleton_guard::cluster::{ApiServer, Cluster as _, Gate};
-use singleton_guard::policy::kind::Kind;
-use singleton_guard::policy::lookup::{Found, Lookup, ObjectRef, Owner, Parent, Unknown};
-use singleton_guard::policy::mark::MarkKey;
+use singleton_guard::policy::lookup::{Found, Lookup, Owner, Parent, Unknown};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};

@@ -8,19 +8,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use http::Method;
 use serde_json::{Value, json};
+use singleton_guard::api::annotation::Disruption;
+use singleton_guard::api::key::KEY;
+use singleton_guard::api::kind::KINDS;
+use singleton_guard::chart::webhooks::ROWS;
 use singleton_guard::configuration;
-use singleton_guard::policy::companions::Defaults;
-use singleton_guard::policy::companions::wish::Disruption;
-use singleton_guard::policy::decision::Mode;
-use singleton_guard::policy::key::KEY;
-use singleton_guard::policy::kind::KINDS;
-use singleton_guard::policy::webhook::ROWS;
+use singleton_guard::settings::{Companions, Mode};
 
-use super::api;
 use super::installed::{NAMESPACE, RELEASE, chart};
-use super::issuers;
-use super::monitors;
-use super::snapshot;
+use super::{api, issuers, monitors, snapshot};
 use crate::lab::Lab;
 
 /// `helm lint --strict`, two equal renders, and a server-side dry run of every object, for every values file.
@@ -127,13 +123,13 @@ pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
             object["kind"] == "ClusterRole" && object["rules"].to_string().contains("poddisruptionbudgets")
         });
         ensure!(watches == settings.companions.enabled, "{set:?}: the rights and the file differ about companions");
-        let usual = Defaults::default();
+        let usual = Companions::default();
         let expected = if set.contains(&"companions.disruption=block") {
             (false, Disruption::Block, Duration::from_secs(90 * 60), true, true)
         } else {
             (usual.headless_service, usual.disruption, usual.consent_window_max, false, settings.companions.enabled)
         };
-        let Defaults { headless_service, disruption, consent_window_max, allowed, .. } = settings.companions;
+        let Companions { headless_service, disruption, consent_window_max, allowed, .. } = settings.companions;
         let found = (headless_service, disruption, consent_window_max, allowed.foreign_names, allowed.block);
         ensure!(found == expected, "{set:?}: of companions the file says {found:?}");
         let tells = objects

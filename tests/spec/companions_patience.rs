@@ -4,14 +4,13 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
+use singleton_guard::api::annotation::{Annotations, Disruption};
+use singleton_guard::api::kind::Kind;
 use singleton_guard::cluster::Clock;
 use singleton_guard::companions::patience::Patience;
-use singleton_guard::policy::companions::selector::{Labels, PodLabels, Selector};
-use singleton_guard::policy::companions::wish::{Annotations, Disruption};
-use singleton_guard::policy::companions::{
-    BudgetSpec, Companion, Defaults, Existing, Owner, Step, Surroundings, Workload, plan,
-};
-use singleton_guard::policy::kind::Kind;
+use singleton_guard::companions::plan::selector::{Labels, PodLabels, Selector};
+use singleton_guard::companions::plan::{BudgetSpec, Companion, Existing, Owner, Step, Surroundings, Workload, plan};
+use singleton_guard::settings::Companions;
 
 use crate::Property;
 
@@ -181,14 +180,14 @@ struct World {
 }
 
 struct Replica {
-    defaults: Defaults,
+    defaults: Companions,
     patience: Patience,
     waits: bool,
 }
 
 fn replica(disruption: &str) -> Replica {
     let disruption = Disruption::parse(disruption).unwrap_or(Disruption::Allow);
-    let defaults = Defaults { disruption, headless_service: false, ..Defaults::default() };
+    let defaults = Companions { disruption, headless_service: false, ..Companions::default() };
     Replica { defaults, patience: Patience::default(), waits: true }
 }
 

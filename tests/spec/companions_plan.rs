@@ -3,13 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use singleton_guard::policy::companions::selector::{Labels, PodLabels, Selector};
-use singleton_guard::policy::companions::wish::{Allowed, Annotations};
-use singleton_guard::policy::companions::{
-    BudgetSpec, Companion, Defaults, Existing, Owner, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload, plan,
-    released,
+use singleton_guard::api::annotation::{Allowed, Annotations};
+use singleton_guard::api::kind::Kind;
+use singleton_guard::companions::plan::selector::{Labels, PodLabels, Selector};
+use singleton_guard::companions::plan::{
+    BudgetSpec, Companion, Existing, Owner, Plan, Port, ServiceSpec, Step, Surroundings, Why, Workload, plan, released,
 };
-use singleton_guard::policy::kind::Kind;
+use singleton_guard::settings::Companions;
 
 use crate::Property;
 
@@ -44,14 +44,14 @@ fn what_is_made_is_what_is_kept() -> Result<(), String> {
             let mut workload = workload(kind, "ledger");
             workload.annotations.disruption = Some(disruption.to_owned());
             workload.ports = vec![port("http", 80), port("", 9090)];
-            let (service, budget) = made(&workload, &Defaults::default(), now());
+            let (service, budget) = made(&workload, &Companions::default(), now());
             let around = Surroundings {
                 workloads: vec![&workload],
                 services: service.iter().collect(),
                 budgets: budget.iter().collect(),
                 ..Surroundings::default()
             };
-            let again = plan(&workload, &around, &Defaults::default(), now());
+            let again = plan(&workload, &around, &Companions::default(), now());
             same(&again.steps, &Vec::new(), "steps of a second plan")?;
             same(&budget.is_some(), &(disruption != "none"), "whether there is a budget")?;
             let other = Workload { seen: workload.seen - Duration::from_secs(3600), ..workload.clone() };
@@ -64,8 +64,8 @@ fn what_is_made_is_what_is_kept() -> Result<(), String> {
 /// `serviceName` names it, the workload where there is none, the annotation above all.
 fn the_service_has_the_name_asked_for() -> Result<(), String> {
     let foreign = Allowed { foreign_names: true, ..Allowed::default() };
-    let all = Defaults { allowed: foreign, ..Defaults::default() };
-    let few = Defaults { headless_service: false, ..all.clone() };
+    let all = Companions { allowed: foreign, ..Companions::default() };
+    let few = Companions { headless_service: false, ..all.clone() };
     for (governing, wish, defaults, named) in [
         (None, None, &all, Some("ledger-singleton")),
         (Some("books"), None, &all, Some("books")),
@@ -113,16 +113,18 @@ fn a_service_that_selects_the_pods_is_enough() -> Result<(), String> {
     {
         let front = front(app);
         let around = Surroundings { workloads: vec![workload], services: vec![&front], ..Surroundings::default() };
-        let plan = plan(workload, &around, &Defaults::default(), now());
+        let plan = plan(workload, &around, &Companions::default(), now());
         same(&!body(&plan, Companion::Service).is_null(), &made, &format!("whether {workload:#?} gets one"))?;
         let why = Why::ServiceSelects { name: "front".to_owned(), whose: None };
         same(&plan.skipped.contains(&(Companion::Service, why)), &!made, "whether that is said")?;
     }
-    let (Some(ours), _) = made(&deployment, &Defaults::default(), now()) else { return Err("none is made".to_owned()) };
+    let (Some(ours), _) = made(&deployment, &Companions::default(), now()) else {
+        return Err("none is made".to_owned());
+    };
     let front = front("web");
     let around =
         Surroundings { workloads: vec![&deployment], services: vec![&ours, &front], ..Surroundings::default() };
-    let plan = plan(&deployment, &around, &Defaults::default(), now());
+    let plan = plan(&deployment, &around, &Companions::default(), now());
     let moved = plan.steps.iter().any(|step| step.companion() == Companion::Service);
     same(&moved, &false, "whether clients lose a Service to one that came later")
 }
@@ -132,9 +134,9 @@ fn a_service_of_ours_under_another_name_is_exchanged() -> Result<(), String> {
     let workload = workload(Kind::Deployment, "web");
     let mut asking = workload.clone();
     asking.annotations.headless_service = Some("web-own".to_owned());
-    let (Some(before), _) = made(&asking, &Defaults::default(), now()) else { return Err("none is made".to_owned()) };
+    let (Some(before), _) = made(&asking, &Companions::default(), now()) else { return Err("none is made".to_owned()) };
     let around = Surroundings { workloads: vec![&workload], services: vec![&before], ..Surroundings::default() };
-    let plan = plan(&workload, &around, &Defaults::default(), now());
+    let plan = plan(&workload, &around, &Companions::default(), now());
     let steps = plan.steps.iter().filter(|step| step.companion() == Companion::Service);
     let kinds: Vec<_> = steps.map(|step| matches!(step, Step::Apply { .. })).collect();
     same(&(kinds, plan.skipped.len()), &(vec![false, true], 0), "one goes, one comes, and nothing is skipped")
@@ -143,7 +145,7 @@ fn a_service_of_ours_under_another_name_is_exchanged() -> Result<(), String> {
 /// Also one whose controller is no singleton; what it had of its own goes.
 fn who_is_controlled_gets_nothing() -> Result<(), String> {
     let mut workload = workload(Kind::ReplicaSet, "web-5d9c");
-    let (Some(service), Some(budget)) = made(&workload, &Defaults::default(), now()) else {
+    let (Some(service), Some(budget)) = made(&workload, &Companions::default(), now()) else {
         return Err("it has both alone".to_owned());
     };
     workload.controller =
@@ -155,7 +157,7 @@ fn who_is_controlled_gets_nothing() -> Result<(), String> {
         budgets: vec![&budget],
         ..Surroundings::default()
     };
-    let steps = plan(&workload, &around, &Defaults::default(), now()).steps;
+    let steps = plan(&workload, &around, &Companions::default(), now()).steps;
     let gone = |step: &Step| matches!(step, Step::Remove { why: Why::Controlled, .. });
     same(&(steps.len(), steps.iter().all(gone)), &(2, true), "what goes")
 }
@@ -163,7 +165,7 @@ fn who_is_controlled_gets_nothing() -> Result<(), String> {
 /// The budget of who is released goes, and no other: not that of a namesake, nor of anybody who is not ours.
 fn a_release_is_of_one_workload() -> Result<(), String> {
     let workload = workload(Kind::StatefulSet, "ledger");
-    let Some(budget) = made(&workload, &Defaults::default(), now()).1 else {
+    let Some(budget) = made(&workload, &Companions::default(), now()).1 else {
         return Err("there is a budget".to_owned());
     };
     let owner = |uid: &str| Owner { kind: "StatefulSet".to_owned(), name: "ledger".to_owned(), uid: uid.to_owned() };
@@ -217,7 +219,7 @@ fn nothing_happens_to_what_is_being_deleted() -> Result<(), String> {
 /// The companions that a plan makes, as the watch would show them.
 pub fn made(
     workload: &Workload,
-    defaults: &Defaults,
+    defaults: &Companions,
     now: SystemTime,
 ) -> (Option<Existing<ServiceSpec>>, Option<Existing<BudgetSpec>>) {
     let around = Surroundings { workloads: vec![workload], ..Surroundings::default() };
@@ -278,7 +280,7 @@ fn existing<S>(body: &Value, workload: &Workload, spec: S) -> Existing<S> {
 
 pub fn planned(workload: &Workload, now: SystemTime) -> Plan {
     let around = Surroundings { workloads: vec![workload], ..Surroundings::default() };
-    plan(workload, &around, &Defaults::default(), now)
+    plan(workload, &around, &Companions::default(), now)
 }
 
 pub fn body(plan: &Plan, wanted: Companion) -> Value {

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use http::Method;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
-use singleton_guard::policy::companions::selector::{PodLabels, Selector};
+use singleton_guard::companions::plan::selector::{PodLabels, Selector};
 
 use super::api;
 use super::companions_place::{Place, chance, pick};

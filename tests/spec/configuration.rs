@@ -4,8 +4,8 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use singleton_guard::api::annotation::Disruption;
 use singleton_guard::configuration::{self, ConfigurationError, Reload};
-use singleton_guard::policy::companions::wish::Disruption;
 use singleton_guard::settings::Settings;
 use singleton_guard::telemetry::exposition::Exposition;
 use singleton_guard::telemetry::log::Level;

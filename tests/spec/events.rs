@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use singleton_guard::api::mark::MarkKey;
 use singleton_guard::events::doubt::{ASKED_MAX, Doubt};
 use singleton_guard::events::fold::{Added, Fold, PERIOD, QUIET, SPOKEN_MAX, Said, WAITING_MAX};
 use singleton_guard::events::{Asked, said};
 use singleton_guard::policy::decision::{Decision, Denial, Subject};
-use singleton_guard::policy::mark::MarkKey;
 use singleton_guard::policy::request::Operation;
 use singleton_guard::policy::violation::{More, Violation};
 use tokio::time::Instant;

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use singleton_guard::policy::floor::{COMPANION_PLACES, Parameters, Place, STRICT_PLACES, places};
+use singleton_guard::chart::policies::{COMPANION_PLACES, Parameters, STRICT_PLACES, places};
+use singleton_guard::chart::webhooks::Selected;
+use singleton_guard::policy::entry::Place;
 use singleton_guard::policy::violation::{Annotation, Violation};
-use singleton_guard::policy::webhook::Selected;
 
 use super::generated::{every_violation, object_selector, with_values};
 use super::snapshot;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
-use singleton_guard::policy::floor::{STRICT_PLACES, places};
+use singleton_guard::chart::policies::{STRICT_PLACES, places};
 
 use super::api;
 use super::case::{MARK, complete};

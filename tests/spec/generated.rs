@@ -4,14 +4,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use singleton_guard::api::kind::UNMARKABLE;
+use singleton_guard::api::mark::MarkKey;
+use singleton_guard::chart::webhooks::{Entry, Namespaces, Outage, ROWS, Selected};
 use singleton_guard::policy::decision::{Denial, Subject};
+use singleton_guard::policy::entry::Row;
 use singleton_guard::policy::holder::{Holder, State};
-use singleton_guard::policy::kind::UNMARKABLE;
-use singleton_guard::policy::mark::MarkKey;
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::rules::RULES;
 use singleton_guard::policy::violation::{Annotation, More, Violation};
-use singleton_guard::policy::webhook::{Entry, Namespaces, Outage, ROWS, Row, Selected};
 
 use super::snapshot;
 

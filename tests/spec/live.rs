@@ -363,7 +363,7 @@ fn names_refused(workload: &Value) -> Option<&str> {
 }
 
 fn guarded(kind: &str) -> bool {
-    singleton_guard::policy::kind::KINDS.iter().any(|info| info.name == kind)
+    singleton_guard::api::kind::KINDS.iter().any(|info| info.name == kind)
 }
 
 fn text_of(value: &Value) -> String {

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use singleton_guard::policy::holder::{Asked, Holder, State};
-use singleton_guard::policy::liveness::{Reminders, Step, blocked, step};
+use singleton_guard::strict::liveness::{Reminders, Step, blocked, step};
 use time::OffsetDateTime;
 
 use self::Reminder::{Given, Seen};

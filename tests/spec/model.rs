@@ -7,9 +7,10 @@ use std::time::SystemTime;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
+use singleton_guard::api::mark::MarkKey;
+use singleton_guard::api::reference::ObjectRef;
 use singleton_guard::policy::holder::Holder;
-use singleton_guard::policy::lookup::{Found, Lookup, Metadata, ObjectRef, Owner, Unknown};
-use singleton_guard::policy::mark::MarkKey;
+use singleton_guard::policy::lookup::{Found, Lookup, Metadata, Owner, Unknown};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::settings::Settings;
 

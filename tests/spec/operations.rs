@@ -13,8 +13,7 @@ use tokio::process::Command;
 
 use super::installed::{NAMESPACE, chart, values};
 use super::live::eventually;
-use super::monitors;
-use super::rules;
+use super::{monitors, rules};
 use crate::lab::Lab;
 use crate::lab::tools::Outcome;
 

@@ -8,11 +8,10 @@ use http::Method;
 use kube::Client;
 use serde_json::json;
 
-use super::api;
-use super::case;
 use super::installed::RELEASE;
 use super::live::{eventually, new_namespace};
 use super::workloads::{MERGE, both_ready, create, patch, scale};
+use super::{api, case};
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 

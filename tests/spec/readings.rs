@@ -1,9 +1,9 @@
 //! What the core makes of what is written: single values, whole reviews. Tables, data in and data out.
 
 use serde_json::{Value, json};
+use singleton_guard::api::key::KEY;
+use singleton_guard::api::kind::{Kind, Resource};
 use singleton_guard::policy::holder::{Holder, State};
-use singleton_guard::policy::key::KEY;
-use singleton_guard::policy::kind::{Kind, Resource};
 use singleton_guard::policy::lookup::{Found, Lookup, Owner, Unknown};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
-use singleton_guard::policy::key::KEY;
+use singleton_guard::api::key::KEY;
 use singleton_guard::policy::violation::Violation;
 
 use super::api;

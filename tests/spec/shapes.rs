@@ -2,8 +2,8 @@
 //! be deleted. Part of the model, and as faithful as the rules need.
 
 use serde_json::{Value, json};
+use singleton_guard::api::key::KEY;
 use singleton_guard::policy::decision::{Denial, Subject};
-use singleton_guard::policy::key::KEY;
 use singleton_guard::policy::rules::sg011_ending::{Ending, judge};
 use singleton_guard::settings::Settings;
 

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use singleton_guard::policy::silence::{SILENCES, Sentence, Silence};
-use singleton_guard::policy::webhook::Watched;
+use singleton_guard::chart::silence::{SILENCES, Sentence, Silence};
+use singleton_guard::chart::webhooks::Watched;
 
 use super::case::MARK;
 use super::generated::{object_selector, with_values};

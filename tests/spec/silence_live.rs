@@ -4,8 +4,8 @@
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
+use singleton_guard::chart::silence::Silence;
 use singleton_guard::policy::exemption::BREAK_GLASS;
-use singleton_guard::policy::silence::Silence;
 
 use super::api::{self, Answer};
 use super::case::{MARK, User, complete, with};

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use http::Method;
 use serde_json::json;
-use singleton_guard::policy::key::KEY;
+use singleton_guard::api::key::KEY;
 
 use super::api;
 use super::companions_place::Place;

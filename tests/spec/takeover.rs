@@ -4,10 +4,9 @@ use anyhow::{Result, ensure};
 use http::Method;
 use serde_json::Value;
 
-use super::api;
 use super::installed::{NAMESPACE, RELEASE, chart};
 use super::live::eventually;
-use super::monitors;
+use super::{api, monitors};
 use crate::lab::Lab;
 
 /// Every object of the release, applied as it was rendered by another manager, meets no conflict: nothing differs.

@@ -1,9 +1,9 @@
 //! The limits of everything that a person may read: lines, remedies and warnings.
 
+use singleton_guard::api::mark::MarkKey;
+use singleton_guard::api::object::OwnerReference;
 use singleton_guard::policy::decision::{Decision, Denial, Subject};
 use singleton_guard::policy::lookup::Unknown;
-use singleton_guard::policy::mark::MarkKey;
-use singleton_guard::policy::object::OwnerReference;
 
 use super::generated::every_violation;
 

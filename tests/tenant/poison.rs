@@ -3,7 +3,7 @@
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use singleton_guard::policy::key::KEY;
+use singleton_guard::api::key::KEY;
 
 use super::eve::Eve;
 use crate::spec::case::{MARK, complete, with};

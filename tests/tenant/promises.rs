@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
-use singleton_guard::policy::key::KEY;
+use singleton_guard::api::key::KEY;
 
 use crate::drill::listed::{ROWS, names};
 use crate::lab::Lab;

@@ -2,6 +2,7 @@
 //! which it can never deny or warn, and what the API server can refuse without us. A new rule is a file, a line here, an
 //! arm in `Violation`, and two cases.
 
+mod rule;
 mod sg001_replicas;
 mod sg002_surge;
 mod sg004_identity;
@@ -13,26 +14,10 @@ pub mod sg011_ending;
 pub mod sg012_name;
 
 use super::change::Change;
-use super::floor::{Place, Refusal};
 use super::standing::Standing;
-use super::violation::{Code, Violation};
-use super::webhook::Row;
+use super::violation::Violation;
 
-/// One rule.
-#[derive(Debug)]
-pub struct Rule {
-    /// Its stable code.
-    pub code: Code,
-    /// What it demands, in one sentence: a row of `docs/rules.md`.
-    pub summary: &'static str,
-    /// What is wrong with the change, if anything.
-    pub check: fn(&Change<'_>, Standing) -> Vec<Violation>,
-    /// The CEL condition without which the rule can neither deny nor warn about a request that reaches this row of
-    /// the webhook configuration; `None` where it never can. `MARK` stands for the label key of the mark.
-    pub trigger: fn(Row) -> Option<String>,
-    /// What the API server can refuse by itself in this place of the native floor.
-    pub floor: fn(Place) -> Vec<Refusal>,
-}
+pub use rule::Rule;
 
 /// All violations of a change, in the order in which they are reported.
 #[must_use]

@@ -5,15 +5,13 @@
 //! has more becomes one where its controller will certainly end the others, and its user is warned ([`surplus`]). Strict it
 //! does not become before they have ended: a ReplicaSet and a ReplicationController by SG012 not before all have.
 
-use super::super::cel;
 use super::super::change::Change;
-use super::super::floor::{Place, Refusal};
-use super::super::kind::Kind;
 use super::super::standing::Standing;
-use super::super::surplus;
 use super::super::violation::{Code, More, Violation};
-use super::super::webhook::Row;
+use super::super::{cel, surplus};
 use super::Rule;
+use crate::api::kind::Kind;
+use crate::policy::entry::{Place, Refusal, Row};
 use crate::settings::Release;
 
 pub(super) const RULE: Rule = Rule {

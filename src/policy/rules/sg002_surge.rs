@@ -12,13 +12,12 @@
 
 use super::super::cel;
 use super::super::change::{Change, Via};
-use super::super::floor::{Place, Refusal};
-use super::super::kind::Kind;
-use super::super::object::{Object, Strategy, same_json};
 use super::super::standing::Standing;
 use super::super::violation::{Code, Violation};
-use super::super::webhook::Row;
 use super::Rule;
+use crate::api::kind::Kind;
+use crate::api::object::{Object, Strategy, same_json};
+use crate::policy::entry::{Place, Refusal, Row};
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg002,

@@ -8,12 +8,11 @@
 
 use super::super::cel;
 use super::super::change::{Change, Via};
-use super::super::floor::{Place, Refusal};
-use super::super::kind::{Kind, Resource};
 use super::super::standing::Standing;
 use super::super::violation::{Code, Violation};
-use super::super::webhook::Row;
 use super::Rule;
+use crate::api::kind::{Kind, Resource};
+use crate::policy::entry::{Place, Refusal, Row};
 use crate::settings::Release;
 
 pub(super) const RULE: Rule = Rule {

@@ -14,17 +14,16 @@ use std::borrow::Cow;
 
 use super::super::cel;
 use super::super::change::{Change, Via};
-use super::super::companions::wish::{
+use super::super::standing::Standing;
+use super::super::violation::{Annotation, Code, Violation};
+use super::Rule;
+use crate::api::annotation::{
     Annotations, BadWindow, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, Disruption, HEADLESS_SERVICE, HeadlessService,
     PUBLISH_NOT_READY, parse_publishes,
 };
-use super::super::floor::{Place, Refusal};
-use super::super::kind::{Resource, UNMARKABLE, Unmarkable};
-use super::super::mark::{Mark, STRICT};
-use super::super::standing::Standing;
-use super::super::violation::{Annotation, Code, Violation};
-use super::super::webhook::Row;
-use super::Rule;
+use crate::api::kind::{Resource, UNMARKABLE, Unmarkable};
+use crate::api::mark::{Mark, STRICT};
+use crate::policy::entry::{Place, Refusal, Row};
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg006,

@@ -9,13 +9,12 @@ use serde_json::value::RawValue;
 
 use super::super::cel;
 use super::super::change::{Change, Via};
-use super::super::floor::{Place, Refusal};
-use super::super::json::few;
-use super::super::object::{Labels, Object};
 use super::super::standing::Standing;
 use super::super::violation::{Code, Violation};
-use super::super::webhook::Row;
 use super::Rule;
+use crate::api::json::few;
+use crate::api::object::{Labels, Object};
+use crate::policy::entry::{Place, Refusal, Row};
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg007,

@@ -19,14 +19,13 @@
 
 use super::super::cel;
 use super::super::change::Change;
-use super::super::floor::{Place, Refusal};
 use super::super::holder::is_terminal;
-use super::super::node_users::{NODE_USER, NodeUsers};
 use super::super::standing::Standing;
-use super::super::template::Template;
 use super::super::violation::{Code, Violation};
-use super::super::webhook::Row;
 use super::Rule;
+use crate::api::template::Template;
+use crate::policy::entry::{Place, Refusal, Row};
+use crate::settings::node_users::{NODE_USER, NodeUsers};
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg011,

@@ -14,16 +14,16 @@ use std::borrow::Cow;
 
 use super::super::cel;
 use super::super::change::Change;
-use super::super::floor::{Place, Refusal};
-use super::super::key::{self, KEY};
-use super::super::kind::{KINDS, Kind, Resource};
-use super::super::object::Object;
 use super::super::rollout::{self, held_back};
 use super::super::standing::Standing;
-use super::super::template::Template;
 use super::super::violation::{Code, Violation};
-use super::super::webhook::Row;
 use super::Rule;
+use crate::api::key;
+use crate::api::key::KEY;
+use crate::api::kind::{KINDS, Kind, Resource};
+use crate::api::object::Object;
+use crate::api::template::Template;
+use crate::policy::entry::{Place, Refusal, Row};
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg012,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use singleton_guard::policy::mark::DEFAULT_KEY;
+use singleton_guard::api::mark::DEFAULT_KEY;
 
 use crate::lab::Lab;
 use crate::lab::etcd::{Etcd, Likeness, numbered};

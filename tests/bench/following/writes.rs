@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use http::{Request, header};
 use kube::Client;
 use serde_json::{Value, json};
-use singleton_guard::policy::mark::DEFAULT_KEY;
+use singleton_guard::api::mark::DEFAULT_KEY;
 
 use crate::lab::Lab;
 use crate::replica::{Look, Program, Replica, configuration};

@@ -4,14 +4,14 @@ use std::hint::black_box;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail, ensure};
+use singleton_guard::api::kind::Kind;
+use singleton_guard::api::mark::{DEFAULT_KEY, MarkKey};
 use singleton_guard::cluster::line::{Line, Object};
 use singleton_guard::cluster::seen::Nothing;
 use singleton_guard::cluster::sieve::{Part, Sieve};
 use singleton_guard::freshness::event::{self, Event};
 use singleton_guard::index::marked::{self, Marked, WorkloadSpec, WorkloadStatus};
-use singleton_guard::policy::kind::Kind;
 use singleton_guard::policy::lookup::{Found, Lookup, Metadata};
-use singleton_guard::policy::mark::{DEFAULT_KEY, MarkKey};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;

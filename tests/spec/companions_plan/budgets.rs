@@ -3,10 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use singleton_guard::policy::companions::selector::{Labels, PodLabels, Selector};
-use singleton_guard::policy::companions::wish::Disruption;
-use singleton_guard::policy::companions::{Companion, Defaults, Step, Surroundings, Workload, lets_none_go, plan};
-use singleton_guard::policy::kind::Kind;
+use singleton_guard::api::annotation::Disruption;
+use singleton_guard::api::kind::Kind;
+use singleton_guard::companions::plan::selector::{Labels, PodLabels, Selector};
+use singleton_guard::companions::plan::{Companion, Step, Surroundings, Workload, lets_none_go, plan};
+use singleton_guard::settings::Companions;
 
 use crate::Property;
 
@@ -36,7 +37,7 @@ fn the_settings_decide_what_no_annotation_does() -> Result<(), String> {
         let mut workload = workload(Kind::ReplicaSet, "ledger");
         workload.annotations.disruption = annotation.map(str::to_owned);
         let around = Surroundings { workloads: vec![&workload], ..Surroundings::default() };
-        let defaults = Defaults { disruption: default, ..Defaults::default() };
+        let defaults = Companions { disruption: default, ..Companions::default() };
         let budget = body(&plan(&workload, &around, &defaults, now()), Companion::Budget);
         let what = format!("the bound for {default:?} and {annotation:?}");
         same(&budget["spec"]["minAvailable"].as_i64(), &bound, &what)?;
@@ -73,12 +74,12 @@ fn a_budget_that_lets_none_go_is_a_warning() -> Result<(), String> {
     {
         let mut workload = workload(Kind::Deployment, "ledger");
         workload.annotations.disruption = Some(disruption.to_owned());
-        let Some(mut theirs) = made(&workload, &Defaults::default(), now()).1 else {
+        let Some(mut theirs) = made(&workload, &Companions::default(), now()).1 else {
             return Err("there is a budget".to_owned());
         };
         (theirs.name, theirs.is_ours, theirs.spec.lets_none_go) = ("theirs".to_owned(), false, none);
         let around = Surroundings { workloads: vec![&workload], budgets: vec![&theirs], ..Surroundings::default() };
-        let skipped = plan(&workload, &around, &Defaults::default(), now()).skipped;
+        let skipped = plan(&workload, &around, &Companions::default(), now()).skipped;
         let warned: Vec<_> = skipped.iter().map(|(_, why)| why.is_warning()).collect();
         same(&warned, &vec![warns], &format!("whether it is a warning for {disruption}, {none}"))?;
     }
@@ -128,7 +129,7 @@ fn a_budget_is_about_one_pod() -> Result<(), String> {
         workload.key = key.map(str::to_owned);
         workload.annotations.disruption = Some("block".to_owned());
         let around = Surroundings { workloads: vec![&workload], keys_hold, ..Surroundings::default() };
-        let plan = plan(&workload, &around, &Defaults::default(), now());
+        let plan = plan(&workload, &around, &Companions::default(), now());
         let spec = body(&plan, Companion::Budget)["spec"].clone();
         same(&spec["selector"], &selector, &format!("what the budget of a {kind:?} with the key {key:?} selects"))?;
         same(&spec["minAvailable"].as_i64(), &Some(bound), &format!("what it asks for, with the key {key:?}"))?;
@@ -147,12 +148,12 @@ fn former_budgets_are_changed_once() -> Result<(), String> {
     for (disruption, bound) in [("allow", "maxUnavailable"), ("block", "minAvailable")] {
         let mut workload = workload(Kind::Deployment, "ledger");
         workload.annotations.disruption = Some(disruption.to_owned());
-        let mut former = made(&workload, &Defaults::default(), now()).1.ok_or("there is a budget")?;
+        let mut former = made(&workload, &Companions::default(), now()).1.ok_or("there is a budget")?;
         former.spec.selector = Some(workload.selector.clone());
         (former.spec.min_available, former.spec.max_unavailable) =
             if bound == "minAvailable" { (Some(json!(1)), None) } else { (None, Some(json!(1))) };
         let around = Surroundings { workloads: vec![&workload], budgets: vec![&former], ..Surroundings::default() };
-        let changed = plan(&workload, &around, &Defaults::default(), now());
+        let changed = plan(&workload, &around, &Companions::default(), now());
         let spec = body(&changed, Companion::Budget)["spec"].clone();
         let fresh = body(&planned(&workload, now()), Companion::Budget)["spec"].clone();
         same(&spec, &fresh, "what a former budget becomes")?;
@@ -165,12 +166,12 @@ fn two_singletons_that_share_pods_have_one_budget() -> Result<(), String> {
     let (one, mut other) = (workload(Kind::Deployment, "a"), workload(Kind::Deployment, "b"));
     other.selector = one.selector.clone();
     other.pod = one.pod.clone();
-    let budgets = [made(&one, &Defaults::default(), now()).1, made(&other, &Defaults::default(), now()).1];
+    let budgets = [made(&one, &Companions::default(), now()).1, made(&other, &Companions::default(), now()).1];
     let [Some(first), Some(second)] = &budgets else { return Err("both have a budget alone".to_owned()) };
     let around =
         || Surroundings { workloads: vec![&one, &other], budgets: vec![first, second], ..Surroundings::default() };
     let keeps = |workload: &Workload| {
-        let plan = plan(workload, &around(), &Defaults::default(), now());
+        let plan = plan(workload, &around(), &Companions::default(), now());
         !plan.steps.iter().any(|step| matches!(step, Step::Remove { companion: Companion::Budget, .. }))
     };
     same(&(keeps(&one), keeps(&other)), &(true, false), "who keeps the budget")?;
@@ -181,12 +182,12 @@ fn two_singletons_that_share_pods_have_one_budget() -> Result<(), String> {
         set.pod = PodLabels { unknown: None, ..set.pod.clone() };
         set.pod.known.insert("statefulset.kubernetes.io/pod-name".to_owned(), name);
     }
-    let budgets = [made(&one, &Defaults::default(), now()).1, made(&other, &Defaults::default(), now()).1];
+    let budgets = [made(&one, &Companions::default(), now()).1, made(&other, &Companions::default(), now()).1];
     let budgets: Vec<_> = budgets.iter().flatten().collect();
     for workload in [&one, &other] {
         let around =
             Surroundings { workloads: vec![&one, &other], budgets: budgets.clone(), ..Surroundings::default() };
-        let steps = plan(workload, &around, &Defaults::default(), now()).steps;
+        let steps = plan(workload, &around, &Companions::default(), now()).steps;
         let moved = steps.iter().any(|step| step.companion() == Companion::Budget);
         same(&moved, &false, "whether a StatefulSet's budget gives way to that of its neighbour")?;
     }
@@ -195,17 +196,17 @@ fn two_singletons_that_share_pods_have_one_budget() -> Result<(), String> {
 
 fn what_is_orphaned_is_adopted_by_name_only() -> Result<(), String> {
     let workload = workload(Kind::StatefulSet, "ledger");
-    let (_, budget) = made(&workload, &Defaults::default(), now());
+    let (_, budget) = made(&workload, &Companions::default(), now());
     let mut orphan = budget.ok_or("there is a budget")?;
     orphan.controller = None;
     let around = |budget| Surroundings { workloads: vec![&workload], budgets: vec![budget], ..Surroundings::default() };
-    let adopted = plan(&workload, &around(&orphan), &Defaults::default(), now());
+    let adopted = plan(&workload, &around(&orphan), &Companions::default(), now());
     let uid = body(&adopted, Companion::Budget)["metadata"]["ownerReferences"][0]["uid"].clone();
     same(&uid, &json!(workload.uid), "the adopted budget's owner")?;
     let mut theirs = orphan.clone();
     theirs.is_ours = false;
     theirs.spec.selector = Some(Selector::of(Labels::from([("app".to_owned(), "other".to_owned())])));
-    let left = plan(&workload, &around(&theirs), &Defaults::default(), now());
+    let left = plan(&workload, &around(&theirs), &Companions::default(), now());
     let touched = left.steps.iter().any(|step| matches!(step, Step::Apply { companion: Companion::Budget, .. }));
     same(&touched, &false, "whether a budget of theirs is touched")
 }

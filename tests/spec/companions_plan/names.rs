@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use singleton_guard::policy::companions::selector::Labels;
-use singleton_guard::policy::companions::wish::Allowed;
-use singleton_guard::policy::companions::{
-    Companion, Defaults, Existing, Plan, ServiceSpec, Step, Surroundings, Taker, Why, Workload, managed_by, plan,
+use singleton_guard::api::annotation::Allowed;
+use singleton_guard::api::kind::{KINDS, Kind};
+use singleton_guard::api::mark::MarkKey;
+use singleton_guard::api::names::managed_by;
+use singleton_guard::companions::plan::selector::Labels;
+use singleton_guard::companions::plan::{
+    Companion, Existing, Plan, ServiceSpec, Step, Surroundings, Taker, Why, Workload, plan,
 };
-use singleton_guard::policy::kind::{KINDS, Kind};
-use singleton_guard::policy::mark::MarkKey;
+use singleton_guard::settings::Companions;
 
 use crate::Property;
 
@@ -42,7 +44,7 @@ fn names_never_change() -> Result<(), String> {
         ("ledger-books", "ledger-books-singleton"),
         (long.as_str(), "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-singleton-5904740b"),
     ] {
-        let plan = alone(&workload(Kind::Deployment, name), &Defaults::default());
+        let plan = alone(&workload(Kind::Deployment, name), &Companions::default());
         same(&named(&plan).as_deref(), &Some(service), "the Service's name")?;
         let budget = body(&plan, Companion::Budget)["metadata"]["name"].clone();
         same(&budget, &json!(format!("{name}-deployment-singleton")), "the budget's name")?;
@@ -78,7 +80,7 @@ fn no_two_names_are_alike() -> Result<(), String> {
     let around = Surroundings { workloads: workloads.iter().collect(), ..Surroundings::default() };
     let mut seen = BTreeSet::new();
     for workload in &workloads {
-        let name = named(&plan(workload, &around, &Defaults::default(), now())).ok_or("it has none")?;
+        let name = named(&plan(workload, &around, &Companions::default(), now())).ok_or("it has none")?;
         same(&is_label(&name), &true, &format!("whether {name} is a label"))?;
         same(&Allowed::default().names(&workload.name, &name), &true, &format!("whether {name} is its own"))?;
         same(&seen.insert(name.clone()), &true, &format!("whether {name} is of one workload alone"))?;
@@ -93,14 +95,14 @@ fn what_is_there_keeps_its_name() -> Result<(), String> {
     set.service_name = Some("web-singleton".to_owned());
     let mut controller = Workload { uid: "uid-of-the-rc".to_owned(), ..workload(Kind::ReplicationController, "web") };
     controller.pod.known = Labels::from([("app".to_owned(), "other".to_owned())]);
-    let (Some(service), _) = made(&deployment, &Defaults::default(), now()) else { return Err("none".to_owned()) };
+    let (Some(service), _) = made(&deployment, &Companions::default(), now()) else { return Err("none".to_owned()) };
     let all = |services| Surroundings {
         workloads: vec![&deployment, &set, &controller],
         services,
         ..Surroundings::default()
     };
     let steps = |workload: &Workload, services: Vec<_>| {
-        let plan = plan(workload, &all(services), &Defaults::default(), now());
+        let plan = plan(workload, &all(services), &Companions::default(), now());
         plan.steps.into_iter().filter(|step| step.companion() == Companion::Service).collect::<Vec<_>>()
     };
     let name =
@@ -109,7 +111,7 @@ fn what_is_there_keeps_its_name() -> Result<(), String> {
     same(&steps(&set, vec![&service]), &Vec::new(), "what the StatefulSet does")?;
     same(&name(&steps(&set, Vec::new())), &Some(true), "whether the StatefulSet has it once it is gone")?;
     same(&name(&steps(&deployment, Vec::new())), &Some(false), "whether the Deployment has it then")?;
-    let other = plan(&controller, &all(vec![&service]), &Defaults::default(), now());
+    let other = plan(&controller, &all(vec![&service]), &Companions::default(), now());
     same(&named(&other).as_deref(), &Some("web-singleton-replicationcontroller"), "a third one's")
 }
 
@@ -119,12 +121,12 @@ fn what_an_earlier_version_has_made_is_kept() -> Result<(), String> {
     for (name, former) in [("web", "web"), ("ledger.books", "ledger-books-d5aeab08")] {
         for kind in KINDS.iter().map(|info| info.kind) {
             let workload = workload(kind, name);
-            let (Some(made), _) = made(&workload, &Defaults::default(), now()) else { return Err("none".to_owned()) };
+            let (Some(made), _) = made(&workload, &Companions::default(), now()) else { return Err("none".to_owned()) };
             let made = Existing { name: former.to_owned(), ..made };
             let service = |service: &Existing<_>, workload: &Workload| {
                 let around =
                     Surroundings { workloads: vec![workload], services: vec![service], ..Surroundings::default() };
-                let plan = plan(workload, &around, &Defaults::default(), now());
+                let plan = plan(workload, &around, &Companions::default(), now());
                 let steps = plan.steps.into_iter().filter(|step| step.companion() == Companion::Service);
                 steps.map(|step| (matches!(step, Step::Apply { .. }), object(step))).collect::<Vec<_>>()
             };
@@ -156,8 +158,10 @@ fn it_is_told_apart_who_has_the_name() -> Result<(), String> {
     let mut set = workload(Kind::StatefulSet, "web");
     set.service_name = Some("web".to_owned());
     let other = Workload { uid: "uid-of-the-other".to_owned(), ..workload(Kind::Deployment, "web") };
-    let (Some(service), _) = made(&set, &Defaults::default(), now()) else { return Err("none is made".to_owned()) };
-    let (Some(of_other), _) = made(&other, &Defaults::default(), now()) else { return Err("none is made".to_owned()) };
+    let (Some(service), _) = made(&set, &Companions::default(), now()) else { return Err("none is made".to_owned()) };
+    let (Some(of_other), _) = made(&other, &Companions::default(), now()) else {
+        return Err("none is made".to_owned());
+    };
     let theirs = Existing { is_ours: false, controller: None, ..service };
     let spec = |app: &str, is_headless: bool| ServiceSpec {
         is_headless,
@@ -182,7 +186,7 @@ fn it_is_told_apart_who_has_the_name() -> Result<(), String> {
     ] {
         let around =
             Surroundings { workloads: vec![&set, &other], services: vec![&existing], ..Surroundings::default() };
-        let skipped = plan(&set, &around, &Defaults::default(), now()).skipped;
+        let skipped = plan(&set, &around, &Companions::default(), now()).skipped;
         let why = by.map(|by| (Companion::Service, Why::NameTaken { name: name.clone(), by }));
         same(&skipped, &why.into_iter().collect(), "why there is none of ours")?;
         for (companion, why) in &skipped {
@@ -196,7 +200,7 @@ fn it_is_told_apart_who_has_the_name() -> Result<(), String> {
 /// The annotation names another, or none.
 fn another_wish_ends_it() -> Result<(), String> {
     let workload = workload(Kind::Deployment, "web");
-    let (Some(service), _) = made(&workload, &Defaults::default(), now()) else {
+    let (Some(service), _) = made(&workload, &Companions::default(), now()) else {
         return Err("none is made".to_owned());
     };
     let former = Existing { name: "web".to_owned(), ..service };
@@ -206,7 +210,7 @@ fn another_wish_ends_it() -> Result<(), String> {
         let mut asking = workload.clone();
         asking.annotations.headless_service = Some(wish.to_owned());
         let around = Surroundings { workloads: vec![&asking], services: vec![&former], ..Surroundings::default() };
-        let plan = plan(&asking, &around, &Defaults::default(), now());
+        let plan = plan(&asking, &around, &Companions::default(), now());
         let removed = plan.steps.iter().filter(|step| matches!(step, Step::Remove { .. })).count();
         same(&(removed, named(&plan).as_deref()), &(removes, applies), &format!("what {wish} does"))?;
     }
@@ -234,23 +238,24 @@ fn a_name_must_be_the_workloads_own() -> Result<(), String> {
             workload
         };
         let (governed, asking) = (written(false), written(true));
-        let plan = alone(&governed, &Defaults::default());
+        let plan = alone(&governed, &Companions::default());
         same(&named(&plan), &allowed.then(|| service.to_owned()), &format!("the Service for serviceName {service}"))?;
         let why = (Companion::Service, Why::ForeignName { name: service.to_owned() });
         same(&plan.skipped.contains(&why), &!allowed, &format!("whether it is said of serviceName {service}"))?;
-        let plan = alone(&asking, &Defaults::default());
-        let auto = named(&alone(&workload(Kind::StatefulSet, name), &Defaults::default()));
+        let plan = alone(&asking, &Companions::default());
+        let auto = named(&alone(&workload(Kind::StatefulSet, name), &Companions::default()));
         let made = if allowed { Some(service.to_owned()) } else { auto };
         same(&named(&plan), &made, &format!("the Service for the annotation {service}"))?;
         same(&plan.skipped.contains(&why), &!allowed, &format!("whether it is said of the annotation {service}"))?;
-        let all = Defaults { allowed: Allowed { foreign_names: true, ..Allowed::default() }, ..Defaults::default() };
+        let all =
+            Companions { allowed: Allowed { foreign_names: true, ..Allowed::default() }, ..Companions::default() };
         same(&named(&alone(&governed, &all)), &Some(service.to_owned()), "where foreign names are allowed")?;
     }
     Ok(())
 }
 
 fn what_was_made_stays_until_the_workload_goes() -> Result<(), String> {
-    let all = Defaults { allowed: Allowed { foreign_names: true, ..Allowed::default() }, ..Defaults::default() };
+    let all = Companions { allowed: Allowed { foreign_names: true, ..Allowed::default() }, ..Companions::default() };
     for annotation in [true, false] {
         let mut asking = workload(Kind::StatefulSet, "web");
         let place = if annotation { &mut asking.annotations.headless_service } else { &mut asking.service_name };
@@ -263,7 +268,7 @@ fn what_was_made_stays_until_the_workload_goes() -> Result<(), String> {
                 budgets: budget.iter().collect(),
                 ..Surroundings::default()
             };
-            plan(&asking, &around, &Defaults::default(), now())
+            plan(&asking, &around, &Companions::default(), now())
         };
         same(&kept(&service), &Plan::default(), "what is done about a Service that was allowed once")?;
         // It is the garbage collector's: the workload of that name is another one.
@@ -283,7 +288,7 @@ fn what_was_made_stays_until_the_workload_goes() -> Result<(), String> {
 fn what_is_denied_counts_as_the_default() -> Result<(), String> {
     let mut workload = workload(Kind::Deployment, "web");
     workload.annotations.disruption = Some("block".to_owned());
-    let denied = Defaults { allowed: Allowed { block: false, ..Allowed::default() }, ..Defaults::default() };
+    let denied = Companions { allowed: Allowed { block: false, ..Allowed::default() }, ..Companions::default() };
     let plan = alone(&workload, &denied);
     let bound = body(&plan, Companion::Budget)["spec"]["minAvailable"].clone();
     let said = plan.skipped == vec![(Companion::Budget, Why::BlockDenied)];
@@ -303,7 +308,7 @@ fn a_name_that_was_freed_is_left_free() -> Result<(), String> {
         let after = |age: u64, deleted: &'static str| {
             let deleted = vec![(deleted, now() - Duration::from_secs(age))];
             let around = Surroundings { workloads: vec![&workload], deleted, ..Surroundings::default() };
-            let plan = plan(&workload, &around, &Defaults::default(), now());
+            let plan = plan(&workload, &around, &Companions::default(), now());
             (named(&plan), plan.again)
         };
         let made = (Some(service.to_owned()), None);
@@ -315,7 +320,7 @@ fn a_name_that_was_freed_is_left_free() -> Result<(), String> {
     Ok(())
 }
 
-fn alone(workload: &Workload, defaults: &Defaults) -> Plan {
+fn alone(workload: &Workload, defaults: &Companions) -> Plan {
     let around = Surroundings { workloads: vec![workload], ..Surroundings::default() };
     plan(workload, &around, defaults, now())
 }

@@ -3,11 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
+use singleton_guard::api::kind::Kind;
 use singleton_guard::cluster::seen::{Meta, Seen};
 use singleton_guard::cluster::sieve::{Keep, Malformed, Part, Sieve};
-use singleton_guard::policy::companions::theirs::{ANNOTATIONS, Found, Hand, LABELS, Whose};
-use singleton_guard::policy::companions::{Companion, Defaults, Existing, Owner, Step, Surroundings, let_go, plan};
-use singleton_guard::policy::kind::Kind;
+use singleton_guard::companions::plan::theirs::{ANNOTATIONS, Found, Hand, LABELS, Whose};
+use singleton_guard::companions::plan::{Companion, Existing, Owner, Step, Surroundings, let_go, plan};
+use singleton_guard::settings::Companions;
 
 use crate::Property;
 
@@ -112,7 +113,7 @@ fn letting_go_changes_nothing_else() -> Result<(), String> {
 /// It is nobody's companion from then on, whatever the workload asks for; its owner may be a singleton no more.
 fn what_was_taken_is_let_go_of_once() -> Result<(), String> {
     let workload = workload(Kind::StatefulSet, "ledger");
-    let (Some(mut service), Some(mut budget)) = made(&workload, &Defaults::default(), now()) else {
+    let (Some(mut service), Some(mut budget)) = made(&workload, &Companions::default(), now()) else {
         return Err("both are made".to_owned());
     };
     let managed = json!([entry(OURS, "", 0, json!({})), entry("helm", "", 0, json!({"f:spec": {}}))]);
@@ -137,7 +138,7 @@ fn what_was_taken_is_let_go_of_once() -> Result<(), String> {
             Step::Apply { .. } => None,
         };
         let steps: Vec<_> =
-            plan(&workload, &around, &Defaults::default(), now()).steps.iter().filter_map(about).collect();
+            plan(&workload, &around, &Companions::default(), now()).steps.iter().filter_map(about).collect();
         let of = |companion| (companion, "helm".to_owned(), workload.uid.clone());
         same(&steps, &vec![of(Companion::Service), of(Companion::Budget)], &format!("what is let go for {wish:?}"))?;
         let let_go = |kind, name| let_go((kind, name), Companion::Service, [&service]).count();
@@ -148,7 +149,7 @@ fn what_was_taken_is_let_go_of_once() -> Result<(), String> {
     let theirs = |service: &Existing<_>| Existing { taken: None, controller: None::<Owner>, ..service.clone() };
     let service = theirs(&service);
     let around = Surroundings { workloads: vec![&workload], services: vec![&service], ..Surroundings::default() };
-    let plan = plan(&workload, &around, &Defaults::default(), now());
+    let plan = plan(&workload, &around, &Companions::default(), now());
     let touched = plan.steps.iter().any(|step| step.companion() == Companion::Service);
     same(&touched, &false, "whether it is touched afterwards")
 }
@@ -160,7 +161,7 @@ fn what_is_adopted_is_written_later() -> Result<(), String> {
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600 + 10 + 2);
     same(&adoptable, &Some(at), "when it may be adopted")?;
     let workload = workload(Kind::StatefulSet, "ledger");
-    let (Some(mut service), Some(mut budget)) = made(&workload, &Defaults::default(), now()) else {
+    let (Some(mut service), Some(mut budget)) = made(&workload, &Companions::default(), now()) else {
         return Err("both are made".to_owned());
     };
     (service.controller, service.adoptable) = (None, adoptable);
@@ -172,7 +173,7 @@ fn what_is_adopted_is_written_later() -> Result<(), String> {
         ..Surroundings::default()
     };
     let at = |now| {
-        let plan = plan(&workload, &around, &Defaults::default(), now);
+        let plan = plan(&workload, &around, &Companions::default(), now);
         (plan.steps.len(), plan.again)
     };
     same(&at(at_of(adoptable) - Duration::from_millis(1)), &(0, adoptable), "just before")?;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
 use http::Method;
 use serde_json::{Value, json};
-use singleton_guard::policy::key::KEY;
+use singleton_guard::api::key::KEY;
 
 use super::super::api::{self, Answer};
 use super::super::case::{MARK, with};

@@ -4,10 +4,10 @@
 //! One [`Silence`] is one `ValidatingAdmissionPolicy` that only warns: it refuses nothing, not even where it is broken
 //! itself, and asks nobody. The chart's templates are generated from here.
 
-use super::cel;
-use super::floor::concatenation;
-use super::kind::{KINDS, UNMARKABLE};
-use super::webhook::{Condition, Selected, Watched, by_group};
+use crate::api::kind::{KINDS, UNMARKABLE};
+use crate::chart::policies::concatenation;
+use crate::chart::webhooks::{Condition, Selected, Watched, by_group};
+use crate::policy::cel;
 
 /// One policy that warns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

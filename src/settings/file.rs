@@ -1,17 +1,17 @@
-//! The validated configuration, as plain data. Where the file lies and when it is read again is the shell's business.
+//! The configuration file as it is written. Where it lies and when it is read again is the shell's business.
 //!
 //! Each value is checked where it is read, so that whoever reads the file can say at which line and in which field it is
 //! wrong. A field that is not known is an error that names it: a setting that is silently ignored is worse than none.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-use crate::policy::companions::{self, wish::Allowed, wish::Disruption};
-use crate::policy::decision::Mode;
-use crate::policy::mark::{MarkKey, is_dns_label};
-use crate::policy::node_users::NodeUsers;
+use super::node_users::NodeUsers;
+use super::{Companions, EventsConfiguration, LogLevel, Namespace, Release, Settings, default_exempt_namespaces};
+use crate::api::annotation::{Allowed, Disruption};
+use crate::api::mark::MarkKey;
+use crate::api::names::managed_by;
 
 /// The configuration file as it is written.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -90,43 +90,10 @@ struct FreshnessProofConfiguration {
     enabled: bool,
 }
 
-/// What is told in Events on the workloads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct EventsConfiguration {
-    /// Whether a denial is.
-    pub denials: bool,
-    /// Whether people who asked are named, and not only service accounts and components of Kubernetes.
-    pub include_users: bool,
-}
-
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 struct LogConfiguration {
     level: Option<LogLevel>,
-}
-
-/// What the process needs to know beside the request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// The label key of the mark.
-    pub mark: MarkKey,
-    /// What workloads without annotations get beside the guard.
-    pub companions: companions::Defaults,
-    /// What is logged; `None` leaves it to the command line.
-    pub log_level: Option<LogLevel>,
-    /// Who may take the mark off.
-    pub release: Release,
-    /// Whether the mark may be `strict`. The policies that hold it in the API server come with the chart.
-    pub strict: bool,
-    /// Who ends the Pods of its nodes without being a kubelet. The policies judge that; here it is known to be well-formed.
-    pub node_users: NodeUsers,
-    /// Whether a parent of a Scale may be proven to be no singleton without asking the API server.
-    pub freshness_proof: bool,
-    /// What is told in Events on the workloads.
-    pub events: EventsConfiguration,
-    exempt_namespaces: BTreeSet<Namespace>,
-    warn_namespaces: BTreeSet<Namespace>,
 }
 
 /// Two fields that do not go together.
@@ -137,76 +104,6 @@ pub struct SettingsError {
     pub field: String,
     /// What is wrong, and what would be right.
     pub problem: String,
-}
-
-/// Who may release a singleton.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Release {
-    /// Whoever may change its labels.
-    #[default]
-    Free,
-    /// Only who breaks the glass.
-    BreakGlass,
-}
-
-/// The least severe line that is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    /// What somebody has to look at.
-    Error,
-    /// What may become so.
-    Warn,
-    /// Denials, releases, and what the process does.
-    Info,
-    /// For finding a fault.
-    Debug,
-    /// Everything.
-    Trace,
-}
-
-/// The name of a namespace.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
-#[serde(try_from = "String")]
-struct Namespace(String);
-
-impl Settings {
-    /// Whether no request in this namespace is judged.
-    #[must_use]
-    pub fn exempts(&self, namespace: &str) -> bool {
-        self.exempt_namespaces.contains(namespace)
-    }
-
-    /// What a broken rule comes to in this namespace.
-    #[must_use]
-    pub fn mode(&self, namespace: &str) -> Mode {
-        if self.warn_namespaces.contains(namespace) { Mode::Warn } else { Mode::Enforce }
-    }
-
-    /// Whether the API server lets no Pod of this namespace have a key but the one that is named by it: the policies that
-    /// do so come with the chart, and are left out where a refusal is only a warning.
-    #[must_use]
-    pub fn holds_keys(&self, namespace: &str) -> bool {
-        self.strict && self.mode(namespace) == Mode::Enforce && !self.exempts(namespace)
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            mark: MarkKey::default(),
-            companions: companions::Defaults::default(),
-            log_level: None,
-            release: Release::default(),
-            strict: StrictConfiguration::default().enabled,
-            node_users: NodeUsers::default(),
-            freshness_proof: FreshnessProofConfiguration::default().enabled,
-            events: EventsConfiguration::default(),
-            exempt_namespaces: default_exempt_namespaces().into_iter().collect(),
-            warn_namespaces: BTreeSet::new(),
-        }
-    }
 }
 
 impl TryFrom<GuardConfiguration> for Settings {
@@ -227,7 +124,7 @@ impl TryFrom<GuardConfiguration> for Settings {
             events,
             log: LogConfiguration { level: log_level },
         } = configuration;
-        let managed_by = companions::managed_by(&mark);
+        let managed_by = managed_by(&mark);
         let allowed = Allowed { foreign_names: foreign_names == Permission::Allow, block: block == Permission::Allow };
         if disruption == Disruption::Block && !allowed.block {
             return Err(SettingsError {
@@ -236,8 +133,7 @@ impl TryFrom<GuardConfiguration> for Settings {
                     .to_owned(),
             });
         }
-        let companions =
-            companions::Defaults { enabled, headless_service, disruption, consent_window_max, allowed, managed_by };
+        let companions = Companions { enabled, headless_service, disruption, consent_window_max, allowed, managed_by };
         let both = warn_namespaces.iter().position(|namespace| exempt_namespaces.contains(namespace));
         if let Some((index, Namespace(name))) = both.and_then(|index| Some((index, warn_namespaces.get(index)?))) {
             return Err(SettingsError {
@@ -264,61 +160,22 @@ impl TryFrom<GuardConfiguration> for Settings {
     }
 }
 
-impl LogLevel {
-    /// As it is written.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
-}
-
-impl TryFrom<String> for Namespace {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        if is_dns_label(&name) {
-            return Ok(Self(name));
-        }
-        Err(format!(
-            "{name:?} is not the name of a namespace: lowercase letters, digits and '-' only, at most 63; patterns are not supported"
-        ))
-    }
-}
-
-impl std::borrow::Borrow<str> for Namespace {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
 impl Default for StrictConfiguration {
     fn default() -> Self {
-        Self { enabled: true, node_users: NodeUsers::default() }
+        Self { enabled: Settings::default().strict, node_users: NodeUsers::default() }
     }
 }
 
 impl Default for FreshnessProofConfiguration {
     fn default() -> Self {
-        Self { enabled: true }
-    }
-}
-
-impl Default for EventsConfiguration {
-    fn default() -> Self {
-        Self { denials: true, include_users: false }
+        Self { enabled: Settings::default().freshness_proof }
     }
 }
 
 impl Default for CompanionsConfiguration {
     fn default() -> Self {
-        let companions::Defaults { enabled, headless_service, disruption, consent_window_max, allowed, .. } =
-            companions::Defaults::default();
+        let Companions { enabled, headless_service, disruption, consent_window_max, allowed, .. } =
+            Companions::default();
         let permission = |is_allowed| if is_allowed { Permission::Allow } else { Permission::Deny };
         let (foreign_names, block) = (permission(allowed.foreign_names), permission(allowed.block));
         Self { enabled, headless_service, disruption, consent_window_max, foreign_names, block }
@@ -351,11 +208,6 @@ fn parse_window(text: &str) -> Option<Duration> {
     let minutes = number.parse::<u64>().ok().filter(|_| digits)?.checked_mul(minutes)?;
     let window = Duration::from_secs(minutes.checked_mul(60)?);
     (!window.is_zero() && window <= WINDOW_MAX).then_some(window)
-}
-
-/// The control plane's own namespace: what runs there must not depend on us.
-fn default_exempt_namespaces() -> Vec<Namespace> {
-    vec![Namespace("kube-system".to_owned())]
 }
 
 /// Consent that lasts for longer than a month has been forgotten.

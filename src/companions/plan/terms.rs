@@ -1,53 +1,17 @@
-//! Companions: the headless Service and the PodDisruptionBudget that a singleton should have. Given a workload, what
-//! there is in its namespace, the settings and the time: what is to be done, as data, or the reason why nothing is.
-//!
-//! No client and no clock in here, and nothing that only one replica knows: every replica comes to the same plan and
-//! applies the same bytes. What users made is never touched, and nothing is copied from the workload to a companion: a
-//! tracking label of a deployment tool on a child makes that tool delete it.
-
-mod budget;
-pub mod concerns;
-mod name;
-pub mod selector;
-mod service;
-pub mod theirs;
-mod why;
-pub mod wish;
+//! The words in which a plan is made: what is read of a workload and of what there is around it, and what is to be done. What
+//! we demand of the metadata of a companion is here too, because every step says it.
 
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::kind::Kind;
-use super::mark::MarkKey;
-use super::object::OwnerReference;
-use super::text::fnv1a;
-use selector::{Labels, PodLabels, Selector};
-use theirs::Taken;
-use wish::{Allowed, Annotations, Disruption};
-
-pub use budget::{POD_NAME, POD_TEMPLATE_HASH, lets_none_go};
-pub(crate) use name::service as service_name;
-pub use service::{PATIENCE, misses};
-pub use theirs::let_go;
-pub use why::{Companion, Taker, Why, let_go_of, made, none_of_ours};
-
-/// What the settings say about companions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Defaults {
-    /// Whether the controller runs at all.
-    pub enabled: bool,
-    /// Whether a workload without the annotation gets a headless Service.
-    pub headless_service: bool,
-    /// What a workload without the annotation wants.
-    pub disruption: Disruption,
-    /// How far ahead a window of consent may end.
-    pub consent_window_max: Duration,
-    /// What a workload may ask for.
-    pub allowed: Allowed,
-    /// What our [`MANAGER_LABEL`] says: see [`managed_by`].
-    pub managed_by: String,
-}
+use super::selector::{Labels, PodLabels, Selector};
+use super::why::{Companion, Why};
+use crate::api::annotation::Annotations;
+use crate::api::kind::Kind;
+use crate::api::names;
+use crate::api::object::OwnerReference;
+use crate::settings::Companions;
 
 /// A marked workload, reduced to what its companions follow from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +103,7 @@ pub struct BudgetSpec {
     pub max_unavailable: Option<Value>,
     /// `unhealthyPodEvictionPolicy`; kept of ours only.
     pub unhealthy_pod_eviction_policy: Option<String>,
-    /// Whether it lets no Pod go, by [`lets_none_go`]; kept of others' only.
+    /// Whether it lets no Pod go, by [`super::lets_none_go`]; kept of others' only.
     pub lets_none_go: bool,
 }
 
@@ -227,39 +191,21 @@ pub enum Step {
     },
 }
 
-/// What is to be done for a marked workload.
-#[must_use]
-pub fn plan(workload: &Workload, around: &Surroundings<'_>, defaults: &Defaults, now: SystemTime) -> Plan {
-    let mut plan = Plan::default();
-    let named = (workload.kind, workload.name.as_str());
-    plan.steps.extend(let_go(named, Companion::Service, around.services.iter().copied()));
-    plan.steps.extend(let_go(named, Companion::Budget, around.budgets.iter().copied()));
-    // Its companions go with it: that is the garbage collector's work.
-    if workload.is_deleted {
-        return plan;
-    }
-    let owned = workload.kind == Kind::ReplicaSet && workload.controller.is_some();
-    service::plan(workload, around, defaults, owned, now, &mut plan);
-    budget::plan(workload, around, defaults, owned, now, &mut plan);
-    plan
-}
-
-/// What is to be done after a release: the budget goes. The Service stays until the workload does, because clients
-/// that run depend on it.
-#[must_use]
-pub fn released(owner: &Owner, budgets: &[&Existing<BudgetSpec>]) -> Plan {
-    let theirs = budgets.iter().filter(|budget| {
-        budget.is_ours && !budget.is_deleted && budget.controller.as_ref().is_some_and(|held| held.uid == owner.uid)
-    });
-    let steps = theirs.map(|budget| budget.removal(Companion::Budget, Why::Released)).collect();
-    Plan { steps, ..Plan::default() }
+/// What somebody else has taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The field manager.
+    pub by: String,
+    /// The JSON patch that takes our label, our owner reference and our entry off it, and nothing else, from this very
+    /// version of it. An apply without fields would take the selector and the ports along.
+    pub patch: Value,
 }
 
 impl Step {
     /// Whether it makes a Service under a name that the user wrote.
     #[must_use]
     pub fn takes_a_written_name(&self, workload: &str) -> bool {
-        matches!(self, Self::Apply { companion: Companion::Service, name, .. } if !name::is_given(workload, name))
+        matches!(self, Self::Apply { companion: Companion::Service, name, .. } if !names::is_given(workload, name))
     }
 
     /// Which companion it is about.
@@ -272,12 +218,12 @@ impl Step {
 
 impl Workload {
     /// A manifest often brings a Service and a budget of its own right behind the workload: they come first.
-    fn ripe(&self) -> SystemTime {
+    pub(super) fn ripe(&self) -> SystemTime {
         self.seen + GRACE
     }
 
     /// The key of its one Pod, where no other Pod can have it.
-    fn held_key(&self, around: &Surroundings<'_>) -> Option<&str> {
+    pub(super) fn held_key(&self, around: &Surroundings<'_>) -> Option<&str> {
         self.key.as_deref().filter(|_| around.keys_hold)
     }
 }
@@ -285,7 +231,7 @@ impl Workload {
 impl<S> Existing<S> {
     /// Whether it is this workload's companion: controlled by it, or by one of the same kind and name that is gone, or
     /// (orphaned) by nobody while it has the name that ours has.
-    fn belongs_to(&self, workload: &Workload, name: &str) -> bool {
+    pub(super) fn belongs_to(&self, workload: &Workload, name: &str) -> bool {
         self.is_ours
             && match &self.controller {
                 Some(owner) => owner.kind == workload.kind.info().name && owner.name == workload.name,
@@ -293,7 +239,7 @@ impl<S> Existing<S> {
             }
     }
 
-    fn removal(&self, companion: Companion, why: Why) -> Step {
+    pub(super) fn removal(&self, companion: Companion, why: Why) -> Step {
         Step::Remove {
             companion,
             name: self.name.clone(),
@@ -304,19 +250,24 @@ impl<S> Existing<S> {
     }
 
     /// When it may be written: an adopted one not before its time, any other at any.
-    fn waits(&self, now: SystemTime) -> Option<SystemTime> {
+    pub(super) fn waits(&self, now: SystemTime) -> Option<SystemTime> {
         self.adoptable.filter(|at| now < *at)
     }
 
     /// Whether nothing of its metadata has to change.
-    fn is_held_by(&self, workload: &Workload) -> bool {
+    pub(super) fn is_held_by(&self, workload: &Workload) -> bool {
         self.controller.as_ref().is_some_and(|owner| owner.uid == workload.uid)
     }
 }
 
 /// The metadata that we demand of a companion. No `blockOwnerDeletion`: it needs a right on the owner's finalizers
 /// (admission plugin `OwnerReferencesPermissionEnforcement`), and nobody has to wait for a Service.
-fn metadata<S>(workload: &Workload, name: &str, defaults: &Defaults, existing: Option<&Existing<S>>) -> Value {
+pub(super) fn metadata<S>(
+    workload: &Workload,
+    name: &str,
+    defaults: &Companions,
+    existing: Option<&Existing<S>>,
+) -> Value {
     let info = workload.kind.info();
     let api_version = match info.group {
         "" => info.version.to_owned(),
@@ -356,27 +307,6 @@ impl Default for ServiceSpec {
     }
 }
 
-impl Default for Defaults {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            headless_service: true,
-            disruption: Disruption::Allow,
-            consent_window_max: Duration::from_secs(24 * 60 * 60),
-            allowed: Allowed::default(),
-            managed_by: managed_by(&MarkKey::default()),
-        }
-    }
-}
-
-/// Who keeps the companions of the workloads with this mark. Two guards with different marks may share a cluster: what
-/// one has made must not look to the other like the leavings of a singleton that was released. Running clusters know the
-/// old values, so they must never change.
-#[must_use]
-pub fn managed_by(mark: &MarkKey) -> String {
-    if *mark == MarkKey::default() { MANAGER.to_owned() } else { format!("{MANAGER}-{:08x}", fnv1a(mark.as_str())) }
-}
-
 fn tcp() -> String {
     "TCP".to_owned()
 }
@@ -389,8 +319,6 @@ pub fn field_manager(managed_by: &str) -> String {
 
 /// The label by which we know our own (Kubernetes, "Recommended Labels").
 pub const MANAGER_LABEL: &str = "app.kubernetes.io/managed-by";
-/// Its value with the usual mark.
-const MANAGER: &str = "singleton-guard";
 /// A revision that no object has: an apply with it creates, and conflicts with whatever is there.
 const NO_REVISION: &str = "1";
 /// Longer than `kubectl apply` and helm take from one object of a manifest to the next.

@@ -9,14 +9,13 @@
 //!
 //! What was made stays under the name that it has, so no workload takes another's Service away; a StatefulSet that comes
 //! after a Deployment of its name finds its own taken, and an Event says so. Earlier versions used the workload's own
-//! name; what they have made is kept ([`former`]).
+//! name; what they have made is kept (`former`).
 
 use std::borrow::Cow;
 
-use super::Workload;
-use super::wish::is_service_name;
-use crate::policy::kind::{KINDS, Kind};
-use crate::policy::text::{HASH_LENGTH, fnv1a};
+use super::mark::{MarkKey, is_dns_label};
+use crate::api::kind::{KINDS, Kind};
+use crate::api::text::{HASH_LENGTH, fnv1a};
 
 /// The name of the Service of a workload that is called so.
 pub(crate) fn service(name: &str) -> String {
@@ -24,12 +23,12 @@ pub(crate) fn service(name: &str) -> String {
 }
 
 /// That of one of a kind that must not take [`service`].
-pub(super) fn service_of_kind(name: &str, kind: Kind) -> String {
+pub(crate) fn service_of_kind(name: &str, kind: Kind) -> String {
     label(name, &format!("{SUFFIX}-{}", kind.info().name.to_ascii_lowercase()))
 }
 
 /// What earlier versions called it: the workload's own name where a Service may be called so, else one derived from it.
-pub(super) fn former(name: &str) -> Cow<'_, str> {
+pub(crate) fn former(name: &str) -> Cow<'_, str> {
     if is_service_name(name) { Cow::Borrowed(name) } else { Cow::Owned(derived(name, "")) }
 }
 
@@ -55,7 +54,7 @@ pub(crate) fn is_own(workload: &str, service: &str) -> bool {
 }
 
 /// Whether a Service has a name that nobody but us would give it.
-pub(super) fn is_given(workload: &str, service: &str) -> bool {
+pub(crate) fn is_given(workload: &str, service: &str) -> bool {
     self::service(workload) == service
         || service != workload && former(workload) == service
         || KINDS.iter().any(|info| service_of_kind(workload, info.kind) == service)
@@ -63,9 +62,8 @@ pub(super) fn is_given(workload: &str, service: &str) -> bool {
 
 /// A budget's name. Not the workload's own: charts call theirs so, and would then find ours in their way. With the
 /// kind, because a Deployment and a StatefulSet may have the same name.
-pub(super) fn budget(workload: &Workload) -> String {
-    let suffix = format!("-{}{SUFFIX}", workload.kind.info().name.to_ascii_lowercase());
-    let name = &workload.name;
+pub(crate) fn budget(name: &str, kind: Kind) -> String {
+    let suffix = format!("-{}{SUFFIX}", kind.info().name.to_ascii_lowercase());
     let room = SUBDOMAIN_MAX.saturating_sub(suffix.len());
     if name.len() <= room {
         return format!("{name}{suffix}");
@@ -74,6 +72,21 @@ pub(super) fn budget(workload: &Workload) -> String {
     format!("{}-{:08x}{suffix}", kept.trim_end_matches(['-', '.']), fnv1a(name))
 }
 
+/// Whether a Service may be called so on every supported version: a DNS label of RFC 1035.
+pub(crate) fn is_service_name(name: &str) -> bool {
+    is_dns_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+/// Who keeps the companions of the workloads with this mark. Two guards with different marks may share a cluster: what
+/// one has made must not look to the other like the leavings of a singleton that was released. Running clusters know the
+/// old values, so they must never change.
+#[must_use]
+pub fn managed_by(mark: &MarkKey) -> String {
+    if *mark == MarkKey::default() { MANAGER.to_owned() } else { format!("{MANAGER}-{:08x}", fnv1a(mark.as_str())) }
+}
+
+/// Its value with the usual mark.
+const MANAGER: &str = "singleton-guard";
 const SUFFIX: &str = "-singleton";
 /// RFC 1035.
 const LABEL_MAX: usize = 63;

@@ -7,7 +7,7 @@
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-use super::mark::{is_dns_label, is_dns_subdomain};
+use crate::api::mark::{is_dns_label, is_dns_subdomain};
 
 /// All of them; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]

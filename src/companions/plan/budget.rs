@@ -13,22 +13,23 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::selector::{Operator, Requirement, Selector};
-use super::wish::{BadWindow, Consent, Disruption};
-use super::{
-    BudgetSpec, Companion, Defaults, Existing, Plan, Step, Surroundings, Taker, Why, Workload, metadata, name,
-};
-use crate::policy::key::KEY;
-use crate::policy::kind::Kind;
+use super::terms::{BudgetSpec, Existing, Plan, Step, Surroundings, Workload, metadata};
+use super::why::{Companion, Taker, Why};
+use crate::api::annotation::{BadWindow, Consent, Disruption};
+use crate::api::key::KEY;
+use crate::api::kind::Kind;
+use crate::api::names;
+use crate::settings::Companions;
 
 pub(super) fn plan(
     workload: &Workload,
     around: &Surroundings<'_>,
-    defaults: &Defaults,
+    defaults: &Companions,
     owned: bool,
     now: SystemTime,
     plan: &mut Plan,
 ) {
-    let name = name::budget(workload);
+    let name = names::budget(&workload.name, workload.kind);
     let disruption =
         workload.annotations.disruption.as_deref().and_then(Disruption::parse).unwrap_or(defaults.disruption);
     let is_denied = disruption == Disruption::Block && !defaults.allowed.block;
@@ -144,7 +145,7 @@ pub fn lets_none_go(min_available: Option<&Value>, max_unavailable: Option<&Valu
 
 /// The end of the window of consent, while it is open; and when it closes, or opens. One that nobody refused, with the
 /// webhook away or under other settings, opens no earlier than it could have been asked for.
-fn window(workload: &Workload, defaults: &Defaults, now: SystemTime) -> (Option<SystemTime>, Option<SystemTime>) {
+fn window(workload: &Workload, defaults: &Companions, now: SystemTime) -> (Option<SystemTime>, Option<SystemTime>) {
     let consent = Consent { now, max: defaults.consent_window_max + SKEW };
     let Some(wanted) = workload.annotations.disruption_allowed_until.as_deref() else { return (None, None) };
     match consent.until(wanted) {
@@ -158,7 +159,7 @@ fn apply(
     workload: &Workload,
     name: &str,
     spec: &BudgetSpec,
-    defaults: &Defaults,
+    defaults: &Companions,
     existing: Option<&Existing<BudgetSpec>>,
 ) -> Step {
     let BudgetSpec { selector, min_available, unhealthy_pod_eviction_policy, .. } = spec;

@@ -2,8 +2,9 @@
 //! step; saying no wrongly would cost a step.
 
 use super::selector::service_selects;
-use super::wish::HeadlessService;
-use super::{BudgetSpec, Existing, ServiceSpec, Workload, name};
+use super::terms::{BudgetSpec, Existing, ServiceSpec, Workload};
+use crate::api::annotation::HeadlessService;
+use crate::api::names;
 
 /// What selects Pods, and is looked for by name.
 pub trait Selects {
@@ -31,7 +32,7 @@ impl Selects for ServiceSpec {
         wish == Some(HeadlessService::Named(called))
             || workload.service_name.as_deref() == Some(called)
             || called == workload.name
-            || name::is_given(&workload.name, called)
+            || names::is_given(&workload.name, called)
     }
 }
 
@@ -41,6 +42,6 @@ impl Selects for BudgetSpec {
     }
 
     fn could_be_called(called: &str, workload: &Workload) -> bool {
-        name::budget(workload) == called
+        names::budget(&workload.name, workload.kind) == called
     }
 }

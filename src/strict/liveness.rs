@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::holder::{Holder, State};
+use crate::policy::holder::{Holder, State};
 
 /// What is to be done for a workload that wants a Pod and has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

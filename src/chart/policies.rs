@@ -8,40 +8,13 @@
 //! know which workloads are marked from parameters that the API server keeps in a cache, which is a moment behind a
 //! fresh mark.
 
-use super::cel;
-use super::decision::{Denial, Subject};
-use super::kind::{KINDS, Kind, PODS};
-use super::mark::MarkKey;
-use super::rules::RULES;
-use super::violation::Violation;
-use super::webhook::{Condition, Row, Selected, Watched, by_group};
-
-/// One policy of the floor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// The workloads themselves, judged by their own mark.
-    Workload,
-    /// Their `/status`.
-    Status,
-    /// The `/scale` of a kind; the parameters are the marked workloads of that kind.
-    Scale(Kind),
-    /// The `/scale` of ReplicaSets; the parameters are the marked Deployments.
-    ScaleBehind,
-    /// ReplicaSets; the parameters are the marked Deployments.
-    Behind,
-    /// Strict workloads: what their Pods' one name depends on. Not even breaking the glass changes that.
-    Strict,
-    /// The ReplicaSets of Deployments whose template has a key: they take the labels of it on themselves.
-    StrictBehind,
-    /// The Pods of strict singletons, created or changed. As above.
-    Pods,
-    /// Their deletion.
-    Deletion,
-    /// Their eviction; the parameters are those Pods.
-    Eviction,
-    /// The workloads themselves, judged by what their author may do.
-    ServiceRight,
-}
+use crate::api::kind::{KINDS, Kind, PODS};
+use crate::api::mark::MarkKey;
+use crate::chart::webhooks::{Condition, Selected, Watched, by_group};
+use crate::policy::cel;
+use crate::policy::decision::{Denial, Subject};
+use crate::policy::entry::{Place, Refusal, Row};
+use crate::policy::rules::RULES;
 
 /// What the parameters of a policy are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,20 +25,6 @@ pub struct Parameters {
     pub kind: &'static str,
     /// Which of them.
     pub selected: Selected,
-}
-
-/// One way to break a rule, as the API server can see it.
-///
-/// `variables.before` and `variables.after` say whether the workload was and will be a singleton, and
-/// `variables.behind` whether it was one by its Deployment: [`super::standing::Standing`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// What is broken, with texts that stand for values, as in `{replicas}`.
-    pub violation: Violation,
-    /// The CEL condition under which it is.
-    pub when: String,
-    /// The texts that stand for values, each with the CEL expression of the value.
-    pub values: Vec<(&'static str, String)>,
 }
 
 impl Place {
@@ -296,7 +255,7 @@ impl Refusal {
 }
 
 /// The CEL expression of a text in which some texts stand for values.
-pub(super) fn concatenation(text: &str, values: &[(&'static str, String)]) -> String {
+pub(crate) fn concatenation(text: &str, values: &[(&'static str, String)]) -> String {
     let quoted = |literal: &str| format!("'{}'", literal.replace('\\', r"\\").replace('\'', r"\'"));
     let mut pieces = Vec::new();
     let mut rest = text;

@@ -43,7 +43,7 @@ impl MarkKey {
     /// Accepts a qualified name: `[prefix/]name`, as Kubernetes defines label keys.
     ///
     /// ```
-    /// # use singleton_guard::policy::mark::MarkKey;
+    /// # use singleton_guard::api::mark::MarkKey;
     /// assert_eq!(MarkKey::parse("example.com/only-one")?.as_str(), "example.com/only-one");
     /// assert!(MarkKey::parse("Example.com/only-one").is_err_and(|why| why.contains("a lowercase DNS name")));
     /// # Ok::<(), String>(())

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::wish::HEADLESS_SERVICE;
+use crate::api::annotation::HEADLESS_SERVICE;
 
 /// The two companions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

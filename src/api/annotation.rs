@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::name;
-use crate::policy::mark::is_dns_label;
+use super::names::is_service_name;
+use crate::api::names;
 
 /// The annotations as they are written, and no others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Allowed {
     /// Whether this workload may get a Service of this name.
     #[must_use]
     pub fn names(self, workload: &str, service: &str) -> bool {
-        self.foreign_names || name::is_own(workload, service)
+        self.foreign_names || names::is_own(workload, service)
     }
 }
 
@@ -154,11 +154,6 @@ impl Consent {
             _ => Ok(until),
         }
     }
-}
-
-/// Whether a Service may be called so on every supported version: a DNS label of RFC 1035.
-pub(crate) fn is_service_name(name: &str) -> bool {
-    is_dns_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 /// `auto`, `none` or the name of the headless Service.

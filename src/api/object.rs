@@ -11,16 +11,16 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::companions::wish::{
-    Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, HeadlessService, PUBLISH_NOT_READY,
-};
 use super::int_or_string::IntOrString;
 use super::json::{ENTRIES_MAX, few_objects, nullable, object, some_object};
 use super::kind::{KINDS, Kind, UNMARKABLE};
-use super::lookup::ObjectRef;
 use super::mark::{Mark, MarkKey};
 use super::replicas::Replicas;
 use super::text::clip;
+use crate::api::annotation::{
+    Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, HeadlessService, PUBLISH_NOT_READY,
+};
+use crate::api::reference::ObjectRef;
 
 /// A workload, or the Scale of one.
 #[derive(Debug, Clone, Default, serde::Deserialize)]

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Companion, Existing, MANAGER_LABEL, Owner, Step, field_manager};
-use crate::policy::kind::Kind;
+use super::terms::{Existing, MANAGER_LABEL, Owner, Step, Taken, field_manager};
+use super::why::Companion;
+use crate::api::kind::Kind;
 
 /// An entry of `managedFields`: who has written, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,16 +55,6 @@ pub enum Whose {
     Ours(Option<SystemTime>),
     /// It was ours, and somebody else has written to it.
     Taken(Taken),
-}
-
-/// What somebody else has taken over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    /// The field manager.
-    pub by: String,
-    /// The JSON patch that takes our label, our owner reference and our entry off it, and nothing else, from this very
-    /// version of it. An apply without fields would take the selector and the ports along.
-    pub patch: Value,
 }
 
 impl Found<'_> {

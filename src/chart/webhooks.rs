@@ -8,35 +8,11 @@
 //! called in and for what an outage does there. Names of entries never change and entries are never taken out of a
 //! row: the process writes into them too, and helm could not drop what it does not own alone.
 
-use super::cel;
-use super::defaults;
-use super::exemption;
-use super::kind::{KINDS, PODS, UNMARKABLE};
-use super::request::Phase;
-use super::rules::RULES;
-
-/// One webhook configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Row {
-    /// The workloads themselves.
-    Workload,
-    /// New singletons in namespaces that held none, which only an outage is any different for.
-    First,
-    /// Their `/scale`.
-    Scale,
-    /// ReplicaSets behind a Deployment, whatever their own labels.
-    Owned,
-    /// Their `/status`, where labels can be written.
-    Status,
-    /// Fills in what a singleton needs.
-    Defaults,
-    /// Puts back what a released StatefulSet may not lose.
-    Released,
-    /// New Pods of strict singletons: who holds their name.
-    Pods,
-    /// Gives such a Pod its name where the API server cannot do so by itself.
-    PodNames,
-}
+use crate::api::kind::{KINDS, PODS, UNMARKABLE};
+use crate::policy::entry::Row;
+use crate::policy::request::Phase;
+use crate::policy::rules::RULES;
+use crate::policy::{cel, defaults, exemption};
 
 /// Which objects a row, or a policy, is about, before or after the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -291,7 +267,7 @@ impl Row {
 }
 
 /// The resources of each group together.
-pub(super) fn by_group(resources: Vec<(&'static str, String)>) -> Vec<Watched> {
+pub(crate) fn by_group(resources: Vec<(&'static str, String)>) -> Vec<Watched> {
     let mut watched: Vec<Watched> = Vec::new();
     for (group, resource) in resources {
         match watched.iter_mut().find(|watched| watched.group == group) {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::policy::json::nullable;
+use crate::api::json::nullable;
 
 /// Labels by key.
 pub type Labels = BTreeMap<String, String>;

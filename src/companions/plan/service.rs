@@ -18,16 +18,17 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::selector::{Labels, service_selects};
-use super::wish::HeadlessService;
-use super::{
-    Companion, Defaults, Existing, Plan, Port, ServiceSpec, Step, Surroundings, Taker, Why, Workload, metadata, name,
-};
-use crate::policy::key::KEY;
+use super::terms::{Existing, Plan, Port, ServiceSpec, Step, Surroundings, Workload, metadata};
+use super::why::{Companion, Taker, Why};
+use crate::api::annotation::HeadlessService;
+use crate::api::key::KEY;
+use crate::api::names;
+use crate::settings::Companions;
 
 pub(super) fn plan(
     workload: &Workload,
     around: &Surroundings<'_>,
-    defaults: &Defaults,
+    defaults: &Companions,
     owned: bool,
     now: SystemTime,
     plan: &mut Plan,
@@ -115,7 +116,7 @@ pub(super) fn plan(
 }
 
 /// The name of the Service that the workload should have, if one.
-fn wanted<'a>(wish: Option<HeadlessService<'a>>, defaults: &Defaults, usual: &'a str) -> Option<&'a str> {
+fn wanted<'a>(wish: Option<HeadlessService<'a>>, defaults: &Companions, usual: &'a str) -> Option<&'a str> {
     match wish {
         Some(HeadlessService::None) => None,
         None if !defaults.headless_service => None,
@@ -133,8 +134,8 @@ fn usual<'a>(workload: &'a Workload, around: &Surroundings<'_>) -> Cow<'a, str> 
         let mut called = around.services.iter().filter(|service| service.name == name && !service.is_deleted);
         called.any(|service| service.is_kept_for(workload))
     };
-    let (former, plain) = (name::former(&workload.name), name::service(&workload.name));
-    let of_kind = name::service_of_kind(&workload.name, workload.kind);
+    let (former, plain) = (names::former(&workload.name), names::service(&workload.name));
+    let of_kind = names::service_of_kind(&workload.name, workload.kind);
     if has(&former) {
         return former;
     }
@@ -164,7 +165,7 @@ fn whose(service: &Existing<ServiceSpec>) -> Option<String> {
 
 /// Whether an earlier version has made it for this workload.
 fn is_former(service: &Existing<ServiceSpec>, workload: &Workload) -> bool {
-    name::former(&workload.name) == service.name && service.is_kept_for(workload)
+    names::former(&workload.name) == service.name && service.is_kept_for(workload)
 }
 
 impl Existing<ServiceSpec> {
@@ -178,13 +179,13 @@ impl Existing<ServiceSpec> {
 /// Whether the workload goes by a Service of this name, which people may give too, so that one must be there as soon as
 /// none is.
 #[must_use]
-pub fn misses(workload: &Workload, defaults: &Defaults, service: &str) -> bool {
+pub fn misses(workload: &Workload, defaults: &Companions, service: &str) -> bool {
     let named = workload.service_name.as_deref().unwrap_or_default();
     !workload.is_deleted && wanted(workload.annotations.wished_service(), defaults, named) == Some(service)
 }
 
 /// Whether a name is not the workload's to take. What was made under it while it was stays until its workload goes.
-fn is_withheld(workload: &Workload, around: &Surroundings<'_>, defaults: &Defaults, name: &str) -> bool {
+fn is_withheld(workload: &Workload, around: &Surroundings<'_>, defaults: &Companions, name: &str) -> bool {
     let existing = around.services.iter().find(|service| service.name == name);
     let is_free = existing.is_none_or(|it| it.belongs_to(workload, name) && !it.is_held_by(workload));
     is_free && !defaults.allowed.names(&workload.name, name)
@@ -193,7 +194,7 @@ fn is_withheld(workload: &Workload, around: &Surroundings<'_>, defaults: &Defaul
 /// Until when a name is left free for who may want to give it.
 fn free_until(workload: &Workload, around: &Surroundings<'_>, name: &str) -> SystemTime {
     let deleted =
-        around.deleted.iter().filter(|(deleted, _)| *deleted == name && !name::is_given(&workload.name, name));
+        around.deleted.iter().filter(|(deleted, _)| *deleted == name && !names::is_given(&workload.name, name));
     deleted.map(|(_, at)| *at + PATIENCE).chain([workload.ripe()]).max().unwrap_or_else(|| workload.ripe())
 }
 
@@ -212,7 +213,7 @@ fn apply(
     workload: &Workload,
     name: &str,
     selector: &Labels,
-    defaults: &Defaults,
+    defaults: &Companions,
     existing: Option<&Existing<ServiceSpec>>,
 ) -> Step {
     let mut spec = json!({"clusterIP": "None", "selector": selector});

@@ -1,0 +1,52 @@
+//! References to one object, as they are asked for, and spoken of.
+
+use std::borrow::Cow;
+
+use super::kind::Kind;
+
+/// One object by name, and the incarnation of it that is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectRef<'a> {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: Cow<'a, str>,
+    /// Its name.
+    pub name: Cow<'a, str>,
+    /// Its uid: an object of the same name with another uid is another object.
+    pub uid: Cow<'a, str>,
+}
+
+/// One Pod, whichever has the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodRef<'a> {
+    /// Its namespace.
+    pub namespace: Cow<'a, str>,
+    /// Its name.
+    pub name: Cow<'a, str>,
+}
+
+/// The object that an Event is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Regarding {
+    /// API group; empty for the core group. The version is `v1` for all that we speak of.
+    pub group: &'static str,
+    /// Kind.
+    pub kind: &'static str,
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Uid: `kubectl describe` finds the Event by it.
+    pub uid: String,
+}
+
+impl Regarding {
+    /// A workload.
+    #[must_use]
+    pub fn workload(kind: Kind, namespace: &str, name: &str, uid: &str) -> Self {
+        let info = kind.info();
+        let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
+        Self { group: info.group, kind: info.name, namespace, name, uid }
+    }
+}

@@ -1,0 +1,56 @@
+//! Companions: the headless Service and the PodDisruptionBudget that a singleton should have. Given a workload, what
+//! there is in its namespace, the settings and the time: what is to be done, as data, or the reason why nothing is.
+//!
+//! No client and no clock in here, and nothing that only one replica knows: every replica comes to the same plan and
+//! applies the same bytes. What users made is never touched, and nothing is copied from the workload to a companion: a
+//! tracking label of a deployment tool on a child makes that tool delete it.
+
+mod budget;
+pub mod concerns;
+pub mod selector;
+mod service;
+mod terms;
+pub mod theirs;
+mod why;
+
+use std::time::SystemTime;
+
+use crate::api::kind::Kind;
+use crate::settings::Companions;
+
+pub use budget::{POD_NAME, POD_TEMPLATE_HASH, lets_none_go};
+pub use service::{PATIENCE, misses};
+pub use terms::{
+    BudgetSpec, Existing, MANAGER_LABEL, Owner, Plan, Port, ServiceSpec, Step, Surroundings, Taken, Workload,
+    field_manager,
+};
+pub use theirs::let_go;
+pub use why::{Companion, Taker, Why, let_go_of, made, none_of_ours};
+
+/// What is to be done for a marked workload.
+#[must_use]
+pub fn plan(workload: &Workload, around: &Surroundings<'_>, defaults: &Companions, now: SystemTime) -> Plan {
+    let mut plan = Plan::default();
+    let named = (workload.kind, workload.name.as_str());
+    plan.steps.extend(let_go(named, Companion::Service, around.services.iter().copied()));
+    plan.steps.extend(let_go(named, Companion::Budget, around.budgets.iter().copied()));
+    // Its companions go with it: that is the garbage collector's work.
+    if workload.is_deleted {
+        return plan;
+    }
+    let owned = workload.kind == Kind::ReplicaSet && workload.controller.is_some();
+    service::plan(workload, around, defaults, owned, now, &mut plan);
+    budget::plan(workload, around, defaults, owned, now, &mut plan);
+    plan
+}
+
+/// What is to be done after a release: the budget goes. The Service stays until the workload does, because clients
+/// that run depend on it.
+#[must_use]
+pub fn released(owner: &Owner, budgets: &[&Existing<BudgetSpec>]) -> Plan {
+    let theirs = budgets.iter().filter(|budget| {
+        budget.is_ours && !budget.is_deleted && budget.controller.as_ref().is_some_and(|held| held.uid == owner.uid)
+    });
+    let steps = theirs.map(|budget| budget.removal(Companion::Budget, Why::Released)).collect();
+    Plan { steps, ..Plan::default() }
+}

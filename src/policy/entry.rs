@@ -1,0 +1,70 @@
+//! By which ways a request comes to be judged: a row of the webhook configuration, or a place of the API server's own
+//! policies. A rule states for each when it has to be asked, or what it refuses there; what is generated from that is in
+//! [`crate::chart`].
+
+use super::violation::Violation;
+use crate::api::kind::Kind;
+
+/// One webhook configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Row {
+    /// The workloads themselves.
+    Workload,
+    /// New singletons in namespaces that held none, which only an outage is any different for.
+    First,
+    /// Their `/scale`.
+    Scale,
+    /// ReplicaSets behind a Deployment, whatever their own labels.
+    Owned,
+    /// Their `/status`, where labels can be written.
+    Status,
+    /// Fills in what a singleton needs.
+    Defaults,
+    /// Puts back what a released StatefulSet may not lose.
+    Released,
+    /// New Pods of strict singletons: who holds their name.
+    Pods,
+    /// Gives such a Pod its name where the API server cannot do so by itself.
+    PodNames,
+}
+
+/// One policy of the floor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The workloads themselves, judged by their own mark.
+    Workload,
+    /// Their `/status`.
+    Status,
+    /// The `/scale` of a kind; the parameters are the marked workloads of that kind.
+    Scale(Kind),
+    /// The `/scale` of ReplicaSets; the parameters are the marked Deployments.
+    ScaleBehind,
+    /// ReplicaSets; the parameters are the marked Deployments.
+    Behind,
+    /// Strict workloads: what their Pods' one name depends on. Not even breaking the glass changes that.
+    Strict,
+    /// The ReplicaSets of Deployments whose template has a key: they take the labels of it on themselves.
+    StrictBehind,
+    /// The Pods of strict singletons, created or changed. As above.
+    Pods,
+    /// Their deletion.
+    Deletion,
+    /// Their eviction; the parameters are those Pods.
+    Eviction,
+    /// The workloads themselves, judged by what their author may do.
+    ServiceRight,
+}
+
+/// One way to break a rule, as the API server can see it.
+///
+/// `variables.before` and `variables.after` say whether the workload was and will be a singleton, and
+/// `variables.behind` whether it was one by its Deployment: [`crate::policy::standing::Standing`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is broken, with texts that stand for values, as in `{replicas}`.
+    pub violation: Violation,
+    /// The CEL condition under which it is.
+    pub when: String,
+    /// The texts that stand for values, each with the CEL expression of the value.
+    pub values: Vec<(&'static str, String)>,
+}
