@@ -6,6 +6,7 @@ pub mod int_or_string;
 pub(crate) mod json;
 pub mod key;
 pub mod kind;
+pub mod labels;
 pub mod mark;
 pub mod names;
 pub mod object;

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use super::json::object;
 use super::key::KEY;
-use super::object::{Labels, Object};
+use super::labels::Labels;
+use super::object::Object;
 use super::replicas::Replicas;
 
 /// `PodTemplateSpec`, as far as we read it.

@@ -12,7 +12,7 @@ use crate::api::kind::{KINDS, Kind, PODS};
 use crate::api::mark::MarkKey;
 use crate::chart::webhooks::{Condition, Selected, Watched, by_group};
 use crate::policy::cel;
-use crate::policy::decision::{Denial, Subject};
+use crate::policy::denial::{Denial, Subject};
 use crate::policy::entry::{Place, Refusal, Row};
 use crate::policy::rules::RULES;
 

@@ -26,6 +26,8 @@ pub mod plan;
 #[cfg(feature = "server")]
 mod queue;
 #[cfg(feature = "server")]
+mod said;
+#[cfg(feature = "server")]
 mod seen;
 #[cfg(feature = "server")]
 mod stamp;

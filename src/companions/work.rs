@@ -6,14 +6,13 @@ use time::format_description::well_known::Rfc3339;
 
 use super::memory::Memory;
 use super::patience::object;
+use super::said::{happened, refused, say, skipped};
 use super::stamp::{self, Standing};
 use super::write::{self, Written};
 use crate::api::kind::Kind;
 use crate::api::reference::Regarding;
 use crate::cluster::call::CallError;
-use crate::companions::plan::{
-    BudgetSpec, Companion, Existing, Plan, Step, Why, Workload, let_go_of, made, none_of_ours, released,
-};
+use crate::companions::plan::{BudgetSpec, Companion, Existing, Plan, Step, Workload, released};
 use crate::events::{Saying, Voice};
 use crate::index::Key;
 use crate::index::marked::{Marked, Unread};
@@ -248,62 +247,9 @@ async fn carry_out(
     Ok(written)
 }
 
-/// What there is to say of a step that was carried out, beside the states of now, and knowing those that were said. One
-/// budget of a user may make the companions of many step aside and come back, so each of both is one saying, and is
-/// written once however often it happens.
-fn happened(workload: &str, step: &Step, written: &Written, (states, said): (&[Saying], &[Saying])) -> Option<Saying> {
-    let (companion, name) = object(step);
-    let happening = |reason, note| Saying { reason, note, is_warning: false, is_state: false };
-    match (written, step) {
-        (Written::Created, _) if said.iter().any(|saying| is_about_none(saying, companion)) => {
-            let note = format!("made {companion} {name}: nothing is in its way any more");
-            Some(Saying { is_state: true, ..happening("SingletonCompanionCreated", note) })
-        }
-        (Written::Created, _) => {
-            let note = made(companion, &name, step.takes_a_written_name(workload));
-            Some(happening("SingletonCompanionCreated", note))
-        }
-        (Written::Removed, Step::Remove { why, .. }) if !states.contains(&skipped(companion, why)) => {
-            Some(happening("SingletonCompanionRemoved", format!("removed {companion} {name}: {why}")))
-        }
-        (Written::LetGo, Step::LetGo { by, .. }) => {
-            Some(happening("SingletonCompanionLetGo", let_go_of(companion, &name, by)))
-        }
-        _ => None,
-    }
-}
-
-async fn say(voice: &Voice, about: &Regarding, saying: &Saying) {
-    let Regarding { namespace, name, .. } = about;
-    tracing::info!(namespace, name, reason = saying.reason, note = saying.note, "companions");
-    voice.say(about, saying).await;
-}
-
-fn skipped(companion: Companion, why: &Why) -> Saying {
-    let (note, is_warning) = (why.sentence(companion), why.is_warning());
-    Saying { reason: SKIPPED, note, is_warning, is_state: true }
-}
-
-/// Whether it says that there is none of this companion.
-fn is_about_none(saying: &Saying, companion: Companion) -> bool {
-    saying.reason == SKIPPED && saying.note.starts_with(&none_of_ours(companion))
-}
-
-/// Nothing of what is there is lost by it.
-fn refused(step: &Step, message: String) -> Saying {
-    let why = Why::Refused { message };
-    if matches!(step, Step::Apply { exists: false, .. }) {
-        return skipped(step.companion(), &why);
-    }
-    let note = format!("{} of ours stays as it is: {why}", step.companion());
-    Saying { note, ..skipped(step.companion(), &why) }
-}
-
 impl Failure {
     fn new((group, resource, verbs): (&str, &str, &str), error: CallError) -> Self {
         let right = format!("apiGroups: [\"{group}\"], resources: [{resource}], verbs: [{verbs}]");
         Self { right, error, is_said: false }
     }
 }
-
-const SKIPPED: &str = "SingletonCompanionSkipped";

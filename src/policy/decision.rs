@@ -1,13 +1,11 @@
 //! The answer to a request. A decision always exists: there is no error beside it.
 
-use std::borrow::Cow;
-
 use json_patch::Patch;
 
+use super::denial::{Denial, LINE_MAX, NAME_MAX, Subject, WARNING_MAX};
 use super::lookup::Unknown;
 use super::surplus::Ending;
 use super::violation::{Code, Violation};
-use crate::api::mark::MarkKey;
 use crate::api::text::{clip, line, wrap};
 use crate::settings::Mode;
 
@@ -36,36 +34,6 @@ pub enum Verdict {
         /// One line for the user.
         message: String,
     },
-}
-
-/// Which rules a request breaks, in the order in which they are reported. Never empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Denial {
-    /// The workload.
-    pub subject: Subject,
-    /// The label key of the mark, for the texts.
-    pub key: MarkKey,
-    /// The first violation: the one a person reads.
-    pub first: Violation,
-    /// The others.
-    pub others: Vec<Violation>,
-    /// The custom resource that controls the workload, as a text: it would undo what anybody else changes.
-    pub owner: Option<String>,
-}
-
-/// What a refusal is about, as `StatusDetails` of `metav1` wants it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// API group.
-    pub group: &'static str,
-    /// `kind` of the object; for a Scale that of its parent.
-    pub kind: &'static str,
-    /// Namespace.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-    /// Uid; empty where the API server has not given one yet.
-    pub uid: String,
 }
 
 impl Decision {
@@ -235,75 +203,10 @@ impl Decision {
     }
 }
 
-impl Denial {
-    /// All violations, the reported one first.
-    pub fn violations(&self) -> impl Iterator<Item = &Violation> {
-        std::iter::once(&self.first).chain(&self.others)
-    }
-
-    /// One violation as a line. A long name is shortened in its middle, the code and the value never are.
-    #[must_use]
-    pub fn message(&self, violation: &Violation) -> String {
-        self.line(violation, &self.subject.path())
-    }
-
-    /// What to do about one. What is broken has to be mended where it is written: with its owner, if a custom resource has
-    /// made it.
-    #[must_use]
-    pub fn remedy(&self, violation: &Violation) -> Cow<'static, str> {
-        match &self.owner {
-            Some(owner) if violation.is_its_owners() => format!("{owner} controls it: change it there").into(),
-            _ => violation.remedy().into(),
-        }
-    }
-
-    /// The same as warnings, each of at most 120 characters and with the code. Nothing but a long name is left out.
-    fn warning(&self, violation: &Violation) -> Vec<String> {
-        let (line, code) = (self.line(violation, &clip(&self.subject.path(), NAME_MAX)), violation.code());
-        if line.chars().count() <= WARNING_MAX {
-            return vec![line];
-        }
-        let (rule, requested) = line.rsplit_once(REQUESTED).unwrap_or((&line, ""));
-        let mut pieces = wrap(rule, &format!("{code} "), WARNING_MAX);
-        if !requested.is_empty() {
-            pieces.extend(wrap(&format!("{code} requested {requested}"), &format!("{code} "), WARNING_MAX));
-        }
-        pieces
-    }
-
-    fn line(&self, violation: &Violation, path: &str) -> String {
-        let sentence = violation.sentence(&self.key);
-        // "SG006 StatefulSet pay/ledger: label ... must", but "SG001 StatefulSet pay/ledger is a singleton: ...".
-        let joint = if sentence.starts_with("label") || sentence.starts_with("annotation") { ": " } else { " " };
-        let before = format!("{} {} ", violation.code(), self.subject.kind);
-        line(&before, path, &format!("{joint}{sentence}"), LINE_MAX)
-    }
-}
-
-impl Subject {
-    /// `namespace/name`.
-    fn path(&self) -> String {
-        let name = if self.name.is_empty() { "(name to be generated)" } else { &self.name };
-        format!("{}/{name}", self.namespace)
-    }
-
-    fn id(&self) -> String {
-        format!("{} {}", self.kind, self.path())
-    }
-}
-
 /// Said where a workload is strict no longer.
 pub(super) const KEY_STAYS: &str =
     "its Pod template keeps label singleton-guard.io/key, so only one Pod can be: take it off for more (a rollout)";
 const COULD_NOT_DECIDE: &str = "could not decide";
-/// kubectl and the events of the autoscaler show the message as one line.
-const LINE_MAX: usize = 250;
-/// The API server asks for at most 120 characters a warning (`AdmissionResponse.warnings`).
-const WARNING_MAX: usize = 120;
 const CAUSE_MAX: usize = 120;
 /// A namespace, a slash and a name, at their longest.
 const PATH_MAX: usize = 63 + 1 + 253;
-/// How a sentence comes to what was asked for ([`Violation::sentence`]).
-const REQUESTED: &str = ", requested ";
-/// In a warning a longer name would leave no room for what is wrong.
-const NAME_MAX: usize = 64;

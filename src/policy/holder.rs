@@ -9,7 +9,8 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::api::json::{few_objects, nullable, object};
 use crate::api::key::KEY;
-use crate::api::object::{Labels, OwnerReference};
+use crate::api::labels::Labels;
+use crate::api::object::OwnerReference;
 use crate::api::text::clip;
 
 /// The Pod that has the name.

@@ -5,7 +5,8 @@ use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation};
 use serde_json::Value;
 
-use super::decision::{Decision, Denial, Subject};
+use super::decision::Decision;
+use super::denial::{Denial, Subject};
 use super::holder::Holder;
 use super::lookup::Unknown;
 use super::request::{Operation, Request, Subresource};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-use crate::policy::decision::{Decision, Denial, Verdict};
+use crate::policy::decision::{Decision, Verdict};
+use crate::policy::denial::Denial;
 
 /// The whole `AdmissionReview` that answers the review of this uid.
 ///

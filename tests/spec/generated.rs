@@ -7,7 +7,7 @@ use std::time::Duration;
 use singleton_guard::api::kind::UNMARKABLE;
 use singleton_guard::api::mark::MarkKey;
 use singleton_guard::chart::webhooks::{Entry, Namespaces, Outage, ROWS, Selected};
-use singleton_guard::policy::decision::{Denial, Subject};
+use singleton_guard::policy::denial::{Denial, Subject};
 use singleton_guard::policy::entry::Row;
 use singleton_guard::policy::holder::{Holder, State};
 use singleton_guard::policy::request::Phase;

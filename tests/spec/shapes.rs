@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
-use singleton_guard::policy::decision::{Denial, Subject};
+use singleton_guard::policy::denial::{Denial, Subject};
 use singleton_guard::policy::rules::sg011_ending::{Ending, judge};
 use singleton_guard::settings::Settings;
 

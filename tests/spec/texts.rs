@@ -2,7 +2,8 @@
 
 use singleton_guard::api::mark::MarkKey;
 use singleton_guard::api::object::OwnerReference;
-use singleton_guard::policy::decision::{Decision, Denial, Subject};
+use singleton_guard::policy::decision::Decision;
+use singleton_guard::policy::denial::{Denial, Subject};
 use singleton_guard::policy::lookup::Unknown;
 
 use super::generated::every_violation;

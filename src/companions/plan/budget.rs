@@ -12,8 +12,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use super::ours::metadata;
 use super::selector::{Operator, Requirement, Selector};
-use super::terms::{BudgetSpec, Existing, Plan, Step, Surroundings, Workload, metadata};
+use super::terms::{BudgetSpec, Existing, Plan, Step, Surroundings, Workload};
 use super::why::{Companion, Taker, Why};
 use crate::api::annotation::{BadWindow, Consent, Disruption};
 use crate::api::key::KEY;

@@ -7,6 +7,7 @@
 
 mod budget;
 pub mod concerns;
+mod ours;
 pub mod selector;
 mod service;
 mod terms;
@@ -19,11 +20,9 @@ use crate::api::kind::Kind;
 use crate::settings::Companions;
 
 pub use budget::{POD_NAME, POD_TEMPLATE_HASH, lets_none_go};
+pub use ours::{MANAGER_LABEL, field_manager};
 pub use service::{PATIENCE, misses};
-pub use terms::{
-    BudgetSpec, Existing, MANAGER_LABEL, Owner, Plan, Port, ServiceSpec, Step, Surroundings, Taken, Workload,
-    field_manager,
-};
+pub use terms::{BudgetSpec, Existing, Owner, Plan, Port, ServiceSpec, Step, Surroundings, Taken, Workload};
 pub use theirs::let_go;
 pub use why::{Companion, Taker, Why, let_go_of, made, none_of_ours};
 

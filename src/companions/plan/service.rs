@@ -17,8 +17,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use super::ours::metadata;
 use super::selector::{Labels, service_selects};
-use super::terms::{Existing, Plan, Port, ServiceSpec, Step, Surroundings, Workload, metadata};
+use super::terms::{Existing, Plan, Port, ServiceSpec, Step, Surroundings, Workload};
 use super::why::{Companion, Taker, Why};
 use crate::api::annotation::HeadlessService;
 use crate::api::key::KEY;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::selector::{Labels, PodLabels, Selector};
 use super::why::{Companion, Why};
@@ -11,7 +11,6 @@ use crate::api::annotation::Annotations;
 use crate::api::kind::Kind;
 use crate::api::names;
 use crate::api::object::OwnerReference;
-use crate::settings::Companions;
 
 /// A marked workload, reduced to what its companions follow from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +65,7 @@ pub struct Existing<S> {
     pub resource_version: String,
     /// Whether `metadata.deletionTimestamp` is there.
     pub is_deleted: bool,
-    /// Whether it carries our [`MANAGER_LABEL`] and nobody else has written to it. That of a guard with another mark is not
+    /// Whether it carries our [`super::MANAGER_LABEL`] and nobody else has written to it. That of a guard with another mark is not
     /// ours.
     pub is_ours: bool,
     /// Where it was ours, who has it now.
@@ -260,39 +259,6 @@ impl<S> Existing<S> {
     }
 }
 
-/// The metadata that we demand of a companion. No `blockOwnerDeletion`: it needs a right on the owner's finalizers
-/// (admission plugin `OwnerReferencesPermissionEnforcement`), and nobody has to wait for a Service.
-pub(super) fn metadata<S>(
-    workload: &Workload,
-    name: &str,
-    defaults: &Companions,
-    existing: Option<&Existing<S>>,
-) -> Value {
-    let info = workload.kind.info();
-    let api_version = match info.group {
-        "" => info.version.to_owned(),
-        group => format!("{group}/{}", info.version),
-    };
-    let mut metadata = json!({
-        "name": name,
-        "namespace": workload.namespace,
-        "labels": {MANAGER_LABEL: defaults.managed_by},
-        "ownerReferences": [{
-            "apiVersion": api_version,
-            "kind": info.name,
-            "name": workload.name,
-            "uid": workload.uid,
-            "controller": true,
-        }],
-    });
-    if let Value::Object(metadata) = &mut metadata {
-        let revision = existing.map_or(NO_REVISION, |existing| &existing.resource_version);
-        metadata.insert("resourceVersion".to_owned(), json!(revision));
-        metadata.extend(existing.map(|existing| ("uid".to_owned(), json!(existing.uid))));
-    }
-    metadata
-}
-
 /// An owner reference as it is read.
 impl From<&OwnerReference<'_>> for Owner {
     fn from(owner: &OwnerReference<'_>) -> Self {
@@ -311,15 +277,5 @@ fn tcp() -> String {
     "TCP".to_owned()
 }
 
-/// The field manager of every write for companions: one for all replicas, another one for a guard with another mark.
-#[must_use]
-pub fn field_manager(managed_by: &str) -> String {
-    format!("{managed_by}-companions")
-}
-
-/// The label by which we know our own (Kubernetes, "Recommended Labels").
-pub const MANAGER_LABEL: &str = "app.kubernetes.io/managed-by";
-/// A revision that no object has: an apply with it creates, and conflicts with whatever is there.
-const NO_REVISION: &str = "1";
 /// Longer than `kubectl apply` and helm take from one object of a manifest to the next.
 const GRACE: Duration = Duration::from_secs(2);

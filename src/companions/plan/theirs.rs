@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::terms::{Existing, MANAGER_LABEL, Owner, Step, Taken, field_manager};
+use super::ours::{MANAGER_LABEL, field_manager};
+use super::terms::{Existing, Owner, Step, Taken};
 use super::why::Companion;
 use crate::api::kind::Kind;
 

@@ -13,7 +13,8 @@ use super::super::standing::Standing;
 use super::super::violation::{Code, Violation};
 use super::Rule;
 use crate::api::json::few;
-use crate::api::object::{Labels, Object};
+use crate::api::labels::Labels;
+use crate::api::object::Object;
 use crate::policy::entry::{Place, Refusal, Row};
 
 pub(super) const RULE: Rule = Rule {

@@ -1,7 +1,9 @@
 //! Puts the process together: builds everything once, starts the tasks that must not end, and ends in good order.
 
+mod error;
+mod tasks;
+
 use std::future::pending;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
@@ -10,21 +12,20 @@ use std::time::Duration;
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Handle};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio::task::{Id, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::api::reference::Regarding;
 use crate::args::Serve;
 use crate::certs::authority::{canonical, service_names};
-use crate::certs::lifetimes::{Lifetimes, LifetimesError};
+use crate::certs::lifetimes::Lifetimes;
 use crate::certs::serving::Serving;
 use crate::certs::upkeep::{Given, Source, Upkeep};
 use crate::certs::{Configuration, ConfigurationKind, Directory, Own, SecretRef, provider};
-use crate::cluster::{ApiServer, Clock, ConnectError, Gate, connect};
+use crate::cluster::{ApiServer, Clock, Gate, connect};
 use crate::companions::Controller;
-use crate::configuration::{self, ConfigurationError, Current, Own as OwnPod, Reload};
+use crate::configuration::{self, Current, Own as OwnPod, Reload};
 use crate::events::{Denials, Voice};
 use crate::freshness::Freshness;
 use crate::index::Index;
@@ -32,8 +33,11 @@ use crate::namespaces;
 use crate::server::{Door, Guard, Limits, Readiness, Server, operations, router, tls_config};
 use crate::settings::Settings;
 use crate::strict::Keeper;
-use crate::telemetry::log::{self, LevelError};
+use crate::telemetry::log;
 use crate::telemetry::metrics::Metrics;
+use tasks::{Signals, Tasks};
+
+pub use error::RunError;
 
 /// Serves until SIGTERM or SIGINT, then drains.
 ///
@@ -139,52 +143,6 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     if ended == "webhook" { Ok(()) } else { Err(RunError::TaskEnded(ended)) }
 }
 
-/// Why the process could not start, or had to end.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The log level.
-    #[error(transparent)]
-    Level(#[from] LevelError),
-    /// The configuration file.
-    #[error(transparent)]
-    Configuration(#[from] ConfigurationError),
-    /// A flag that is needed is missing.
-    #[error("--{0} is missing: it is needed unless --certificate-directory is given")]
-    Missing(&'static str),
-    /// The lifetimes of certificates.
-    #[error(transparent)]
-    Lifetimes(#[from] LifetimesError),
-    /// The API server.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// A port is taken, or the address is not one of this machine.
-    #[error("--{flag}: cannot listen on {address}: {cause}")]
-    Listen {
-        /// Which of the two.
-        flag: &'static str,
-        /// Address and port.
-        address: SocketAddr,
-        /// Why.
-        #[source]
-        cause: io::Error,
-    },
-    /// The cryptography cannot do what is needed.
-    #[error("TLS: {0}")]
-    Tls(#[from] rustls::Error),
-    /// The operating system refuses something that every program needs.
-    #[error("{what}: {cause}")]
-    System {
-        /// What was wanted.
-        what: &'static str,
-        /// Why not.
-        #[source]
-        cause: io::Error,
-    },
-    /// A task that the process cannot do without has ended.
-    #[error("the task {0:?} has ended, so the process cannot go on")]
-    TaskEnded(&'static str),
-}
-
 /// Each connection is a descriptor. The soft limit that a Pod gets is often 1024, so that `select(2)` keeps working in
 /// programs that use it; Go raises it at start, and so do we, as far as it may be.
 fn raise_descriptors() {
@@ -258,54 +216,6 @@ fn follower() -> Result<Handle, RunError> {
         .spawn(move || runtime.block_on(pending::<()>()))
         .map_err(failed)?;
     Ok(handle)
-}
-
-/// Tasks by name.
-struct Tasks {
-    follower: Handle,
-    set: JoinSet<()>,
-    names: Vec<(Id, &'static str)>,
-}
-
-impl Tasks {
-    fn start(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        self.names.push((self.set.spawn(task).id(), name));
-    }
-
-    /// Starts it where the cluster is followed.
-    fn follow(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        self.names.push((self.set.spawn_on(task, &self.follower).id(), name));
-    }
-
-    /// Also after a panic, which the log has words about.
-    async fn first_to_end(&mut self) -> &'static str {
-        let id = match self.set.join_next_with_id().await {
-            Some(Ok((id, ()))) => id,
-            Some(Err(error)) => error.id(),
-            None => return "none",
-        };
-        self.names.iter().find(|(task, _)| *task == id).map_or("unknown", |(_, name)| *name)
-    }
-}
-
-/// What asks a process to end.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, RunError> {
-        let listen = |kind| signal(kind).map_err(|cause| RunError::System { what: "cannot wait for signals", cause });
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }
 
 /// [`Limits::connections`], those of the operations port, and room for everything else.
