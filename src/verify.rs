@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::api::mark::{MarkKey, TRUE};
 use crate::args::Verify;
 use crate::cluster::{Clock, ConnectError, connect, words};
-use crate::policy::violation::Code;
+use crate::policy::code::Code;
 
 /// Tries until a singleton with two replicas is refused by this guard, or the time is over.
 ///

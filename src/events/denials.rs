@@ -25,9 +25,9 @@ use crate::api::mark::{is_dns_label, is_dns_subdomain};
 use crate::api::reference::Regarding;
 use crate::api::text::clip;
 use crate::cluster::has_uid;
+use crate::policy::code::Code;
 use crate::policy::decision::{Decision, Verdict};
 use crate::policy::request::Operation;
-use crate::policy::violation::Code;
 use crate::settings::Mode;
 use crate::telemetry::metrics::Metrics;
 

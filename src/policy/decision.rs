@@ -2,10 +2,11 @@
 
 use json_patch::Patch;
 
+use super::code::Code;
 use super::denial::{Denial, LINE_MAX, NAME_MAX, Subject, WARNING_MAX};
 use super::lookup::Unknown;
 use super::surplus::Ending;
-use super::violation::{Code, Violation};
+use super::violation::Violation;
 use crate::api::text::{clip, line, wrap};
 use crate::settings::Mode;
 

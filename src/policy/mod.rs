@@ -6,6 +6,7 @@
 
 pub(crate) mod cel;
 pub mod change;
+pub mod code;
 pub mod decision;
 pub(crate) mod defaults;
 pub mod denial;

@@ -1,38 +1,15 @@
 //! The catalogue: every way to break a rule. The compiler asks for a code and a field of each new one here, and for its
 //! sentence and its remedy in `words`.
 
-use std::fmt;
 use std::time::Duration;
 
+use super::code::Code;
 use super::holder::Holder;
 use super::rollout::PAUSED;
 use crate::api::annotation::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, PUBLISH_NOT_READY};
 use crate::api::key::KEY;
 use crate::api::kind::Unmarkable;
 use crate::api::mark::MarkKey;
-
-/// The stable code of a rule. Its meaning never changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Code {
-    /// At most one replica.
-    Sg001,
-    /// A rollout must not surge.
-    Sg002,
-    /// The identity of the Pod must not move while there may be one.
-    Sg004,
-    /// The mark comes and goes by itself.
-    Sg005,
-    /// The mark must be well-formed, and on a kind that can be a singleton.
-    Sg006,
-    /// The ReplicaSet behind a singleton Deployment stays behind it.
-    Sg007,
-    /// The one Pod of a strict singleton is there already.
-    Sg010,
-    /// The Pod of a strict singleton is given time to end.
-    Sg011,
-    /// The Pod of a strict singleton has one name, its key.
-    Sg012,
-}
 
 /// One broken rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -365,29 +342,5 @@ impl Annotation {
             Self::Disruption => DISRUPTION,
             Self::DisruptionAllowedUntil => DISRUPTION_ALLOWED_UNTIL,
         }
-    }
-}
-
-impl Code {
-    /// The code as it is written, as in `SG001`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sg001 => "SG001",
-            Self::Sg002 => "SG002",
-            Self::Sg004 => "SG004",
-            Self::Sg005 => "SG005",
-            Self::Sg006 => "SG006",
-            Self::Sg007 => "SG007",
-            Self::Sg010 => "SG010",
-            Self::Sg011 => "SG011",
-            Self::Sg012 => "SG012",
-        }
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }

@@ -13,9 +13,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, registry, reload};
 
 use crate::api::text::clip;
+use crate::policy::code::Code;
 use crate::policy::decision::Decision;
 use crate::policy::request::{Phase, Request};
-use crate::policy::violation::Code;
 use crate::settings::{LogLevel, Mode};
 
 /// How a line looks.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use singleton_guard::policy::code::Code;
 use singleton_guard::policy::rules::RULES;
-use singleton_guard::policy::violation::Code;
 
 use super::{case, generated, snapshot};
 

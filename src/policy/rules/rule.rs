@@ -1,9 +1,10 @@
 //! What a rule is made of.
 
 use crate::policy::change::Change;
+use crate::policy::code::Code;
 use crate::policy::entry::{Place, Refusal, Row};
 use crate::policy::standing::Standing;
-use crate::policy::violation::{Code, Violation};
+use crate::policy::violation::Violation;
 
 /// One rule.
 #[derive(Debug)]

@@ -6,8 +6,9 @@
 //! does not become before they have ended: a ReplicaSet and a ReplicationController by SG012 not before all have.
 
 use super::super::change::Change;
+use super::super::code::Code;
 use super::super::standing::Standing;
-use super::super::violation::{Code, More, Violation};
+use super::super::violation::{More, Violation};
 use super::super::{cel, surplus};
 use super::Rule;
 use crate::api::kind::Kind;

@@ -12,8 +12,9 @@
 
 use super::super::cel;
 use super::super::change::{Change, Via};
+use super::super::code::Code;
 use super::super::standing::Standing;
-use super::super::violation::{Code, Violation};
+use super::super::violation::Violation;
 use super::Rule;
 use crate::api::kind::Kind;
 use crate::api::object::{Object, Strategy, same_json};

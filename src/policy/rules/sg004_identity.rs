@@ -7,8 +7,9 @@
 
 use super::super::cel;
 use super::super::change::{Change, Via};
+use super::super::code::Code;
 use super::super::standing::Standing;
-use super::super::violation::{Code, Violation};
+use super::super::violation::Violation;
 use super::Rule;
 use crate::api::key::start;
 use crate::api::kind::Kind;

@@ -8,8 +8,9 @@
 
 use super::super::cel;
 use super::super::change::{Change, Via};
+use super::super::code::Code;
 use super::super::standing::Standing;
-use super::super::violation::{Code, Violation};
+use super::super::violation::Violation;
 use super::Rule;
 use crate::api::kind::{Kind, Resource};
 use crate::policy::entry::{Place, Refusal, Row};

@@ -14,8 +14,9 @@ use std::borrow::Cow;
 
 use super::super::cel;
 use super::super::change::{Change, Via};
+use super::super::code::Code;
 use super::super::standing::Standing;
-use super::super::violation::{Annotation, Code, Violation};
+use super::super::violation::{Annotation, Violation};
 use super::Rule;
 use crate::api::annotation::{
     Annotations, BadWindow, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, Disruption, HEADLESS_SERVICE, HeadlessService,

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 
 use super::super::cel;
 use super::super::change::{Change, Via};
+use super::super::code::Code;
 use super::super::standing::Standing;
-use super::super::violation::{Code, Violation};
+use super::super::violation::Violation;
 use super::Rule;
 use crate::api::json::few;
 use crate::api::labels::Labels;

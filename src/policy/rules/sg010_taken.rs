@@ -4,8 +4,9 @@
 //! charged, and says only that the name exists; this rule is asked before, and says which Pod, where, and until when.
 //! What cannot be found out is not refused.
 
+use super::super::code::Code;
 use super::super::holder::{Holder, State};
-use super::super::violation::{Code, Violation};
+use super::super::violation::Violation;
 use super::Rule;
 
 pub(super) const RULE: Rule = Rule {

@@ -19,9 +19,10 @@
 
 use super::super::cel;
 use super::super::change::Change;
+use super::super::code::Code;
 use super::super::holder::is_terminal;
 use super::super::standing::Standing;
-use super::super::violation::{Code, Violation};
+use super::super::violation::Violation;
 use super::Rule;
 use crate::api::template::Template;
 use crate::policy::entry::{Place, Refusal, Row};

@@ -14,9 +14,10 @@ use std::borrow::Cow;
 
 use super::super::cel;
 use super::super::change::Change;
+use super::super::code::Code;
 use super::super::rollout::{self, held_back};
 use super::super::standing::Standing;
-use super::super::violation::{Code, Violation};
+use super::super::violation::Violation;
 use super::Rule;
 use crate::api::key;
 use crate::api::key::KEY;
