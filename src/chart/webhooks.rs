@@ -119,7 +119,7 @@ impl Row {
             Self::Owned => "judges what people do to the ReplicaSet behind a Deployment; the Deployment is looked up",
             Self::Status => "keeps the mark from being written through /status",
             Self::Defaults => {
-                "completes marked workloads: Recreate for a Deployment, the governing Service of a StatefulSet"
+                "completes marked workloads: Recreate for a Deployment, the governing Service of a StatefulSet, the key of a strict one"
             }
             Self::Released => {
                 "puts back the serviceName of a released StatefulSet, which the API server would not let go"

@@ -195,7 +195,7 @@ impl Default for EventsConfiguration {
     }
 }
 
-/// The control plane's own namespace: what runs there must not depend on us.
+/// The control plane's own namespaces (Kubernetes, "Initial namespaces"): what is there must not depend on us.
 fn default_exempt_namespaces() -> Vec<Namespace> {
-    vec![Namespace("kube-system".to_owned())]
+    ["kube-system", "kube-node-lease", "kube-public"].map(|name| Namespace(name.to_owned())).to_vec()
 }

@@ -37,9 +37,13 @@ pub(super) fn plan(
     let disruption = if is_denied { Disruption::Allow } else { disruption };
     let existing = around.budgets.iter().copied().find(|budget| budget.name == name);
     let mine = existing.filter(|budget| budget.belongs_to(workload, &name));
-    let rival = rival(workload, around, &name).map(|budget| Why::BudgetSelects {
-        name: budget.name.clone(),
-        blocks: budget.spec.lets_none_go && disruption == Disruption::Allow,
+    let settled = workload.seen + SETTLING;
+    let rival = rival(workload, around, &name).map(|budget| {
+        let blocks = budget.spec.lets_none_go && disruption == Disruption::Allow;
+        if blocks && now < settled {
+            plan.again = [plan.again, Some(settled)].into_iter().flatten().min();
+        }
+        Why::BudgetSelects { name: budget.name.clone(), blocks: blocks && settled <= now }
     });
     let against = match disruption {
         _ if owned => Some(Why::Controlled),
@@ -188,6 +192,9 @@ const MORE_THAN_ALL: i32 = i32::MAX;
 pub const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
 /// What that of a Deployment does (`DefaultDeploymentUniqueLabelKey`).
 pub const POD_TEMPLATE_HASH: &str = "pod-template-hash";
+/// For so long a workload that has just been marked, or made, is not said to be blocked: its budget counts Pods as they
+/// come, and of the first of two it lets none go.
+const SETTLING: Duration = Duration::from_secs(10);
 /// The longest value of a label.
 const LABEL_MAX: usize = 63;
 const ALWAYS_ALLOW: &str = "AlwaysAllow";

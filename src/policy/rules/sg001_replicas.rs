@@ -2,8 +2,8 @@
 //!
 //! Only an increase is refused. A workload that is above one already (the guard was installed later, or the glass was
 //! broken) stays editable and can be scaled down. What wants more than one after the request cannot become a singleton; what
-//! has more becomes one where its controller will certainly end the others, and its user is warned ([`surplus`]). Strict it
-//! does not become before they have ended: a ReplicaSet and a ReplicationController by SG012 not before all have.
+//! has more becomes one where its controller will certainly end the others, and its user is warned. It
+//! becomes strict only after the other Pods have ended; a ReplicaSet or a ReplicationController must have no Pod at all (SG012).
 
 use super::super::change::Change;
 use super::super::code::Code;
@@ -17,7 +17,7 @@ use crate::settings::Release;
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg001,
-    summary: "`spec.replicas` of a singleton must be 0 or 1, on every route; a workload with more Pods becomes one with a warning if its controller will end the others, which is not so of a Deployment that is paused, or whose `spec.replicas` the same request changes during a rollout; it becomes strict only once they have ended",
+    summary: "`spec.replicas` of a singleton must be 0 or 1, on every route; a workload with more Pods becomes one, with a warning, only if its controller will certainly end the others, and becomes strict only once they have ended",
     check,
     trigger,
     floor,

@@ -82,6 +82,11 @@ fn a_budget_that_lets_none_go_is_a_warning() -> Result<(), String> {
         let skipped = plan(&workload, &around, &Companions::default(), now()).skipped;
         let warned: Vec<_> = skipped.iter().map(|(_, why)| why.is_warning()).collect();
         same(&warned, &vec![warns], &format!("whether it is a warning for {disruption}, {none}"))?;
+        // While Pods still come, a budget lets none go of the first.
+        let (settled, early) = (workload.seen + SETTLING, workload.seen + SETTLING / 2);
+        let early = plan(&workload, &around, &Companions::default(), early);
+        same(&early.skipped.iter().any(|(_, why)| why.is_warning()), &false, "whether it warns before that")?;
+        same(&(early.again == Some(settled)), &warns, "whether it is looked at again when the workload has settled")?;
     }
     Ok(())
 }
@@ -211,6 +216,8 @@ fn what_is_orphaned_is_adopted_by_name_only() -> Result<(), String> {
     same(&touched, &false, "whether a budget of theirs is touched")
 }
 
+/// How long a workload is given until it is said to be blocked.
+const SETTLING: Duration = Duration::from_secs(10);
 /// `minAvailable` of the two forms: what is met always, and never.
 const NONE: i64 = 0;
 const MORE_THAN_ALL: i64 = 2_147_483_647;

@@ -73,7 +73,10 @@ async fn case(lab: &Lab, names: &[&str], disruption: &str, bounds: &Value, block
                 && (!warns || warnings().await?.len() == names.len()))
         })
         .await?;
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    if !warns {
+        // Longer than a workload is given to settle, so that a warning would have come.
+        tokio::time::sleep(std::time::Duration::from_secs(12)).await;
+    }
     let said = warnings().await?;
     ensure!(said.is_empty() != warns, "{said:?}");
     ensure!(said.iter().all(|note| note.contains("theirs") && note.contains("a drain waits")), "{said:?}");
