@@ -10,7 +10,7 @@ pub struct MarkKey(Arc<str>);
 /// What a workload's label says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mark<'a> {
-    /// No such label.
+    /// There is no such label.
     Absent,
     /// One of the values [`SINGLETON`], which all mean the same.
     Singleton,
@@ -112,9 +112,9 @@ fn in_name(c: char) -> bool {
 pub const DEFAULT_KEY: &str = "singleton-guard.io/singleton";
 /// The label values that make a workload a singleton; the first is the one to show, because YAML needs no quotes for it.
 pub const SINGLETON: [&str; 2] = ["enabled", TRUE];
-/// The older of them, which every version understands.
+/// The older value of [`SINGLETON`], which every version understands.
 pub const TRUE: &str = "true";
-/// The label value that makes it one that never has two Pods.
+/// The label value that makes a workload a singleton that never has two Pods.
 pub const STRICT: &str = "strict";
 
 // apimachinery, pkg/util/validation: qualifiedNameMaxLength, DNS1123LabelMaxLength and DNS1123SubdomainMaxLength.

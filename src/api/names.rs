@@ -17,17 +17,18 @@ use super::mark::{MarkKey, is_dns_label};
 use crate::api::kind::{KINDS, Kind};
 use crate::api::text::{HASH_LENGTH, fnv1a};
 
-/// The name of the Service of a workload that is called so.
+/// The name of the Service of the workload with this name.
 pub(crate) fn service(name: &str) -> String {
     label(name, SUFFIX)
 }
 
-/// That of one of a kind that must not take [`service`].
+/// The name of the Service of a workload whose kind must not take the name that [`service`] gives.
 pub(crate) fn service_of_kind(name: &str, kind: Kind) -> String {
     label(name, &format!("{SUFFIX}-{}", kind.info().name.to_ascii_lowercase()))
 }
 
-/// What earlier versions called it: the workload's own name where a Service may be called so, else one derived from it.
+/// The name that earlier versions gave to the Service of a workload: the workload's own name where a Service may be
+/// called so, else one derived from it.
 pub(crate) fn former(name: &str) -> Cow<'_, str> {
     if is_service_name(name) { Cow::Borrowed(name) } else { Cow::Owned(derived(name, "")) }
 }
@@ -60,8 +61,8 @@ pub(crate) fn is_given(workload: &str, service: &str) -> bool {
         || KINDS.iter().any(|info| service_of_kind(workload, info.kind) == service)
 }
 
-/// A budget's name. Not the workload's own: charts call theirs so, and would then find ours in their way. With the
-/// kind, because a Deployment and a StatefulSet may have the same name.
+/// The name of a workload's budget. It is not the workload's own name: charts call theirs so, and would then find ours
+/// in their way. It has the kind in it, because a Deployment and a StatefulSet may have the same name.
 pub(crate) fn budget(name: &str, kind: Kind) -> String {
     let suffix = format!("-{}{SUFFIX}", kind.info().name.to_ascii_lowercase());
     let room = SUBDOMAIN_MAX.saturating_sub(suffix.len());
@@ -85,10 +86,10 @@ pub fn managed_by(mark: &MarkKey) -> String {
     if *mark == MarkKey::default() { MANAGER.to_owned() } else { format!("{MANAGER}-{:08x}", fnv1a(mark.as_str())) }
 }
 
-/// Its value with the usual mark.
+/// The value of [`managed_by`] with the usual mark.
 const MANAGER: &str = "singleton-guard";
 const SUFFIX: &str = "-singleton";
-/// RFC 1035.
+/// The longest label of RFC 1035.
 const LABEL_MAX: usize = 63;
-/// RFC 1123, as Kubernetes reads it.
+/// The longest subdomain of RFC 1123, as Kubernetes reads it.
 const SUBDOMAIN_MAX: usize = 253;

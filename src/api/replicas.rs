@@ -21,7 +21,7 @@ pub enum Replicas<'a> {
 }
 
 impl Replicas<'_> {
-    /// The same, with the default of the object filled in.
+    /// Fills in the default of the object where nothing was written.
     #[must_use]
     pub const fn or(self, default: i64) -> Self {
         match self {
@@ -50,7 +50,7 @@ impl Replicas<'_> {
         }
     }
 
-    /// For a message.
+    /// The count as a text for a message.
     #[must_use]
     pub fn text(self) -> String {
         match self {

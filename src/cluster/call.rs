@@ -44,8 +44,8 @@ pub(crate) enum CallError {
     /// 403 of RBAC: a right is missing.
     #[error("{0}")]
     Forbidden(String),
-    /// Any other 403, 400 and 422: a quota, a policy, another webhook or the API itself has something against it. That
-    /// may be otherwise when they are.
+    /// Any other 403, 400 and 422: a quota, a policy, another webhook or the API itself has something against it. The
+    /// same call may succeed once they have changed.
     #[error("{0}")]
     Refused(String),
     /// Anything else: the server is slow, busy, away.
@@ -75,23 +75,23 @@ pub(crate) async fn call(
     Err(sorted(status, &body))
 }
 
-/// Waits for an answer as long as for that of any call.
+/// Waits for an answer as long as any call waits for its own.
 ///
 /// # Errors
-/// There was none.
+/// There was no answer in that time.
 pub(crate) async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, CallError> {
     let too_late = |_| CallError::Trouble(format!("no answer within {} s", DEADLINE.as_secs()));
     timeout(DEADLINE, answer).await.map_err(too_late)
 }
 
-/// Of a list.
+/// Sorts what went wrong with a list.
 impl From<Trouble> for CallError {
     fn from(trouble: Trouble) -> Self {
         if trouble.is_forbidden() { Self::Forbidden(trouble.to_string()) } else { Self::Trouble(trouble.to_string()) }
     }
 }
 
-/// Of a look at an object.
+/// Sorts what went wrong with a look at an object.
 impl From<Unknown> for CallError {
     fn from(unknown: Unknown) -> Self {
         match unknown {
@@ -101,7 +101,7 @@ impl From<Unknown> for CallError {
     }
 }
 
-/// Of a read through kube, where only a missing right is anything else than trouble.
+/// Sorts what went wrong with a read through kube: a missing right is told from any other trouble.
 impl From<kube::Error> for CallError {
     fn from(error: kube::Error) -> Self {
         match error {
@@ -140,6 +140,6 @@ fn sorted(code: StatusCode, body: &[u8]) -> CallError {
     }
 }
 
-/// `application/apply-patch+yaml`; JSON is YAML.
+/// The content type of a server-side apply; JSON is YAML.
 pub(crate) const APPLY: &str = "application/apply-patch+yaml";
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -23,10 +23,11 @@ pub(crate) async fn get(client: &Client, object: &ObjectRef<'_>) -> Result<Optio
     look(client, namespace, name, kind.info().object(namespace, name), PARTIAL_OBJECT_METADATA).await
 }
 
-/// Gets a Pod, in the same way but whole: its node is not in its metadata.
+/// Gets a whole Pod as bytes, because its node is not in its metadata; none if there is no Pod of that name. This is a
+/// quorum read, as [`get`] is.
 ///
 /// # Errors
-/// As above.
+/// Every way to fail is a different [`Unknown`].
 pub(super) async fn pod(client: &Client, pod: &PodRef<'_>) -> Result<Option<Bytes>, Unknown> {
     let PodRef { namespace, name } = pod;
     let path = format!("/api/v1/namespaces/{namespace}/{PODS}/{name}");
@@ -36,7 +37,7 @@ pub(super) async fn pod(client: &Client, pod: &PodRef<'_>) -> Result<Option<Byte
 /// Whether the object of this name has this uid, by its metadata.
 ///
 /// # Errors
-/// As above.
+/// Every way to fail is a different [`Unknown`].
 pub(crate) async fn has_uid(client: &Client, about: &Regarding) -> Result<bool, Unknown> {
     let Regarding { group, kind, namespace, name, uid } = about;
     let path = match KINDS.iter().find(|info| info.group == *group && info.name == *kind) {
@@ -57,7 +58,7 @@ async fn look(
     path: String,
     accept: &str,
 ) -> Result<Option<Bytes>, Unknown> {
-    // They come from a request, and must not reach another path.
+    // The names come from a request, and must not reach another path.
     if !is_name(namespace) || !is_name(name) {
         return Ok(None);
     }
@@ -69,8 +70,8 @@ async fn look(
     if status == StatusCode::OK { Ok(Some(body)) } else { failure(status, &body, name) }
 }
 
-/// Not found counts only if the API server says that this very object was not: a 404 of anything in between must not
-/// make an owner disappear.
+/// Reads an answer that is not 200. Not found counts only if the API server says that this very object was not: a 404
+/// of anything in between must not make an owner disappear.
 fn failure(code: StatusCode, body: &[u8], name: &str) -> Result<Option<Bytes>, Unknown> {
     let status = serde_json::from_slice::<Status>(body).ok();
     let says_not_found = status.as_ref().is_some_and(|status| {
@@ -86,7 +87,7 @@ fn failure(code: StatusCode, body: &[u8], name: &str) -> Result<Option<Bytes>, U
     Err(Unknown::Refused { code: code.as_u16(), message })
 }
 
-/// Whether it consists of what DNS subdomains consist of (RFC 1123), which the names of workloads and Pods are.
+/// Whether the text consists of the characters of DNS subdomains (RFC 1123), which the names of workloads and Pods are.
 fn is_name(text: &str) -> bool {
     let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     text.starts_with(alphanumeric) && text.chars().all(|c| alphanumeric(c) || c == '-' || c == '.')

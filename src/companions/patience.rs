@@ -1,9 +1,11 @@
-//! How long a write waits whose like another replica of ours has undone. Replicas may disagree, by their configuration or
-//! their version; who answered the other at once would do so many times a second, for as long as both run.
+//! How long a write waits after another replica of ours has undone the same. Replicas may disagree, by their
+//! configuration or their version; two that answered each other at once would do so many times a second, for as long as
+//! both run.
 //!
-//! What is remembered of a write is what was wished for, whatever there was of ours. Another wish (an annotation, a
-//! setting, somebody else's budget, the end of a window of consent) is never held up, nor is what a user has done: a
-//! companion that is gone is made again at once, the first time. Data only; the clock is passed in.
+//! What is remembered of a write is what was wished for, and not what there was of ours before. Another wish (an
+//! annotation, a setting, somebody else's budget, the end of a window of consent) is never held up, nor is what a user
+//! has done: a companion that is gone is made again at once, the first time. This file holds data only; the clock is
+//! passed in.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -26,7 +28,7 @@ pub struct Patience {
 /// A companion by its kind and name.
 type Object = (Companion, String);
 
-/// That an object was written, or removed.
+/// A note that an object was written, or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Written {
     object: Object,
@@ -104,8 +106,8 @@ fn pause(step: &Step, times: u32, workload: &Workload, around: &Surroundings<'_>
     }
 }
 
-/// Whether it is as one of ours writes it. A user who changes a value becomes its owner, and then it is left alone; one
-/// who takes something away leaves it in pieces.
+/// Whether a budget is as one of our replicas writes it. A user who changes a value becomes its owner, and then it is
+/// left alone; one who takes something away leaves it in pieces.
 fn is_whole(budget: &Existing<BudgetSpec>, workload: &Workload) -> bool {
     let BudgetSpec { selector, min_available, max_unavailable, unhealthy_pod_eviction_policy, .. } = &budget.spec;
     budget.controller.as_ref().is_some_and(|owner| owner.uid == workload.uid)
@@ -163,7 +165,7 @@ fn is_about(step: &Step, written: &Written) -> bool {
     object(step) == written.object
 }
 
-/// Of what is wished, not of what it is to be applied to.
+/// A hash of what a step wishes for, without what says to which version of the object it is applied.
 fn hash(step: &Step) -> Option<u64> {
     let Step::Apply { body, .. } = step else { return None };
     let mut wish = body.clone();
@@ -175,9 +177,10 @@ fn hash(step: &Step) -> Option<u64> {
     Some(hasher.finish())
 }
 
-/// Two that disagree write together twice in the first minute, and then once a minute.
+/// The first pause. Two replicas that disagree write together twice in the first minute, and then once a minute.
 const FIRST: Duration = Duration::from_secs(30);
-/// As the queue waits at most after failures.
+/// The longest pause, which is the longest that the queue waits after failures.
 const LAST: Duration = Duration::from_secs(60);
-/// Longer than the other one waits at most: what has stood for so long was not undone in answer to it.
+/// When a write is forgotten. It is longer than the other replica waits at most: what has stood for so long was not
+/// undone in answer to it.
 const FORGOTTEN: Duration = Duration::from_secs(120);

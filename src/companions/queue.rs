@@ -94,6 +94,6 @@ impl<K> Default for Queue<K> {
 /// Enough that two replicas seldom choose alike, few enough to count each time.
 const CHOICE: usize = 256;
 const FIRST: Duration = Duration::from_millis(250);
-/// As long as controllers built with controller-runtime wait at most is 1000 s; a cluster that is well again should not
-/// wait that long for a budget.
+/// The longest wait after a failure. Controllers built with controller-runtime wait at most 1000 s; a cluster that is
+/// well again should not wait that long for a budget.
 const LAST: Duration = Duration::from_secs(60);

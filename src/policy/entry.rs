@@ -10,21 +10,22 @@ use crate::api::kind::Kind;
 pub enum Row {
     /// The workloads themselves.
     Workload,
-    /// New singletons in namespaces that held none, which only an outage is any different for.
+    /// New singletons in namespaces that held none. It matters only in an outage: they are refused then, so that none
+    /// is made unseen.
     First,
-    /// Their `/scale`.
+    /// The `/scale` of the workloads.
     Scale,
     /// ReplicaSets behind a Deployment, whatever their own labels.
     Owned,
-    /// Their `/status`, where labels can be written.
+    /// The `/status` of the workloads, of the kinds whose labels can be written there.
     Status,
-    /// Fills in what a singleton needs.
+    /// The workloads, to fill in what a singleton needs.
     Defaults,
-    /// Puts back what a released StatefulSet may not lose.
+    /// Released StatefulSets, to put back what they may not lose.
     Released,
-    /// New Pods of strict singletons: who holds their name.
+    /// New Pods of strict singletons, to say who holds their name.
     Pods,
-    /// Gives such a Pod its name where the API server cannot do so by itself.
+    /// New Pods of strict singletons, to give them their name where the API server cannot do so by itself.
     PodNames,
 }
 
@@ -33,7 +34,7 @@ pub enum Row {
 pub enum Place {
     /// The workloads themselves, judged by their own mark.
     Workload,
-    /// Their `/status`.
+    /// The `/status` of the workloads.
     Status,
     /// The `/scale` of a kind; the parameters are the marked workloads of that kind.
     Scale(Kind),
@@ -43,13 +44,13 @@ pub enum Place {
     Behind,
     /// Strict workloads: what their Pods' one name depends on. Not even breaking the glass changes that.
     Strict,
-    /// The ReplicaSets of Deployments whose template has a key: they take the labels of it on themselves.
+    /// The ReplicaSets of Deployments whose template has a key: a ReplicaSet takes on the labels of the template.
     StrictBehind,
-    /// The Pods of strict singletons, created or changed. As above.
+    /// The Pods of strict singletons, created or changed. Not even breaking the glass changes what is refused there.
     Pods,
-    /// Their deletion.
+    /// The deletion of the Pods of strict singletons.
     Deletion,
-    /// Their eviction; the parameters are those Pods.
+    /// The eviction of the Pods of strict singletons; the parameters are those Pods.
     Eviction,
     /// The workloads themselves, judged by what their author may do.
     ServiceRight,

@@ -21,9 +21,9 @@ pub enum Lookup<'a> {
     Parent(Parent<'a>),
     /// The Deployments that control a ReplicaSet before and after the request. At least one is there.
     Owners {
-        /// By the old object.
+        /// The Deployment that the old object names.
         before: Option<ObjectRef<'a>>,
-        /// By the new object.
+        /// The Deployment that the new object names.
         after: Option<ObjectRef<'a>>,
     },
     /// The Pod that holds the name of a strict singleton.
@@ -33,7 +33,7 @@ pub enum Lookup<'a> {
 /// The workload that a Scale is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parent<'a> {
-    /// Which it is.
+    /// The reference to it.
     pub object: ObjectRef<'a>,
     /// The `resourceVersion` that the request found it at and its write replaces; empty if the review does not say.
     pub version: Cow<'a, str>,
@@ -42,7 +42,7 @@ pub struct Parent<'a> {
 /// What the cluster said, in the shape of the question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// To [`Lookup::Parent`].
+    /// The answer to [`Lookup::Parent`].
     Parent {
         /// Whether the parent carries the mark itself.
         marked: bool,
@@ -51,14 +51,14 @@ pub enum Found {
         /// The custom resource that controls it, as a text for a message.
         custom: Option<String>,
     },
-    /// To [`Lookup::Owners`].
+    /// The answer to [`Lookup::Owners`].
     Owners {
-        /// Of the old object.
+        /// What is known of the Deployment that the old object names.
         before: Option<Owner>,
-        /// Of the new object.
+        /// What is known of the Deployment that the new object names.
         after: Option<Owner>,
     },
-    /// To [`Lookup::Holder`]: the Pod, if there is one.
+    /// The answer to [`Lookup::Holder`]: the Pod, if there is one.
     Holder(Option<Holder>),
 }
 

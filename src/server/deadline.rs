@@ -37,13 +37,13 @@ impl Deadline {
     }
 }
 
-/// `timeout` from a query, if it is positive.
+/// Reads `timeout` from a query, if it is positive.
 fn timeout(query: &str) -> Option<Duration> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix("timeout="))?;
     parse(value).filter(|timeout| !timeout.is_zero()).map(|timeout| timeout.min(MAX_TIMEOUT))
 }
 
-/// Go's `Duration.String`, as in `10s`, `1m30s`, `1.5s` or `500ms`.
+/// Reads what Go's `Duration.String` writes, as in `10s`, `1m30s`, `1.5s` or `500ms`.
 fn parse(mut text: &str) -> Option<Duration> {
     let mut total = Duration::ZERO;
     while !text.is_empty() {
@@ -61,10 +61,11 @@ fn parse(mut text: &str) -> Option<Duration> {
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most that `timeoutSeconds` can be.
 const MAX_TIMEOUT: Duration = Duration::from_secs(30);
-/// Of a short timeout a fifth is kept instead.
+/// How much of the timeout is kept for the way back; of a short timeout it is a fifth.
 const MARGIN: Duration = Duration::from_millis(500);
-/// A metadata GET takes milliseconds. Who has not been answered by then will not be, and the user waits.
+/// How long a look-up may take. A metadata GET takes milliseconds: one that has not been answered by then will not be,
+/// and the user waits.
 const LOOKUP: Duration = Duration::from_millis(2500);
-/// In seconds; `ms` stands before `m`, which is its beginning.
+/// The units of Go's durations, in seconds; `ms` stands before `m`, because it begins with it.
 const UNITS: [(&str, f64); 7] =
     [("ms", 1e-3), ("us", 1e-6), ("µs", 1e-6), ("ns", 1e-9), ("h", 3600.0), ("m", 60.0), ("s", 1.0)];

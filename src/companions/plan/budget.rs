@@ -148,8 +148,8 @@ pub fn lets_none_go(min_available: Option<&Value>, max_unavailable: Option<&Valu
     }
 }
 
-/// The end of the window of consent, while it is open; and when it closes, or opens. One that nobody refused, with the
-/// webhook away or under other settings, opens no earlier than it could have been asked for.
+/// The end of the window of consent, while it is open; and when it closes, or opens. A window that nobody refused,
+/// because the webhook was away or the settings were others, opens no earlier than it could have been asked for.
 fn window(workload: &Workload, defaults: &Companions, now: SystemTime) -> (Option<SystemTime>, Option<SystemTime>) {
     let consent = Consent { now, max: defaults.consent_window_max + SKEW };
     let Some(wanted) = workload.annotations.disruption_allowed_until.as_deref() else { return (None, None) };
@@ -184,13 +184,14 @@ fn apply(
 
 /// `minAvailable` that any number of Pods meets.
 const NONE: i32 = 0;
-/// One that only the one Pod with the key could meet, and does not without itself. `kubectl` and alerts then show 1 of 1.
+/// `minAvailable` that only the one Pod with the key can meet, and that is not met once it is evicted. `kubectl` and
+/// alerts then show 1 of 1.
 const THE_ONE: i32 = 1;
-/// One that no number of Pods meets: the field is an `int32`.
+/// `minAvailable` that no number of Pods meets: the field is an `int32`.
 const MORE_THAN_ALL: i32 = i32::MAX;
-/// What the controller of a StatefulSet adds to its Pods (`StatefulSetPodNameLabel` of apps/v1).
+/// The label that the controller of a StatefulSet adds to its Pods (`StatefulSetPodNameLabel` of apps/v1).
 pub const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
-/// What that of a Deployment does (`DefaultDeploymentUniqueLabelKey`).
+/// The label that the controller of a Deployment adds to its Pods (`DefaultDeploymentUniqueLabelKey`).
 pub const POD_TEMPLATE_HASH: &str = "pod-template-hash";
 /// For so long a workload that has just been marked, or made, is not said to be blocked: its budget counts Pods as they
 /// come, and of the first of two it lets none go.
@@ -198,5 +199,5 @@ const SETTLING: Duration = Duration::from_secs(10);
 /// The longest value of a label.
 const LABEL_MAX: usize = 63;
 const ALWAYS_ALLOW: &str = "AlwaysAllow";
-/// The replica that admitted the window may have had another clock than this one.
+/// How much further ahead a window may end: the replica that admitted it may have had another clock than this one.
 const SKEW: Duration = Duration::from_secs(5 * 60);
