@@ -20,15 +20,17 @@
 //! Above it:
 //!
 //! * [`review`]: the wire, with own lean types borrowed from the body.
-//! * [`policy`]: the decision and nothing else. `evaluate` is its whole control flow; [`policy::rules`] holds one file per
-//!   rule, [`policy::violation`] what can be broken, `policy::words` how that is said, and [`policy::entry`] by which ways
-//!   a request comes.
+//! * [`policy`]: the decision and nothing else. `evaluate` is its control flow, and [`policy::pod`] that of a request
+//!   about a Pod; [`policy::rules`] holds one file per rule, and says how another is added; [`policy::violation`] has
+//!   what can be broken, `policy::words` how that is said, and [`policy::entry`] by which ways a request comes.
 //! * [`chart`]: what is generated from the kinds and the rules: the webhook configurations and the policies.
-//! * The plans of the rooms below, which decide what the shell carries out: [`companions::plan`], [`strict::liveness`],
-//!   [`certs::plan`], [`namespaces::plan`].
-//! * [`freshness::known`]: which marked workloads there are, up to which revision, and what that proves.
-//! * [`cluster::sieve`], [`cluster::line`], [`cluster::seen`]: what is read of a list and of a watch; [`index::marked`]: what
-//!   is kept of a marked workload.
+//! * The plans of the rooms below, which decide what the shell carries out: [`companions::plan`] and
+//!   [`companions::patience`], [`strict::liveness`], [`certs::plan`] and [`certs::lifetimes`], [`namespaces::plan`] and
+//!   [`namespaces::selectors`].
+//! * [`freshness::event`] and [`freshness::known`]: which marked workloads there are, up to which revision, and what
+//!   that proves.
+//! * [`cluster::sieve`], [`cluster::line`], [`cluster::revision`], [`cluster::seen`]: what is read of a list and of a
+//!   watch; [`index::marked`]: what is kept of a marked workload.
 //!
 //! *The shell*, only with the feature `server`, does the IO:
 //!
@@ -43,13 +45,14 @@
 //! * `certs` makes, stores, publishes and serves certificates.
 //! * `namespaces` writes into the webhook configurations which namespaces hold singletons.
 //! * `companions` gives singletons the Service and the budget that [`companions::plan`] plans; of replicas that disagree
-//!   each waits (`companions::patience`) before it answers the other.
+//!   each waits ([`companions::patience`]) before it answers the other.
 //! * `strict` keeps strict singletons alive, as [`strict::liveness`] says.
 //! * `verify` is the other program in this one: it asks the cluster for what must be refused.
 //!
-//! Two registries carry all growth: [`api::kind::KINDS`], one line per guarded resource, and
-//! [`policy::rules::RULES`], one file and one line per rule. The chart's webhook configurations, its RBAC and the
-//! tables of the documentation come from them; the tests compare, `UPDATE=1 cargo test` rewrites.
+//! Two registries carry most of the growth: [`api::kind::KINDS`], the guarded resources, and [`policy::rules::RULES`],
+//! the rules. The chart's webhook configurations, its policies and its RBAC come from them, and from the rules also the
+//! tables of the documentation; the tests compare, `UPDATE=1 cargo test` rewrites. A line is not all that either needs:
+//! [`policy::rules`] says how a rule is added, and `CONTRIBUTING.md` which other places know a guarded kind.
 //!
 //! # Invariants
 //!

@@ -1,7 +1,7 @@
 //! The kinds of workload: which can be singletons, which cannot, and what a request is about.
 //!
-//! [`KINDS`] is a registry: the chart's webhook rules, its RBAC, the tables of the documentation and the cases' coverage check
-//! follow from it.
+//! [`KINDS`] is a registry: the chart's webhook rules, its policies, its RBAC and what the process watches follow from
+//! it. It is not the only place that knows a kind: `CONTRIBUTING.md` lists the others.
 
 /// A workload kind that can be a singleton.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

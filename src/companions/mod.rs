@@ -20,7 +20,6 @@ mod deleted;
 mod index;
 #[cfg(feature = "server")]
 mod memory;
-#[cfg(feature = "server")]
 pub mod patience;
 pub mod plan;
 #[cfg(feature = "server")]
