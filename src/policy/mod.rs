@@ -1,8 +1,9 @@
 //! The decision, pure: a request and the settings in, a decision out, with at most one question to the cluster in
 //! between. No IO, no clock, no `Result`: a decision always exists.
 //!
-//! All control flow is on this page. A question is asked only if its answer matters: the rules are run for every
-//! answer that is possible, and where all of them decide alike nobody is asked.
+//! The control flow of a request about a workload is on this page; a request about a Pod goes on in [`pod`], which asks
+//! the rules about Pods by their names. A question about a workload is asked only if its answer matters: the rules are
+//! run for every answer that is possible, and where all of them decide alike nobody is asked.
 
 pub(crate) mod cel;
 pub mod change;

@@ -1,6 +1,26 @@
 //! The registry of rules. A rule is one file: its prose, its check and, beside the check, the CEL condition without
-//! which it can never deny or warn, and what the API server can refuse without us. A new rule is a file, a line here, an
-//! arm in `Violation`, and two cases.
+//! which it can never deny or warn, and what the API server can refuse without us.
+//!
+//! That is all there is of a rule about workloads. A request about a Pod of a strict singleton does not come to
+//! [`judge`]: `policy/pod.rs` asks [`sg010_taken::judge`] (the `check` of SG010 finds nothing) and
+//! [`sg012_name::judge`] itself, and looks at the grace of a new Pod (SG011). A deletion or an eviction of a Pod is
+//! refused by the API server's own policies alone; [`sg011_ending::judge`] says the same in Rust, for the tests.
+//!
+//! # How a rule is added
+//!
+//! 1. `policy/code.rs`: a variant of [`Code`](super::code::Code), with a number that was never used, and its text.
+//! 2. A file in this directory whose name begins with the code in lower case, as all here do. What its head says after
+//!    the first paragraph is published in `docs/reference/codes.md`.
+//! 3. A `mod` above [`RULES`], and a line in it at the place at which its violations are to be reported.
+//! 4. `policy/violation.rs`: a variant of [`Violation`] for each way to break the rule. The compiler then asks for its
+//!    code and its field there, and for its sentence and its remedy in `policy/words.rs`. It does not ask for the line
+//!    in `every_violation` of `tests/spec/generated.rs`, without which no test of the words knows of the variant.
+//! 5. Two cases below `tests/cases` at least, one that is refused and one that is not; and one below
+//!    `tests/cases/remedy` that does what the remedy says, or a line with the reason in `tests/spec/remedies.rs`.
+//!    What the API server cannot refuse without us is listed in `tests/spec/floor.rs` and, by its case, in
+//!    `tests/spec/floor_live.rs`.
+//! 6. `just update` writes what follows: the chart's webhooks and policies, the tables, the page of codes and
+//!    `tests/messages.txt`.
 
 mod rule;
 mod sg001_replicas;

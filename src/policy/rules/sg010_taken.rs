@@ -12,6 +12,7 @@ use super::Rule;
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg010,
     summary: "the next Pod of a strict singleton starts when the one before is gone",
+    // No workload breaks it: [`judge`] is asked about new Pods, by `policy/pod.rs`.
     check: |_, _| Vec::new(),
     trigger: |_| None,
     floor: |_| Vec::new(),
