@@ -1,4 +1,11 @@
-//! Every sentence a person reads about a broken rule, or about Pods that a new singleton loses. To change one, change it here; a reviewed snapshot shows them all.
+//! The sentence and the remedy of every broken rule, and what is said about the Pods that a new singleton loses. To
+//! change one, change it here; `tests/messages.txt` shows every refusal with its remedy, and nothing else.
+//!
+//! Other sentences are where what they say is decided: who holds the name of a Pod in `holder.rs`, what to do instead
+//! of marking a kind in `api/kind.rs` (`instead`), that nothing could be decided, or that a key stays, in
+//! `decision.rs`, what was filled in in `defaults.rs`. What Events say about companions is in `companions/plan/why.rs`
+//! and `companions/said.rs`, and about the Pod of a strict singleton in `strict/liveness.rs`; what the API server
+//! warns of by itself is in `chart/silence.rs`.
 
 use std::time::Duration;
 
