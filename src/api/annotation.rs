@@ -1,4 +1,6 @@
-//! What the annotations of a workload ask for: read by the rule that refuses nonsense (SG006), and by the plan.
+//! What a workload may ask for by annotations: their keys, what their values mean, and what the settings let it ask
+//! for. The rule that refuses nonsense (SG006), what is filled in and the plan of the companions all read them by this
+//! file.
 
 use std::time::{Duration, SystemTime};
 

@@ -18,7 +18,7 @@ use super::text::clip;
 use crate::api::annotation::HeadlessService;
 use crate::api::reference::ObjectRef;
 
-/// A workload, or the Scale of one.
+/// A workload, the Scale of one, or a Pod.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
 pub struct Object<'a> {

@@ -2,7 +2,8 @@
 //! Whoever writes it believes to be guarded, so the API server warns him.
 //!
 //! One [`Silence`] is one `ValidatingAdmissionPolicy` that only warns: it refuses nothing, not even where it is broken
-//! itself, and asks nobody. The chart's templates are generated from here.
+//! itself, and asks nobody. The chart's templates are generated from here. Users know these policies as the warnings:
+//! the chart's value `warnings.enabled` switches them, and their templates are in its directory `templates/warnings`.
 
 use crate::api::kind::{KINDS, UNMARKABLE};
 use crate::chart::policies::concatenation;

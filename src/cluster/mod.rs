@@ -1,9 +1,10 @@
 //! Questions to the cluster: the one thing a request may wait for; and watches, for the rooms that keep something.
 //!
 //! A decision asks at most once ([`Lookup`](crate::policy::lookup::Lookup)); whoever answers says
-//! [`Unknown`](crate::policy::lookup::Unknown) instead of failing. Only metadata is read, but of a Pod that holds a name, and
-//! nothing is remembered: the answer is as exact as the API server's own store. Nothing is written from here; `call` is for
-//! the rooms that do.
+//! [`Unknown`](crate::policy::lookup::Unknown) instead of failing. A look-up reads only metadata, except of the Pod
+//! that holds a name, which it reads whole, and it keeps nothing: the answer is as exact as the API server's own
+//! store. A watch reads and keeps what the room behind it asks for. Nothing is written from here; `call` is for the
+//! rooms that do.
 //!
 //! Everything that is watched comes by one machine:
 //!

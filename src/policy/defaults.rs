@@ -1,5 +1,7 @@
-//! What the mutating webhook fills in, as JSON patches. Only where a field is absent or equal to the API server's own
-//! default; applying it twice changes nothing more. The validating side judges the result.
+//! What the mutating webhook fills in, as JSON patches: only where a field is absent or equal to the API server's own
+//! default, with one exception. Where a `Recreate` meets a `rollingUpdate`, one of them stored and the other in the
+//! request, the API server would refuse the pair: then the strategy is written as the request means it. Applying a
+//! patch twice changes nothing more. The validating side judges the result.
 //!
 //! Never on an object with a controller owner: a label or a strategy added there makes the owner start over. Never in
 //! the Pod template of an existing workload: that would restart the singleton; only what a strict one had is put back.

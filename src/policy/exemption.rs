@@ -1,6 +1,10 @@
-//! Who and what is never judged. The webhook configurations keep such requests from being sent to us at all, by
-//! conditions that hold while we are down too (those on the namespace, the group and our own Deployment are in the
-//! chart's `_webhook.tpl`); the process applies the first three to what it is sent all the same.
+//! Who and what is never judged: an exempt namespace, whoever breaks the glass, the controllers that write the
+//! ReplicaSets of a Deployment (but not through `/scale`), and our own Deployment with its ReplicaSets.
+//!
+//! Conditions in the webhook configurations keep such requests from being sent to us at all, and hold while we are down
+//! too. The one on the controllers is made from here; the other three are in the chart's `_webhook.tpl`. If such a
+//! request is sent all the same, the process does not judge it either, except one about our own Deployment, which it
+//! does not know. The policies by which a strict singleton has one Pod hold even for who breaks the glass.
 //!
 //! Nothing here can be set by a tenant: namespaces are named in the settings, users and groups come from the API
 //! server's own authentication.

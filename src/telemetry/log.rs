@@ -1,4 +1,5 @@
-//! The log: one line a denial, a warning in its place, a release or a failure of ours; nothing for what is allowed.
+//! The log. A request has a line if it is denied, warned of in the place of a denial, releases a workload, or could not
+//! be decided or completed; no other request has one.
 //!
 //! Names and users are values of fields, never part of the text: both formats escape them, so nobody can write a
 //! line of their own.

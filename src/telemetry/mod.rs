@@ -1,5 +1,5 @@
-//! What people see of a running process: log lines ([`log`]) and metrics ([`metrics`]). Nothing is decided here, and
-//! nothing is written for a request that is allowed.
+//! What people see of a running process: log lines ([`log`]) and metrics ([`metrics`]). Nothing is decided here. Every
+//! request is counted; which have a line too is said in [`log`], and of those that are allowed few do.
 
 pub mod exposition;
 mod gauges;

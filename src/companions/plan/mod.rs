@@ -1,9 +1,12 @@
 //! Companions: the headless Service and the PodDisruptionBudget that a singleton should have. Given a workload, what
 //! there is in its namespace, the settings and the time: what is to be done, as data, or the reason why nothing is.
 //!
-//! No client and no clock in here, and nothing that only one replica knows: every replica comes to the same plan and
-//! applies the same bytes. What users made is never touched, and nothing is copied from the workload to a companion: a
-//! tracking label of a deployment tool on a child makes that tool delete it.
+//! No client and no clock in here: every replica comes to the same plan and applies the same bytes. Two things that a
+//! plan reads differ between replicas, since when a workload is known ([`Workload::seen`]) and which Services somebody
+//! has deleted ([`Surroundings::deleted`]); both only delay what is done and said.
+//!
+//! What users made is never touched. A companion takes the selector, the ports and the key from the workload. No label
+//! and no annotation is copied: a tracking label of a deployment tool on a child makes that tool delete it.
 
 mod budget;
 pub mod concerns;
