@@ -20,7 +20,7 @@ fmt:
     cargo fmt --all
     cargo fmt --all --manifest-path {{ counted }}
 
-# Everything that needs no cluster, in a few minutes
+# Format, lints, docs and the specification, in minutes: no live test, and no other program of `just test`
 [group("every day")]
 quick: format pure lints docs
     cargo test --locked --test spec -- --skip live::

@@ -1,8 +1,8 @@
 //! Whatever is wrong in a review: what the API server's own JSON library and one page of Go refuse, we never allow; and
 //! what holds for any bytes holds.
 //!
-//! The reference is built once, by Go, into the user's cache directory. Where there is no Go this is left out with the
-//! reason, and with `CI=true` that is a failure.
+//! The reference is built once, by Go, into the user's cache directory. Where it is not there and cannot be built, the
+//! comparison fails, in the words of what went wrong. What holds for any bytes needs no reference.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
