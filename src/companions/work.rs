@@ -90,7 +90,9 @@ impl Work {
         if *replicas > 1 && !marked.is_behind_deployment() {
             states.push(Saying {
                 reason: "SingletonAboveOne",
-                note: format!("this singleton has {replicas} replicas: scale it to 1, or take the mark off"),
+                note: format!(
+                    "this singleton has {replicas} replicas: scale it to 1; if spec.replicas is 1, the others are about to end"
+                ),
                 is_warning: true,
                 is_state: true,
             });

@@ -135,7 +135,7 @@ impl Pending<'_> {
     /// match evaluate(Phase::Validate, request, &Settings::default(), SystemTime::now()) {
     ///     Step::Ask(Lookup::Parent(parent), pending) => {
     ///         assert_eq!(parent.object.name, "ledger");
-    ///         assert!(!pending.resume(Ok(Found::Parent { marked: true, owner: None })).allowed());
+    ///         assert!(!pending.resume(Ok(Found::Parent { marked: true, owner: None, custom: None })).allowed());
     ///     }
     ///     other => unreachable!("{other:?}"),
     /// }

@@ -195,9 +195,7 @@ impl Violation {
                 "its Deployment scales it; to run more than one copy take the singleton label off the Deployment first"
             }
             Self::MarkedAboveOne { .. } => "set spec.replicas to 1 (or 0) first, then add the singleton label",
-            Self::StrictAboveOne => {
-                "mark it enabled and scale it to 1 first; once status.replicas is 1, make it strict"
-            }
+            Self::StrictAboveOne => "scale it to 1, then mark it enabled; once status.replicas is 1, make it strict",
             Self::MarkedWhileDeleted => "leave the label out here, and mark the workload that takes its place",
             Self::MarkedWhilePaused => {
                 "set spec.paused to false in the same request, or resume it first (kubectl rollout resume)"

@@ -102,7 +102,7 @@ const NOT_BY_A_CASE: [(&str, &str); 17] = [
         "it takes a rollout, or a deletion, that hangs: `becoming`",
     ),
     (
-        "mark it enabled and scale it to 1 first; once status.replicas is 1, make it strict",
+        "scale it to 1, then mark it enabled; once status.replicas is 1, make it strict",
         "it takes a rollout, or a deletion, that hangs: `becoming`",
     ),
     (

@@ -133,9 +133,7 @@ pub fn none_of_ours(companion: Companion) -> String {
 pub fn made(companion: Companion, name: &str, is_written: bool) -> String {
     let whole = format!("made {companion} {name}");
     if companion == Companion::Service && is_written {
-        return format!(
-            "{whole}: apply a headless one of yours onto it; for any other, delete it and apply yours within a minute"
-        );
+        return format!("{whole}: to bring your own, delete this one and apply yours within a minute");
     }
     whole
 }
@@ -179,7 +177,7 @@ impl fmt::Display for Why {
             }
             Self::BudgetSelects { name, blocks: true } => write!(
                 f,
-                "{name} selects the Pods already and lets no eviction through, so a drain waits for ever; set maxUnavailable: 1 in it, or delete it to have one of ours"
+                "{name} selects the Pods already and lets no eviction through, so a drain waits for ever; write maxUnavailable: 1 in place of its bound, or delete it to have one of ours"
             ),
             Self::BudgetSelects { name, blocks: false } => write!(
                 f,
