@@ -212,7 +212,10 @@ pub async fn one_with_an_address_replaces_ours(lab: &Lab) -> Result<()> {
         let refused = kubectl(&["apply", "-f", "-"]).await?;
         ensure!(!refused.succeeded() && refused.stderr.contains("None"), "{}", refused.stderr);
         let said = place.events("SingletonCompanionCreated").await?;
-        ensure!(said.iter().any(|note| note.contains(NAME) && note.contains("delete this one and apply yours")), "{said:?}");
+        ensure!(
+            said.iter().any(|note| note.contains(NAME) && note.contains("delete this one and apply yours")),
+            "{said:?}"
+        );
         for turn in 0..TURNS {
             if at_once {
                 kubectl(&["replace", "--force", "--timeout=20s", "-f", "-"]).await?.success()?;
