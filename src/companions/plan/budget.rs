@@ -41,7 +41,7 @@ pub(super) fn plan(
     let rival = rival(workload, around, &name).map(|budget| {
         let blocks = budget.spec.lets_none_go && disruption == Disruption::Allow;
         if blocks && now < settled {
-            plan.again = [plan.again, Some(settled)].into_iter().flatten().min();
+            plan.look_again(settled);
         }
         Why::BudgetSelects { name: budget.name.clone(), blocks: blocks && settled <= now }
     });
@@ -64,7 +64,9 @@ pub(super) fn plan(
     plan.skipped.extend(is_denied.then_some((Companion::Budget, Why::BlockDenied)));
     let (open, changes) = if disruption == Disruption::Block { window(workload, defaults, now) } else { (None, None) };
     plan.window = open;
-    plan.again = [plan.again, changes].into_iter().flatten().min();
+    if let Some(at) = changes {
+        plan.look_again(at);
+    }
     let min_available = match disruption {
         Disruption::Block if open.is_some() => NONE,
         Disruption::Block if workload.held_key(around).is_some() => THE_ONE,
@@ -80,11 +82,10 @@ pub(super) fn plan(
     };
     match mine {
         Some(mine) if mine.is_deleted || mine.is_held_by(workload) && mine.spec == spec => {}
-        Some(waiting) if waiting.waits(now).is_some() => {
-            plan.again = [plan.again, waiting.adoptable].into_iter().flatten().min();
+        _ => {
+            let waits = mine.map_or_else(|| Some(workload.ripe()).filter(|ripe| now < *ripe), |mine| mine.waits(now));
+            plan.step(waits, || apply(workload, &name, &spec, defaults, mine));
         }
-        None if now < workload.ripe() => plan.again = [plan.again, Some(workload.ripe())].into_iter().flatten().min(),
-        _ => plan.steps.push(apply(workload, &name, &spec, defaults, mine)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The headless Service: `NAME-singleton.NAMESPACE.svc.cluster.local` is then the Pod itself.
 //!
-//! A StatefulSet gets the one that its `serviceName` names. Every other workload gets one of a name that nobody else gives
-//! ([`name`]), unless a Service selects its Pods already; one that is there stays, because clients may depend on it.
+//! A StatefulSet gets the one that its `serviceName` names. Every other workload gets one of a name that nobody else
+//! gives ([`names`]), unless a Service selects its Pods already; one that is there stays, because clients may depend on it.
 //!
 //! So does what an earlier version has made under the workload's own name: it is kept right until the workload goes or
 //! the annotation asks for another. No second one is made beside it, except where `serviceName` names another: of a
@@ -47,7 +47,7 @@ pub(super) fn plan(
         // Theirs may be about to come.
         let free = free_until(workload, around, name);
         if now < free {
-            plan.again = [plan.again, Some(free)].into_iter().flatten().min();
+            plan.look_again(free);
         } else {
             plan.skipped.push((Companion::Service, Why::ForeignName { name: name.to_owned() }));
         }
@@ -72,7 +72,7 @@ pub(super) fn plan(
         if owned || is_named || wanted.is_none() || !is_former(service, workload) {
             plan.steps.extend(gone.clone().map(|why| service.removal(Companion::Service, why)));
         } else if let Some(selector) = selector.as_ref().filter(|selector| !is_right(service, workload, selector)) {
-            plan.steps.push(apply(workload, &service.name, selector, defaults, Some(service)));
+            plan.step(service.waits(now), || apply(workload, &service.name, selector, defaults, Some(service)));
         }
     }
     let Some(name) = wanted.filter(|name| !owned && !is_withheld(name)) else { return };
@@ -95,10 +95,9 @@ pub(super) fn plan(
     match existing {
         // It may be on its way out; what comes after is told by its end.
         Some(existing) if existing.is_deleted || is_right(existing, workload, &selector) => {}
-        Some(existing) => match existing.waits(now) {
-            Some(at) => plan.again = [plan.again, Some(at)].into_iter().flatten().min(),
-            None => plan.steps.push(apply(workload, name, &selector, defaults, Some(existing))),
-        },
+        Some(existing) => {
+            plan.step(existing.waits(now), || apply(workload, name, &selector, defaults, Some(existing)));
+        }
         None => {
             // One of ours under another name goes.
             let mut others = around.services.iter().filter(|service| !own(service));
@@ -107,10 +106,9 @@ pub(super) fn plan(
             if let Some(other) = other.filter(|_| !chosen) {
                 plan.skipped
                     .push((Companion::Service, Why::ServiceSelects { name: other.name.clone(), whose: whose(other) }));
-            } else if let Some(free) = Some(free_until(workload, around, name)).filter(|free| now < *free) {
-                plan.again = [plan.again, Some(free)].into_iter().flatten().min();
             } else {
-                plan.steps.push(apply(workload, name, &selector, defaults, None));
+                let waits = Some(free_until(workload, around, name)).filter(|free| now < *free);
+                plan.step(waits, || apply(workload, name, &selector, defaults, None));
             }
         }
     }
@@ -126,7 +124,7 @@ fn wanted<'a>(wish: Option<HeadlessService<'a>>, defaults: &Companions, usual: &
     }
 }
 
-/// The one that it has where no annotation names one: see [`name`].
+/// The one that it has where no annotation names one: see [`names`].
 fn usual<'a>(workload: &'a Workload, around: &Surroundings<'_>) -> Cow<'a, str> {
     if let Some(name) = &workload.service_name {
         return Cow::Borrowed(name);

@@ -1,5 +1,4 @@
-//! The words in which a plan is made: what is read of a workload and of what there is around it, and what is to be done. What
-//! we demand of the metadata of a companion is here too, because every step says it.
+//! The words in which a plan is made: what is read of a workload and of what there is around it, and what is to be done.
 
 use std::time::{Duration, SystemTime};
 
@@ -65,8 +64,8 @@ pub struct Existing<S> {
     pub resource_version: String,
     /// Whether `metadata.deletionTimestamp` is there.
     pub is_deleted: bool,
-    /// Whether it carries our [`super::MANAGER_LABEL`] and nobody else has written to it. That of a guard with another mark is not
-    /// ours.
+    /// Whether it carries our [`super::MANAGER_LABEL`] and nobody else has written to it. That of a guard with another
+    /// mark is not ours.
     pub is_ours: bool,
     /// Where it was ours, who has it now.
     pub taken: Option<Box<Taken>>,
@@ -200,6 +199,21 @@ pub struct Taken {
     pub patch: Value,
 }
 
+impl Plan {
+    /// Plans again at this time, if nothing happens before.
+    pub(super) fn look_again(&mut self, at: SystemTime) {
+        self.again = Some(self.again.map_or(at, |again| again.min(at)));
+    }
+
+    /// Takes this step, or plans again at the time from which on it may be taken.
+    pub(super) fn step(&mut self, waits: Option<SystemTime>, step: impl FnOnce() -> Step) {
+        match waits {
+            Some(at) => self.look_again(at),
+            None => self.steps.push(step()),
+        }
+    }
+}
+
 impl Step {
     /// Whether it makes a Service under a name that the user wrote.
     #[must_use]
@@ -248,7 +262,7 @@ impl<S> Existing<S> {
         }
     }
 
-    /// When it may be written: an adopted one not before its time, any other at any.
+    /// From when on it may be written, where that is still to come: one that has to be adopted waits for its time.
     pub(super) fn waits(&self, now: SystemTime) -> Option<SystemTime> {
         self.adoptable.filter(|at| now < *at)
     }

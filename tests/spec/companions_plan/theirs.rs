@@ -177,7 +177,21 @@ fn what_is_adopted_is_written_later() -> Result<(), String> {
         (plan.steps.len(), plan.again)
     };
     same(&at(at_of(adoptable) - Duration::from_millis(1)), &(0, adoptable), "just before")?;
-    same(&at(at_of(adoptable)), &(2, None), "then")
+    same(&at(at_of(adoptable)), &(2, None), "then")?;
+    // So is one under the name of earlier versions, beside the one that `serviceName` names.
+    let mut governed = workload.clone();
+    governed.service_name = Some("ledger-singleton".to_owned());
+    let (Some(service), Some(budget)) = made(&governed, &Companions::default(), now()) else {
+        return Err("both are made".to_owned());
+    };
+    let former = Existing { name: "ledger".to_owned(), controller: None, adoptable, ..service.clone() };
+    let around = Surroundings { services: vec![&service, &former], budgets: vec![&budget], ..around };
+    let at = |now| {
+        let plan = plan(&governed, &around, &Companions::default(), now);
+        (plan.steps.len(), plan.again)
+    };
+    same(&at(at_of(adoptable) - Duration::from_millis(1)), &(0, adoptable), "a former one just before")?;
+    same(&at(at_of(adoptable)), &(1, None), "a former one then")
 }
 
 /// More than are read count as none: nothing is let go of on the strength of a part.
