@@ -18,7 +18,7 @@ use super::work::{Done, Failure, Left, Work};
 use crate::cluster::Clock;
 use crate::cluster::call::CallError;
 use crate::cluster::follow::AFTER_A_PANIC;
-use crate::companions::plan::{Companion, Surroundings, let_go, plan};
+use crate::companions::plan::{Surroundings, let_go, plan};
 use crate::configuration::Current;
 use crate::events::{SAY_AGAIN, Voice};
 use crate::index::{Index, Key, uid_of};
@@ -223,15 +223,13 @@ impl Loop<'_> {
             }
         } else {
             memory.remove(&key);
-            let budgets = look.around(&key.namespace).budgets.into_iter().filter(|budget| {
-                let named =
-                    |owner: &crate::companions::plan::Owner| owner.kind == key.of.info().name && owner.name == key.name;
-                budget.is_ours && !budget.is_deleted && budget.controller.as_ref().is_some_and(named)
+            let around = look.around(&key.namespace);
+            let budgets = around.budgets.iter().copied().filter(|budget| {
+                let is_its = budget.controller.as_ref().is_some_and(|owner| owner.is(key.of, &key.name));
+                budget.is_ours && !budget.is_deleted && is_its
             });
             let sets = look.stamped(&key).map(|marked| marked.workload.clone());
-            let (around, named) = (look.around(&key.namespace), (key.of, key.name.as_str()));
-            let services = let_go(named, Companion::Service, around.services);
-            let let_go = services.chain(let_go(named, Companion::Budget, around.budgets)).collect();
+            let let_go = let_go(key.of, &key.name, &around);
             Work::release(&key, Left { budgets: budgets.cloned().collect(), sets: sets.collect(), let_go })
         };
         let Some(work) = work else {

@@ -63,11 +63,9 @@ impl Look<'_> {
     }
 
     /// The marked ReplicaSets that this owner controls, as far as the mark is our stamp.
-    pub(super) fn stamped(&self, key: &Key) -> impl Iterator<Item = &Marked> {
-        let (kind, name) = (key.of.info().name, key.name.clone());
+    pub(super) fn stamped<'k>(&'k self, key: &'k Key) -> impl Iterator<Item = &'k Marked> {
         self.marked_in(&key.namespace).filter(move |marked| {
-            marked.is_stamped
-                && marked.workload.controller.as_ref().is_some_and(|owner| owner.kind == kind && owner.name == name)
+            marked.is_stamped && marked.workload.controller.as_ref().is_some_and(|owner| owner.is(key.of, &key.name))
         })
     }
 

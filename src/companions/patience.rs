@@ -146,11 +146,7 @@ fn wished(wish: &[(Object, u64)], object: &Object) -> Option<u64> {
 }
 
 fn is_own<S>(existing: &Existing<S>, workload: &Workload) -> bool {
-    existing.is_ours
-        && existing
-            .controller
-            .as_ref()
-            .is_none_or(|owner| owner.kind == workload.kind.info().name && owner.name == workload.name)
+    existing.is_ours && existing.controller.as_ref().is_none_or(|owner| owner.is(workload.kind, &workload.name))
 }
 
 /// The object that a step writes.

@@ -32,10 +32,7 @@ pub use why::{Companion, Taker, Why, let_go_of, made, none_of_ours};
 /// What is to be done for a marked workload.
 #[must_use]
 pub fn plan(workload: &Workload, around: &Surroundings<'_>, defaults: &Companions, now: SystemTime) -> Plan {
-    let mut plan = Plan::default();
-    let named = (workload.kind, workload.name.as_str());
-    plan.steps.extend(let_go(named, Companion::Service, around.services.iter().copied()));
-    plan.steps.extend(let_go(named, Companion::Budget, around.budgets.iter().copied()));
+    let mut plan = Plan { steps: let_go(workload.kind, &workload.name, around), ..Plan::default() };
     // Its companions go with it: that is the garbage collector's work.
     if workload.is_deleted {
         return plan;

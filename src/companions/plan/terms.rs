@@ -247,7 +247,7 @@ impl<S> Existing<S> {
     pub(super) fn belongs_to(&self, workload: &Workload, name: &str) -> bool {
         self.is_ours
             && match &self.controller {
-                Some(owner) => owner.kind == workload.kind.info().name && owner.name == workload.name,
+                Some(owner) => owner.is(workload.kind, &workload.name),
                 None => self.name == name,
             }
     }
@@ -270,6 +270,14 @@ impl<S> Existing<S> {
     /// Whether nothing of its metadata has to change.
     pub(super) fn is_held_by(&self, workload: &Workload) -> bool {
         self.controller.as_ref().is_some_and(|owner| owner.uid == workload.uid)
+    }
+}
+
+impl Owner {
+    /// Whether it is of this kind and has this name, whichever incarnation it is.
+    #[must_use]
+    pub fn is(&self, kind: Kind, name: &str) -> bool {
+        self.kind == kind.info().name && self.name == name
     }
 }
 

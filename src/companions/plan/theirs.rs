@@ -4,9 +4,9 @@
 //! purpose counts: the spec, and the labels and annotations by which tools know what is theirs. Finalizers, other
 //! annotations (those of webhooks and cloud controllers) and the status are written to other people's objects too.
 //!
-//! What carries our label and has no entry of ours was restored from a backup, and is adopted. Our entry is then the later
-//! one, so an earlier one of somebody else counts no more. Times there are whole seconds, so an equal one counts; and so does
-//! none, which is what an apply leaves that changes no value.
+//! What carries our label and has no entry of ours was restored from a backup, and is adopted. Our entry is then the
+//! later one, so an earlier one of somebody else counts no more. Times there are whole seconds, so an equal one counts; and so
+//! does none, which is what an apply leaves that changes no value.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::ours::{MANAGER_LABEL, field_manager};
-use super::terms::{Existing, Owner, Step, Taken};
+use super::terms::{Existing, Step, Surroundings, Taken};
 use super::why::Companion;
 use crate::api::kind::Kind;
 
@@ -113,21 +113,21 @@ impl Found<'_> {
 }
 
 /// What has to be let go of that a workload owns, be it a singleton still or not.
-pub fn let_go<'a, S: 'a>(
-    (kind, name): (Kind, &str),
-    companion: Companion,
-    existing: impl IntoIterator<Item = &'a Existing<S>>,
-) -> impl Iterator<Item = Step> {
-    existing.into_iter().filter(|it| !it.is_deleted).filter_map(move |existing| {
-        let (taken, owner) = (existing.taken.as_deref()?, existing.controller.as_ref()?);
-        let Owner { kind: of, name: called, uid } = owner;
-        (of == kind.info().name && called == name).then(|| Step::LetGo {
-            companion,
-            name: existing.name.clone(),
-            owner: uid.clone(),
-            by: taken.by.clone(),
-            patch: taken.patch.clone(),
-        })
+#[must_use]
+pub fn let_go(kind: Kind, name: &str, around: &Surroundings<'_>) -> Vec<Step> {
+    let services = around.services.iter().filter_map(|service| step(Companion::Service, service, kind, name));
+    services.chain(around.budgets.iter().filter_map(|budget| step(Companion::Budget, budget, kind, name))).collect()
+}
+
+fn step<S>(companion: Companion, existing: &Existing<S>, kind: Kind, name: &str) -> Option<Step> {
+    let taken = existing.taken.as_deref().filter(|_| !existing.is_deleted)?;
+    let owner = existing.controller.as_ref().filter(|owner| owner.is(kind, name))?;
+    Some(Step::LetGo {
+        companion,
+        name: existing.name.clone(),
+        owner: owner.uid.clone(),
+        by: taken.by.clone(),
+        patch: taken.patch.clone(),
     })
 }
 

@@ -141,7 +141,8 @@ fn what_was_taken_is_let_go_of_once() -> Result<(), String> {
             plan(&workload, &around, &Companions::default(), now()).steps.iter().filter_map(about).collect();
         let of = |companion| (companion, "helm".to_owned(), workload.uid.clone());
         same(&steps, &vec![of(Companion::Service), of(Companion::Budget)], &format!("what is let go for {wish:?}"))?;
-        let let_go = |kind, name| let_go((kind, name), Companion::Service, [&service]).count();
+        let around = Surroundings { services: vec![&service], ..Surroundings::default() };
+        let let_go = |kind, name| let_go(kind, name, &around).len();
         let counts =
             [let_go(Kind::StatefulSet, "ledger"), let_go(Kind::Deployment, "ledger"), let_go(Kind::StatefulSet, "web")];
         same(&counts, &[1, 0, 0], "whose it was")?;
