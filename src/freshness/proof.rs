@@ -50,16 +50,18 @@ impl Freshness {
         let kind = PROVEN.iter().position(|(kind, _)| *kind == parent.object.kind)?;
         let revision = Revision::parse(&parent.version)?;
         let verdict = |kept: &Kept| kept.verdict(parent, revision, mark);
-        let kept = self.kinds.get(kind)?;
-        let owner = |kept: &Kept| kept.known.owner(&parent.object.namespace, &parent.object.name).map(str::to_owned);
-        let (mut found, mut custom) = {
-            let kept = kept.borrow();
-            (verdict(&kept), owner(&kept))
+        let look = |kept: &Kept| {
+            let found = verdict(kept);
+            let known = Some(&kept.known).filter(|_| found == Verdict::Marked);
+            let owner = known.and_then(|known| known.owner(&parent.object.namespace, &parent.object.name));
+            (found, owner.map(str::to_owned))
         };
+        let kept = self.kinds.get(kind)?;
+        let (mut found, mut custom) = look(&kept.borrow());
         if found == Verdict::Behind {
             let mut later = kept.clone();
             if let Ok(Ok(kept)) = timeout(WAIT, later.wait_for(|kept| verdict(kept) != Verdict::Behind)).await {
-                (found, custom) = (verdict(&kept), owner(&kept));
+                (found, custom) = look(&kept);
             }
         }
         let (result, marked) = match found {
@@ -70,7 +72,7 @@ impl Freshness {
             Verdict::Blind => ("blind", None),
         };
         self.metrics.proved(result);
-        marked.map(|marked| Found::Parent { marked, owner: None, custom: custom.filter(|_| marked) })
+        marked.map(|marked| Found::Parent { marked, owner: None, custom })
     }
 }
 

@@ -151,12 +151,11 @@ impl Pending<'_> {
             (Self::Workload(change, tried), Ok(found)) => match Standing::by(&change, &found) {
                 Some(standing) => {
                     let known = tried.into_iter().find(|outcome| outcome.standing == standing);
-                    let owner = match found {
-                        // The Scale itself does not say.
+                    let of_parent = match found {
                         Found::Parent { custom, .. } => custom,
-                        _ => change.to.metadata.owner(),
+                        _ => None,
                     };
-                    known.unwrap_or_else(|| Outcome::of(&change, standing)).conclude(&change, owner)
+                    known.unwrap_or_else(|| Outcome::of(&change, standing)).conclude(&change, of_parent)
                 }
                 None => undecided(&change, &another()),
             },
@@ -179,10 +178,12 @@ impl Outcome {
             && self.ending == other.ending
     }
 
-    fn conclude(self, change: &Change<'_>, owner: Option<String>) -> Decision {
+    /// `of_parent` is the custom resource that controls the parent of a Scale: the Scale itself does not say.
+    fn conclude(self, change: &Change<'_>, of_parent: Option<String>) -> Decision {
         let releases = self.standing.releases();
         let mut violations = self.violations.into_iter();
         if let Some(first) = violations.next() {
+            let owner = if change.via == Via::Scale { of_parent } else { change.to.metadata.owner() };
             let (subject, key) = (subject(change), change.key.clone());
             let denied = Decision::denied(Denial { subject, key, first, others: violations.collect(), owner });
             return match change.mode {
@@ -211,9 +212,7 @@ fn validate<'a>(request: Request<'a>, settings: &Settings, now: SystemTime) -> S
     let allowed = settings.companions.allowed;
     let change = Change { workload, via, from: old_object, to, key, consent, allowed, release, mode, strict };
     let Some(lookup) = question(&change) else {
-        return Step::Decided(
-            Outcome::of(&change, Standing::own(&change)).conclude(&change, change.to.metadata.owner()),
-        );
+        return Step::Decided(Outcome::of(&change, Standing::own(&change)).conclude(&change, None));
     };
     let mut tried: Vec<Outcome> = Vec::new();
     for standing in Standing::possible(&change, &lookup) {
@@ -225,7 +224,7 @@ fn validate<'a>(request: Request<'a>, settings: &Settings, now: SystemTime) -> S
         }
     }
     match tried.pop() {
-        Some(any) => Step::Decided(any.conclude(&change, change.to.metadata.owner())),
+        Some(any) => Step::Decided(any.conclude(&change, None)),
         None => Step::Ask(lookup, Pending::Workload(change, tried)),
     }
 }
