@@ -213,6 +213,12 @@ impl Spec<'_> {
 }
 
 impl OwnerReference<'_> {
+    /// Whether it is the managing controller: an object has at most one.
+    #[must_use]
+    pub fn is_controller(&self) -> bool {
+        self.controller == Some(true)
+    }
+
     /// Whether it is a Deployment, in any version.
     #[must_use]
     pub fn is_deployment(&self) -> bool {
@@ -233,7 +239,7 @@ impl<'a> Metadata<'a> {
     /// The managing controller.
     #[must_use]
     pub fn controller(&self) -> Option<&OwnerReference<'a>> {
-        self.owner_references.iter().find(|owner| owner.controller == Some(true))
+        self.owner_references.iter().find(|owner| owner.is_controller())
     }
 
     /// Kind and name of the custom resource that controls this object, as a text for a message.

@@ -26,18 +26,18 @@ pub struct PodRef<'a> {
     pub name: Cow<'a, str>,
 }
 
-/// The object that an Event is about.
+/// The object that a refusal or an Event is about, as `StatusDetails` of `metav1` and an Event name it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Regarding {
     /// API group; empty for the core group. The version is `v1` for all that we speak of.
     pub group: &'static str,
-    /// Kind.
+    /// Kind; for a Scale that of its parent.
     pub kind: &'static str,
     /// Namespace.
     pub namespace: String,
     /// Name.
     pub name: String,
-    /// Uid: `kubectl describe` finds the Event by it.
+    /// Uid: `kubectl describe` finds the Event by it. Empty where the API server has not given one yet.
     pub uid: String,
 }
 
@@ -48,5 +48,16 @@ impl Regarding {
         let info = kind.info();
         let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
         Self { group: info.group, kind: info.name, namespace, name, uid }
+    }
+
+    /// `namespace/name`.
+    pub(crate) fn path(&self) -> String {
+        let name = if self.name.is_empty() { "(name to be generated)" } else { &self.name };
+        format!("{}/{name}", self.namespace)
+    }
+
+    /// The kind and [`Self::path`].
+    pub(crate) fn id(&self) -> String {
+        format!("{} {}", self.kind, self.path())
     }
 }

@@ -10,9 +10,10 @@
 
 use crate::api::kind::{KINDS, Kind, PODS};
 use crate::api::mark::MarkKey;
+use crate::api::reference::Regarding;
 use crate::chart::webhooks::{Condition, Selected, Watched, by_group};
 use crate::policy::cel;
-use crate::policy::denial::{Denial, Subject};
+use crate::policy::denial::Denial;
 use crate::policy::entry::{Place, Refusal, Row};
 use crate::policy::rules::RULES;
 
@@ -227,7 +228,7 @@ impl Refusal {
     /// cannot warn.
     #[must_use]
     pub fn message(&self, place: Place) -> String {
-        let subject = Subject {
+        let subject = Regarding {
             group: "",
             kind: place.kind_name(),
             namespace: "{namespace}".to_owned(),

@@ -180,7 +180,7 @@ impl<'a> Meta<'a> {
     /// The words for it.
     pub fn controller(&self) -> Result<Option<&OwnerReference<'a>>, &'static str> {
         match &self.owner_references {
-            Bounded::Within(owners) => Ok(owners.iter().find(|owner| owner.controller == Some(true))),
+            Bounded::Within(owners) => Ok(owners.iter().find(|owner| owner.is_controller())),
             Bounded::Beyond => Err("metadata.ownerReferences is larger than is read"),
         }
     }

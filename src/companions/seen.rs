@@ -105,7 +105,7 @@ fn whose(metadata: &Meta<'_>, managed_by: &str) -> Whose {
         uid: &metadata.uid,
         resource_version: &metadata.resource_version,
         label: metadata.labels.get(MANAGER_LABEL),
-        owner: owners.find(|(_, owner)| owner.controller == Some(true)).map(|(at, owner)| (at, owner.uid.as_ref())),
+        owner: owners.find(|(_, owner)| owner.is_controller()).map(|(at, owner)| (at, owner.uid.as_ref())),
         hands: &hands.collect::<Vec<_>>(),
     };
     found.whose(managed_by)

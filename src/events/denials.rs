@@ -178,13 +178,6 @@ pub fn said(request: &Asked<'_>, decision: &Decision) -> Option<Said> {
     if !is_dns_label(&subject.namespace) || !is_dns_subdomain(&subject.name) || !is_uid(&subject.uid) {
         return None;
     }
-    let about = Regarding {
-        group: subject.group,
-        kind: subject.kind,
-        namespace: subject.namespace.clone(),
-        name: subject.name.clone(),
-        uid: subject.uid.clone(),
-    };
     let reason = match denial.first.code() {
         Code::Sg001 => "SingletonScaleDenied",
         _ => "SingletonChangeDenied",
@@ -194,7 +187,7 @@ pub fn said(request: &Asked<'_>, decision: &Decision) -> Option<Said> {
         note.push_str("; asked by ");
         note.push_str(&clip(user, USER_MAX));
     }
-    Some(Said { about, saying: Saying { reason, note, is_warning: true, is_state: false } })
+    Some(Said { about: subject.clone(), saying: Saying { reason, note, is_warning: true, is_state: false } })
 }
 
 /// As the API server makes them, and a little beyond.

@@ -9,7 +9,6 @@ mod voice;
 
 use std::time::Duration;
 
-pub use crate::api::reference::Regarding;
 pub use denials::{Asked, Denials, Known, Teller, said};
 pub use voice::{Saying, Voice};
 

@@ -3,10 +3,11 @@
 use json_patch::Patch;
 
 use super::code::Code;
-use super::denial::{Denial, LINE_MAX, NAME_MAX, Subject, WARNING_MAX};
+use super::denial::{Denial, LINE_MAX, NAME_MAX, WARNING_MAX};
 use super::lookup::Unknown;
 use super::surplus::Ending;
 use super::violation::Violation;
+use crate::api::reference::Regarding;
 use crate::api::text::{clip, line, wrap};
 use crate::settings::Mode;
 
@@ -49,7 +50,7 @@ impl Decision {
 
     /// Allowed, and the workload is a singleton no longer. `key_stays` says whether its Pods still get one name.
     #[must_use]
-    pub fn release(subject: &Subject, key_stays: bool) -> Self {
+    pub fn release(subject: &Regarding, key_stays: bool) -> Self {
         let warning =
             line("", &subject.id(), " is no longer a singleton: nothing keeps it at one replica", WARNING_MAX);
         let warnings = [Some(warning), key_stays.then(|| KEY_STAYS.to_owned())].into_iter().flatten().collect();
@@ -57,7 +58,7 @@ impl Decision {
     }
 
     /// Allowed, and the workload becomes a singleton that has more Pods.
-    pub(super) fn ends_others(subject: &Subject, ending: Ending) -> Self {
+    pub(super) fn ends_others(subject: &Regarding, ending: Ending) -> Self {
         let warning = line("SG001 ", &subject.id(), &format!(": {}", ending.sentence()), WARNING_MAX);
         Self::allowed_with([Some(warning), ending.remark().map(ToOwned::to_owned)].into_iter().flatten().collect())
     }
@@ -81,7 +82,7 @@ impl Decision {
 
     /// Refused because the cluster could not be asked whether the workload is a singleton.
     #[must_use]
-    pub fn unknown(subject: &Subject, cause: &Unknown) -> Self {
+    pub fn unknown(subject: &Regarding, cause: &Unknown) -> Self {
         let after = format!(" is a singleton: {}; nothing was changed", clip(&cause.to_string(), CAUSE_MAX));
         let message = line(&format!("{COULD_NOT_DECIDE} whether "), &subject.id(), &after, LINE_MAX);
         Self { about: Some(subject.path()), ..Self::undecided(message) }

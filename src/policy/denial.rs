@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use super::violation::Violation;
 use crate::api::mark::MarkKey;
+use crate::api::reference::Regarding;
 use crate::api::text::{clip, line, wrap};
 
 /// Which rules a request breaks, in the order in which they are reported. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
     /// The workload.
-    pub subject: Subject,
+    pub subject: Regarding,
     /// The label key of the mark, for the texts.
     pub key: MarkKey,
     /// The first violation: the one a person reads.
@@ -19,21 +20,6 @@ pub struct Denial {
     pub others: Vec<Violation>,
     /// The custom resource that controls the workload, as a text: it would undo what anybody else changes.
     pub owner: Option<String>,
-}
-
-/// What a refusal is about, as `StatusDetails` of `metav1` wants it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// API group.
-    pub group: &'static str,
-    /// `kind` of the object; for a Scale that of its parent.
-    pub kind: &'static str,
-    /// Namespace.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-    /// Uid; empty where the API server has not given one yet.
-    pub uid: String,
 }
 
 impl Denial {
@@ -78,18 +64,6 @@ impl Denial {
         let joint = if sentence.starts_with("label") || sentence.starts_with("annotation") { ": " } else { " " };
         let before = format!("{} {} ", violation.code(), self.subject.kind);
         line(&before, path, &format!("{joint}{sentence}"), LINE_MAX)
-    }
-}
-
-impl Subject {
-    /// `namespace/name`.
-    pub(super) fn path(&self) -> String {
-        let name = if self.name.is_empty() { "(name to be generated)" } else { &self.name };
-        format!("{}/{name}", self.namespace)
-    }
-
-    pub(super) fn id(&self) -> String {
-        format!("{} {}", self.kind, self.path())
     }
 }
 

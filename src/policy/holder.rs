@@ -58,7 +58,7 @@ impl Holder {
         let pod: Pod<'_> = serde_json::from_slice(body)?;
         let Metadata { labels, owner_references, deletion_timestamp, deletion_grace_period_seconds: grace, finalizers } =
             pod.metadata;
-        let controller = owner_references.into_iter().find(|owner| owner.controller == Some(true));
+        let controller = owner_references.into_iter().find(OwnerReference::is_controller);
         let controller = controller.map(|owner| owner.uid.into_owned()).unwrap_or_default();
         let asked = deletion_timestamp.map(|gone_by| Asked::parse(&gone_by, grace, !finalizers.is_empty()));
         let Spec { node_name: node } = pod.spec;

@@ -31,11 +31,12 @@ use crate::api::annotation::Consent;
 use crate::api::kind::{Kind, Resource};
 use crate::api::object::Object;
 use crate::api::reference::ObjectRef;
+use crate::api::reference::Regarding;
 use crate::api::template::Template;
 use crate::settings::Mode;
 use change::{Change, Via, Workload};
 use decision::Decision;
-use denial::{Denial, Subject};
+use denial::Denial;
 use lookup::{Found, Lookup, Parent, Unknown};
 use pod::{Arrival, Judged};
 use request::{Operation, Phase, Request};
@@ -252,9 +253,9 @@ fn undecided(change: &Change<'_>, cause: &Unknown) -> Decision {
     }
 }
 
-fn subject(change: &Change<'_>) -> Subject {
+fn subject(change: &Change<'_>) -> Regarding {
     let Workload { resource, namespace, name } = &change.workload;
-    Subject {
+    Regarding {
         group: resource.group(),
         kind: resource.kind_name(),
         namespace: Cow::clone(namespace).into_owned(),

@@ -6,7 +6,7 @@ use json_patch::{AddOperation, Patch, PatchOperation};
 use serde_json::Value;
 
 use super::decision::Decision;
-use super::denial::{Denial, Subject};
+use super::denial::Denial;
 use super::holder::Holder;
 use super::lookup::Unknown;
 use super::request::{Operation, Request, Subresource};
@@ -16,13 +16,14 @@ use crate::api::key::KEY;
 use crate::api::mark::MarkKey;
 use crate::api::object::Object;
 use crate::api::reference::PodRef;
+use crate::api::reference::Regarding;
 use crate::api::replicas::Replicas;
 use crate::settings::{Mode, Settings};
 
 /// A new Pod of a strict singleton.
 #[derive(Debug)]
 pub struct Arrival {
-    subject: Subject,
+    subject: Regarding,
     mark: MarkKey,
     mode: Mode,
     /// The uid of who makes it; empty where that is no controller.
@@ -63,7 +64,7 @@ pub(super) fn validate<'a>(request: Request<'a>, settings: &Settings) -> Judged<
     let asks = is_new && key.is_some();
     let violations: Vec<_> =
         ends_at_once.then_some(Violation::EndsAtOnce { is_pod: true }).into_iter().chain(named).collect();
-    let subject = Subject {
+    let subject = Regarding {
         group: "",
         kind: "Pod",
         namespace: request.namespace.to_string(),

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use singleton_guard::api::mark::MarkKey;
+use singleton_guard::api::reference::Regarding;
 use singleton_guard::events::doubt::{ASKED_MAX, Doubt};
 use singleton_guard::events::fold::{Added, Fold, PERIOD, QUIET, SPOKEN_MAX, Said, WAITING_MAX};
 use singleton_guard::events::{Asked, said};
 use singleton_guard::policy::decision::Decision;
-use singleton_guard::policy::denial::{Denial, Subject};
+use singleton_guard::policy::denial::Denial;
 use singleton_guard::policy::request::Operation;
 use singleton_guard::policy::violation::{More, Violation};
 use tokio::time::Instant;
@@ -79,7 +80,7 @@ pub fn are_doubted_within_bounds() -> Result<(), String> {
 pub fn are_about_what_exists() -> Result<(), String> {
     let denied = |namespace: &str, name: &str, uid: &str, first: Violation| {
         let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
-        let subject = Subject { group: "apps", kind: "StatefulSet", namespace, name, uid };
+        let subject = Regarding { group: "apps", kind: "StatefulSet", namespace, name, uid };
         Decision::denied(Denial { subject, key: MarkKey::default(), first, others: Vec::new(), owner: None })
     };
     let too_many = || Violation::TooMany { requested: "3".to_owned(), more: More::Release };
@@ -130,7 +131,7 @@ pub fn are_about_what_exists() -> Result<(), String> {
 /// Who asked is said of what Kubernetes itself has named, of people only where the settings say so; so people who ask for the
 /// same are told of in one Event, and a name cannot make a note longer than an Event may have it.
 pub fn name_no_people() -> Result<(), String> {
-    let subject = |name: &str| Subject {
+    let subject = |name: &str| Regarding {
         group: "apps",
         kind: "StatefulSet",
         namespace: "pay".to_owned(),
@@ -182,7 +183,7 @@ fn asked(operation: Operation, dry_run: bool) -> Asked<'static> {
 
 fn about(namespace: &str, name: &str, uid: &str) -> Result<Said, String> {
     let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
-    let subject = Subject { group: "apps", kind: "StatefulSet", namespace, name, uid };
+    let subject = Regarding { group: "apps", kind: "StatefulSet", namespace, name, uid };
     let first = Violation::TooMany { requested: "3".to_owned(), more: More::Release };
     let denial = Denial { subject, key: MarkKey::default(), first, others: Vec::new(), owner: None };
     said(&asked(Operation::Update, false), &Decision::denied(denial)).ok_or_else(|| "it is not told".to_owned())

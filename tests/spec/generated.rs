@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use singleton_guard::api::kind::UNMARKABLE;
 use singleton_guard::api::mark::MarkKey;
+use singleton_guard::api::reference::Regarding;
 use singleton_guard::chart::webhooks::{Entry, Namespaces, Outage, ROWS, Selected};
-use singleton_guard::policy::denial::{Denial, Subject};
+use singleton_guard::policy::denial::Denial;
 use singleton_guard::policy::entry::Row;
 use singleton_guard::policy::holder::{Holder, State};
 use singleton_guard::policy::request::Phase;
@@ -101,7 +102,7 @@ pub fn catalogue(root: &Path) -> Result<(), String> {
 /// What a person reads of a violation: the line and the remedy.
 pub fn words(first: Violation) -> (String, String) {
     let remedy = first.remedy();
-    let subject = Subject {
+    let subject = Regarding {
         group: "apps",
         kind: typical_kind(&first),
         namespace: "pay".to_owned(),

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
-use singleton_guard::policy::denial::{Denial, Subject};
+use singleton_guard::api::reference::Regarding;
+use singleton_guard::policy::denial::Denial;
 use singleton_guard::policy::rules::sg011_ending::{Ending, judge};
 use singleton_guard::settings::Settings;
 
@@ -93,7 +94,7 @@ pub fn refuse_end(pod: &Value, delete: &Delete, user: Option<&User>, settings: &
     let first = judge(&ending, &settings.node_users)?;
     let metadata = &pod["metadata"];
     let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
-    let subject = Subject { group: "", kind: "Pod", namespace, name, uid: String::new() };
+    let subject = Regarding { group: "", kind: "Pod", namespace, name, uid: String::new() };
     let denial = Denial { subject, key: settings.mark.clone(), first, others: Vec::new(), owner: None };
     let warnings = vec![format!("the policy: {}", denial.remedy(&denial.first))];
     Some(Outcome { message: denial.message(&denial.first), warnings, ..Outcome::default() })

@@ -2,8 +2,9 @@
 
 use singleton_guard::api::mark::MarkKey;
 use singleton_guard::api::object::OwnerReference;
+use singleton_guard::api::reference::Regarding;
 use singleton_guard::policy::decision::Decision;
-use singleton_guard::policy::denial::{Denial, Subject};
+use singleton_guard::policy::denial::Denial;
 use singleton_guard::policy::lookup::Unknown;
 
 use super::generated::every_violation;
@@ -27,7 +28,7 @@ pub fn keep_their_limits() -> Result<(), String> {
         for name in [long(253), "a\nb\u{1b}[31m".to_owned(), String::new()] {
             for first in every_violation() {
                 let subject =
-                    Subject { group: "apps", kind, namespace: long(63), name: name.clone(), uid: String::new() };
+                    Regarding { group: "apps", kind, namespace: long(63), name: name.clone(), uid: String::new() };
                 let code = first.code();
                 let decision = Decision::denied(Denial {
                     subject,
@@ -60,8 +61,13 @@ pub fn keep_their_limits() -> Result<(), String> {
             }
         }
     }
-    let subject =
-        Subject { group: "", kind: "ReplicationController", namespace: long(63), name: long(253), uid: String::new() };
+    let subject = Regarding {
+        group: "",
+        kind: "ReplicationController",
+        namespace: long(63),
+        name: long(253),
+        uid: String::new(),
+    };
     for unknown in
         [Unknown::Refused { code: 403, message: long(4_000) }, Unknown::Unreachable(long(4_000)), Unknown::NotFound]
     {
