@@ -206,10 +206,16 @@ async fn release(
     key: &Key,
     Left { budgets, sets, let_go }: &Left,
 ) -> Result<(), Failure> {
-    for step in let_go {
+    let done = async |step: &Step, uid: &str| {
         let written = carry_out(client, metrics, settings, &key.namespace, step).await?;
-        if let (Step::LetGo { owner, .. }, Some(saying)) = (step, happened(&key.name, step, &written, (&[], &[]))) {
-            say(voice, &Regarding::workload(key.of, &key.namespace, &key.name, owner), &saying).await;
+        if let Some(saying) = happened(&key.name, step, &written, (&[], &[])) {
+            say(voice, &Regarding::workload(key.of, &key.namespace, &key.name, uid), &saying).await;
+        }
+        Ok(())
+    };
+    for step in let_go {
+        if let Step::LetGo { owner, .. } = step {
+            done(step, owner).await?;
         }
     }
     if budgets.is_empty() && sets.is_empty() {
@@ -221,12 +227,8 @@ async fn release(
         Standing::Released(owner) => owner,
         Standing::Other => return Ok(()),
     };
-    let about = Regarding::workload(key.of, &key.namespace, &key.name, &owner.uid);
     for step in &released(&owner, &budgets.iter().collect::<Vec<_>>()).steps {
-        let written = carry_out(client, metrics, settings, &key.namespace, step).await?;
-        if let Some(saying) = happened(&key.name, step, &written, (&[], &[])) {
-            say(voice, &about, &saying).await;
-        }
+        done(step, &owner.uid).await?;
     }
     for set in sets.iter().filter(|set| set.controller.as_ref().is_some_and(|held| held.uid == owner.uid)) {
         let unstamped = stamp::unstamp(client, set, settings).await;

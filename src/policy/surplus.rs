@@ -98,7 +98,7 @@ pub(super) fn may_be_cel() -> String {
     format!("({} > 1 || {} > 1)", cel::OLD_REPLICAS, cel::OLD_RUNNING)
 }
 
-/// [`stays`] in CEL, of a workload that becomes a singleton. Those behind the first are about Deployments.
+/// [`stays`] in CEL, of a workload that becomes a singleton.
 pub(super) fn stays_cel() -> Vec<Refusal> {
     let (generation, observed) =
         ("oldObject.metadata.?generation.orValue(0)", "oldObject.?status.?observedGeneration.orValue(0)");

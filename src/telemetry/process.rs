@@ -16,8 +16,8 @@ impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let stat = stat();
         for (name, help, value) in [
-            ("process_resident_memory_bytes", "Resident memory", status_bytes("VmRSS:")),
-            ("process_virtual_memory_bytes", "Virtual memory", status_bytes("VmSize:")),
+            ("process_resident_memory_bytes", "Resident memory", resident_bytes()),
+            ("process_virtual_memory_bytes", "Virtual memory", stat.as_deref().and_then(|stat| number(stat, 23))),
             ("process_open_fds", "Open file descriptors", open_files()),
             ("process_max_fds", "The most file descriptors that may be open", most_files()),
             (
@@ -37,8 +37,8 @@ impl Collector for Process {
     }
 }
 
-fn status_bytes(name: &str) -> Option<f64> {
-    Some(named("/proc/self/status", name)?.strip_suffix("kB")?.trim().parse::<f64>().ok()? * 1024.0)
+fn resident_bytes() -> Option<f64> {
+    Some(named("/proc/self/status", "VmRSS:")?.strip_suffix("kB")?.trim().parse::<f64>().ok()? * 1024.0)
 }
 
 fn open_files() -> Option<f64> {
@@ -68,7 +68,12 @@ fn stat() -> Option<Vec<String>> {
 
 /// A field that counts ticks, by its number in proc(5).
 fn seconds(stat: &[String], field: usize) -> Option<f64> {
-    Some(stat.get(field.checked_sub(3)?)?.parse::<f64>().ok()? / TICKS_PER_SECOND)
+    Some(number(stat, field)? / TICKS_PER_SECOND)
+}
+
+/// A field by its number in proc(5): 23 is the size of virtual memory in bytes.
+fn number(stat: &[String], field: usize) -> Option<f64> {
+    stat.get(field.checked_sub(3)?)?.parse().ok()
 }
 
 /// What follows the name on its line.

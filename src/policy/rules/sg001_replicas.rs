@@ -102,7 +102,9 @@ fn floor(place: Place) -> Vec<Refusal> {
             if !is_behind {
                 refusals.push(refusal(Violation::StrictAboveOne, becomes_strict()));
             }
-            let stays = surplus::stays_cel().into_iter().take(if is_behind { 1 } else { usize::MAX });
+            // Nothing but its own deletion keeps the controller of a ReplicaSet from ending Pods.
+            let concerns = |stays: &Refusal| !is_behind || stays.violation == Violation::MarkedWhileDeleted;
+            let stays = surplus::stays_cel().into_iter().filter(concerns);
             refusals.extend(stays.map(|stays| Refusal { when: format!("{becomes} && {}", stays.when), ..stays }));
             if is_behind {
                 let is_new = format!("{} && !{} && variables.after", cel::CREATE, cel::IS_MARKED);
