@@ -41,6 +41,7 @@ mod spec {
     pub mod configuration;
     pub mod configuration_live;
     pub mod cut_off;
+    pub mod definitions;
     pub mod denials_live;
     pub mod deployment_controller;
     pub mod differential;

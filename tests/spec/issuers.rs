@@ -2,8 +2,9 @@
 //! error of the chart.
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::definitions::{definition, establish, of_spec};
 use crate::lab::Lab;
 
 /// Makes the kinds known to the API server, if they are not yet.
@@ -30,31 +31,6 @@ pub async fn install(lab: &Lab) -> Result<()> {
         ("Issuer", "Namespaced", &issuer),
         ("ClusterIssuer", "Cluster", &issuer),
     ];
-    let definitions: Vec<Value> = kinds.iter().map(|(kind, scope, spec)| definition(kind, scope, spec)).collect();
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": definitions}).to_string();
-    lab.kubectl_with_input(&["apply", "--server-side", "-f", "-"], &list).await?.success()?;
-    lab.kubectl_with_input(&["wait", "--for=condition=Established", "--timeout=30s", "-f", "-"], &list)
-        .await?
-        .success()?;
-    Ok(())
-}
-
-fn definition(kind: &str, scope: &str, spec: &Value) -> Value {
-    let singular = kind.to_lowercase();
-    let plural = format!("{singular}s");
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.cert-manager.io")},
-        "spec": {
-            "group": "cert-manager.io",
-            "names": {"kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": singular},
-            "scope": scope,
-            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
-                "type": "object",
-                "required": ["spec"],
-                "properties": {"spec": spec},
-            }}}],
-        },
-    })
+    let definitions = kinds.map(|(kind, scope, spec)| definition("cert-manager.io", kind, scope, of_spec(spec)));
+    establish(lab, &definitions).await
 }

@@ -4,6 +4,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::definitions::{definition, establish, of_spec};
 use crate::lab::Lab;
 
 /// Makes the kinds known to the API server, if they are not yet.
@@ -34,32 +35,11 @@ pub async fn install(lab: &Lab) -> Result<()> {
         ),
         ("PrometheusRule", json!({"groups": {"type": "array", "items": group}})),
     ];
-    let definitions: Vec<Value> = kinds.iter().map(|(kind, spec)| definition(kind, spec)).collect();
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": definitions}).to_string();
-    lab.kubectl_with_input(&["apply", "--server-side", "-f", "-"], &list).await?.success()?;
-    lab.kubectl_with_input(&["wait", "--for=condition=Established", "--timeout=30s", "-f", "-"], &list)
-        .await?
-        .success()?;
-    Ok(())
-}
-
-fn definition(kind: &str, spec: &Value) -> Value {
-    let plural = format!("{}s", kind.to_lowercase());
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.monitoring.coreos.com")},
-        "spec": {
-            "group": "monitoring.coreos.com",
-            "names": {"kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": kind.to_lowercase()},
-            "scope": "Namespaced",
-            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
-                "type": "object",
-                "required": ["spec"],
-                "properties": {"spec": {"type": "object", "properties": spec}},
-            }}}],
-        },
-    })
+    let definitions = kinds.map(|(kind, properties)| {
+        let spec = json!({"type": "object", "properties": properties});
+        definition("monitoring.coreos.com", kind, "Namespaced", of_spec(&spec))
+    });
+    establish(lab, &definitions).await
 }
 
 fn map(value: &Value) -> Value {

@@ -9,6 +9,7 @@ use singleton_guard::policy::exemption::BREAK_GLASS;
 
 use super::api::{self, Answer};
 use super::case::{MARK, User, complete, with};
+use super::definitions::{definition, establish};
 use super::live::{eventually, new_namespace};
 use super::silence::{prefix, said};
 use crate::lab::Lab;
@@ -213,28 +214,9 @@ async fn define(lab: &Lab) -> Result<()> {
     let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     let scale = json!({"status": {}, "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}});
     let kinds = [("Rollout", scale), ("CloneSet", json!({})), ("Note", json!({}))];
-    let definitions: Vec<Value> = kinds
-        .iter()
-        .map(|(kind, subresources)| {
-            let plural = format!("{}s", kind.to_lowercase());
-            json!({
-                "apiVersion": "apiextensions.k8s.io/v1",
-                "kind": "CustomResourceDefinition",
-                "metadata": {"name": format!("{plural}.silence.example.com")},
-                "spec": {
-                    "group": "silence.example.com",
-                    "names": {"kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": kind.to_lowercase()},
-                    "scope": "Namespaced",
-                    "versions": [{
-                        "name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": any},
-                        "subresources": subresources,
-                    }],
-                },
-            })
-        })
-        .collect();
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": definitions}).to_string();
-    lab.kubectl_with_input(&["apply", "--server-side", "-f", "-"], &list).await?.success()?;
-    let wait = ["wait", "--for=condition=Established", "--timeout=30s", "-f", "-"];
-    lab.kubectl_with_input(&wait, &list).await?.success().map(drop)
+    let definitions = kinds.map(|(kind, subresources)| {
+        let version = json!({"schema": {"openAPIV3Schema": any}, "subresources": subresources});
+        definition("silence.example.com", kind, "Namespaced", version)
+    });
+    establish(lab, &definitions).await
 }
