@@ -9,7 +9,7 @@ use singleton_guard::chart::webhooks::Selected;
 use singleton_guard::policy::entry::Place;
 use singleton_guard::policy::violation::{Annotation, Violation};
 
-use super::generated::{every_violation, object_selector, with_values};
+use super::generated::{GENERATED, block, every_violation, object_selector, policy_head, policy_name};
 use super::snapshot;
 
 /// One template per policy.
@@ -55,21 +55,10 @@ fn variant(violation: &Violation) -> String {
 }
 
 fn template(place: Place) -> String {
-    let name = format!(r#"{{{{ include "singleton-guard.webhook.name" (dict "root" $ "row" "{}") }}}}"#, place.name());
-    let head = |kind: &str| {
-        format!(
-            r#"apiVersion: admissionregistration.k8s.io/v1
-kind: {kind}
-metadata:
-  name: {name}
-  {{{{- include "singleton-guard.metadata" (dict "root" .) | nindent 2 }}}}
-spec:
-"#
-        )
-    };
+    let name = policy_name(&place.name());
+    let head = |kind: &str| policy_head(kind, &name);
     let mut yaml = format!(
-        "{{{{- /* Generated from the registries in src/policy: `UPDATE=1 cargo test` rewrites it. */ -}}}}\n\
-         {{{{- if {} -}}}}\n\
+        "{GENERATED}{{{{- if {} -}}}}\n\
          {{{{- $mark := include \"singleton-guard.markKey\" . -}}}}\n{}  failurePolicy: Fail\n",
         switch(place),
         head("ValidatingAdmissionPolicy")
@@ -97,23 +86,23 @@ spec:
     let _ = writeln!(yaml, "  matchConditions:\n    {{{{- include \"{}\" . | nindent 4 }}}}", exemptions(place));
     for condition in place.conditions() {
         let _ =
-            writeln!(yaml, "    - name: {}\n      expression: |-\n{}", condition.name, block(&condition.expression, 8));
+            writeln!(yaml, "    - name: {}\n      expression: |-\n{}", condition.name, block(&condition.expression));
     }
     let variables = place.variables();
     if !variables.is_empty() {
         yaml.push_str("  variables:\n");
     }
     for (name, expression) in variables {
-        let _ = writeln!(yaml, "    - name: {name}\n      expression: |-\n{}", block(&expression, 8));
+        let _ = writeln!(yaml, "    - name: {name}\n      expression: |-\n{}", block(&expression));
     }
     yaml.push_str("  validations:\n");
     for refusal in place.refusals() {
         let _ = writeln!(
             yaml,
             "    - expression: |-\n{}\n      reason: Forbidden\n      message: {:?}\n      messageExpression: |-\n{}",
-            block(&format!("!({})", refusal.when), 8),
+            block(&format!("!({})", refusal.when)),
             refusal.fallback(),
-            block(&refusal.message(place), 8),
+            block(&refusal.message(place)),
         );
     }
     let _ = write!(
@@ -149,14 +138,4 @@ fn exemptions(place: Place) -> &'static str {
         Place::Strict | Place::StrictBehind | Place::Pods => "singleton-guard.strict.exemptions",
         _ => "singleton-guard.floor.exemptions",
     }
-}
-
-/// An expression as the lines of a block, with the label key where its place is, and the users who stand for a node.
-fn block(expression: &str, indent: usize) -> String {
-    let users = format!(
-        "{{{{- with include \"singleton-guard.strict.nodeUsers.conditions\" . }}}}{{{{ . | nindent {indent} }}}}{{{{ end }}}}"
-    );
-    let expression = with_values(expression).replace("NODE_USERS", &users);
-    let lines: Vec<_> = expression.lines().map(|line| format!("{:indent$}{line}", "")).collect();
-    lines.join("\n")
 }

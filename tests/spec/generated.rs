@@ -28,12 +28,13 @@ pub fn webhook_templates(root: &Path) -> Result<(), String> {
 
 /// The chart's list of kinds and rows, which its RBAC and the program's arguments are made from.
 pub fn chart_registry(root: &Path) -> Result<(), String> {
-    let mut text = "{{- /* Generated from the registries in src/policy: `UPDATE=1 cargo test` rewrites it. */ -}}
-
+    let mut text = GENERATED.to_owned();
+    text.push_str(
+        "
 {{- /* The kinds that can be singletons: per API group the plural names. */ -}}
 {{- define \"singleton-guard.guardedResources\" -}}
-"
-    .to_owned();
+",
+    );
     for watched in Row::Defaults.watched() {
         let group = if watched.group.is_empty() { "\"\"" } else { watched.group };
         let _ = writeln!(text, "- group: {group}\n  resources: [{}]", watched.resources.join(", "));
@@ -214,8 +215,7 @@ fn template(row: Row) -> String {
         Phase::Mutate => "Mutating",
     };
     let mut yaml = format!(
-        r#"{{{{- /* Generated from the registries in src/policy: `UPDATE=1 cargo test` rewrites it. */ -}}}}
-{{{{- $mark := include "singleton-guard.markKey" . -}}}}
+        r#"{GENERATED}{{{{- $mark := include "singleton-guard.markKey" . -}}}}
 {begin}apiVersion: admissionregistration.k8s.io/v1
 kind: {kind}WebhookConfiguration
 metadata:
@@ -235,6 +235,34 @@ webhooks:
         yaml.push_str("{{- end }}\n");
     }
     yaml
+}
+
+/// How every template begins that is made from the registries.
+pub const GENERATED: &str = "{{- /* Generated from the registries in src: `UPDATE=1 cargo test` rewrites it. */ -}}\n";
+
+/// The name of a policy, and of its binding.
+pub fn policy_name(last: &str) -> String {
+    format!(r#"{{{{ include "singleton-guard.webhook.name" (dict "root" $ "row" "{last}") }}}}"#)
+}
+
+/// A policy or its binding, as `kind` says, up to what its spec holds.
+pub fn policy_head(kind: &str, name: &str) -> String {
+    format!(
+        r#"apiVersion: admissionregistration.k8s.io/v1
+kind: {kind}
+metadata:
+  name: {name}
+  {{{{- include "singleton-guard.metadata" (dict "root" .) | nindent 2 }}}}
+spec:
+"#
+    )
+}
+
+/// An expression of a policy as the lines of a block, with the chart's values, and the users who stand for a node.
+pub fn block(expression: &str) -> String {
+    let users = r#"{{- with include "singleton-guard.strict.nodeUsers.conditions" . }}{{ . | nindent 8 }}{{ end }}"#;
+    let expression = with_values(expression).replace("NODE_USERS", users);
+    expression.lines().map(|line| format!("        {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// What keeps requests about other objects away, with an indent of four.

@@ -7,7 +7,7 @@ use singleton_guard::chart::silence::{SILENCES, Sentence, Silence};
 use singleton_guard::chart::webhooks::Watched;
 
 use super::case::MARK;
-use super::generated::{object_selector, with_values};
+use super::generated::{GENERATED, block, object_selector, policy_head, policy_name, with_values};
 use super::snapshot;
 
 /// One template per policy.
@@ -44,22 +44,10 @@ pub fn said(sentence: &Sentence, kind: &str, name: &str) -> String {
 }
 
 fn template(silence: Silence) -> String {
-    let name =
-        format!(r#"{{{{ include "singleton-guard.webhook.name" (dict "root" $ "row" "{}") }}}}"#, silence.name());
-    let head = |kind: &str| {
-        format!(
-            r#"apiVersion: admissionregistration.k8s.io/v1
-kind: {kind}
-metadata:
-  name: {name}
-  {{{{- include "singleton-guard.metadata" (dict "root" .) | nindent 2 }}}}
-spec:
-"#
-        )
-    };
+    let name = policy_name(silence.name());
+    let head = |kind: &str| policy_head(kind, &name);
     let mut yaml = format!(
-        r#"{{{{- /* Generated from the registries in src/policy: `UPDATE=1 cargo test` rewrites it. */ -}}}}
-{{{{- if .Values.warnings.enabled -}}}}
+        r#"{GENERATED}{{{{- if .Values.warnings.enabled -}}}}
 {{{{- $mark := include "singleton-guard.markKey" . -}}}}
 {}  # With Fail a policy that cannot be evaluated refuses, whatever its binding says.
   failurePolicy: Ignore
@@ -113,8 +101,4 @@ fn rule(group: &str, version: &str, resources: &str) -> String {
         "      - apiGroups: [\"{group}\"]\n        apiVersions: [{version}]\n        operations: [CREATE, UPDATE]\n        \
          resources: [{resources}]\n        scope: Namespaced\n"
     )
-}
-
-fn block(expression: &str) -> String {
-    with_values(expression).lines().map(|line| format!("        {line}")).collect::<Vec<_>>().join("\n")
 }

@@ -1,4 +1,4 @@
-{{- /* Generated from the registries in src/policy: `UPDATE=1 cargo test` rewrites it. */ -}}
+{{- /* Generated from the registries in src: `UPDATE=1 cargo test` rewrites it. */ -}}
 
 {{- /* The kinds that can be singletons: per API group the plural names. */ -}}
 {{- define "singleton-guard.guardedResources" -}}
