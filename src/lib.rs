@@ -32,6 +32,9 @@
 //! * [`cluster::sieve`], [`cluster::line`], [`cluster::revision`], [`cluster::seen`]: what is read of a list and of a
 //!   watch; [`index::marked`]: what is kept of a marked workload.
 //!
+//! * [`elect`]: the other program, which locks inside the application; it is being built. [`elect::timing`] says which
+//!   durations are safe together.
+//!
 //! *The shell*, only with the feature `server`, does the IO:
 //!
 //! * `run` builds everything once and starts the named tasks; `args` and `telemetry` are what they say.
@@ -76,6 +79,7 @@ pub mod cluster;
 pub mod companions;
 #[cfg(feature = "server")]
 pub mod configuration;
+pub mod elect;
 #[cfg(feature = "server")]
 pub mod events;
 pub mod freshness;

@@ -89,7 +89,7 @@ fn relative(root: &Path, file: &Path) -> String {
     file.strip_prefix(root).unwrap_or(file).display().to_string()
 }
 
-const PURE: [&str; 19] = [
+const PURE: [&str; 20] = [
     "src/api/",
     "src/chart/",
     "src/policy/",
@@ -103,6 +103,7 @@ const PURE: [&str; 19] = [
     "src/cluster/sieve/",
     "src/companions/patience.rs",
     "src/companions/plan/",
+    "src/elect/timing.rs",
     "src/freshness/event.rs",
     "src/freshness/known.rs",
     "src/index/marked.rs",

@@ -1,0 +1,17 @@
+//! At most one of many: of all replicas that name one lock, one has a living command. The half of the pattern that locks
+//! inside the application. The program `elect` is being built: what is here decides, and nothing is shipped yet.
+//!
+//! The lock is one record in a store that can compare and swap, and the algorithm is the same for every store:
+//!
+//! * who is active writes the record anew every few seconds, and has its command ended before anybody may think it dead;
+//! * who is passive takes over when the record was left untouched for the lease duration *by its own clock*, or when it
+//!   was released, which nobody does before the last descendant of the command has ended.
+//!
+//! So the safety rests on the store's compare and swap and on clocks that run at nearly the same rate, and neither on
+//! what time they show nor on sessions of the store: a copy that is read late only makes a candidate later.
+//!
+//! *Pure*, and compiled without the feature `elect`:
+//!
+//! * [`timing`]: from what a user asks for to the durations that are safe together.
+
+pub mod timing;
