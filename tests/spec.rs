@@ -84,8 +84,6 @@ mod spec {
     pub mod rules;
     pub mod scale_cost;
     pub mod shapes;
-    pub mod silence;
-    pub mod silence_live;
     pub mod slow;
     pub mod snapshot;
     pub mod stories;
@@ -99,6 +97,8 @@ mod spec {
     pub mod texts;
     pub mod threats;
     pub mod values;
+    pub mod warnings;
+    pub mod warnings_live;
     pub mod watched;
     pub mod workloads;
 }
@@ -117,8 +117,8 @@ use spec::{
     architecture, bad_values, chart, checkov, codes, companions_patience, companions_plan, configuration,
     configuration_live, cut_off, denials_live, differential, documentation, events, floor, freshness_live, generated,
     hatches, imports, in_lab, late, left_out, liveness, metrics_table, modes, namespaces_plan, operations, outage,
-    properties, pure, quickstart, readings, recorded, router, rules, silence, silence_live, stories, strict_live,
-    takeover, texts, threats, values, watched,
+    properties, pure, quickstart, readings, recorded, router, rules, stories, strict_live, takeover, texts, threats,
+    values, warnings, warnings_live, watched,
 };
 
 type Check = fn(&Path) -> Result<(), String>;
@@ -229,7 +229,7 @@ const STORIES: [(&str, LiveTest); 22] = [
     ("story::a Deployment can be deleted in every mode", |lab| {
         Box::pin(stories::a_deployment_can_be_deleted_in_every_mode(lab))
     }),
-    ("warnings::a mark without effect is told", |lab| Box::pin(silence_live::a_mark_without_effect_is_told(lab))),
+    ("warnings::a mark without effect is told", |lab| Box::pin(warnings_live::a_mark_without_effect_is_told(lab))),
     ("story::kubectl shows one line and what to do", |lab| {
         Box::pin(stories::kubectl_shows_one_line_and_what_to_do(lab))
     }),
@@ -321,8 +321,8 @@ const CHECKS: [(&str, Check); 32] = [
     ("generated::the chart's kinds and rows are those of the registries", generated::chart_registry),
     ("generated::the chart's webhook configurations are those of the registries", generated::webhook_templates),
     ("generated::the chart's native policies are those of the registries", floor::templates),
-    ("generated::the chart's policies that warn are those of the registry", silence::templates),
-    ("warnings::each fits into a line", silence::fit_into_a_line),
+    ("generated::the chart's policies that warn are those of the registry", warnings::templates),
+    ("warnings::each fits into a line", warnings::fit_into_a_line),
     ("floor::it holds every rule but what it cannot see", floor::holds_all_but_what_it_cannot),
     ("generated::the documented rules are those of the registry", generated::rule_table),
     ("generated::the page of codes is what rules and cases say", codes::page),

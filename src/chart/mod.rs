@@ -2,5 +2,5 @@
 //! judges a request imports from here. Pure.
 
 pub mod policies;
-pub mod silence;
+pub mod warnings;
 pub mod webhooks;

@@ -237,8 +237,8 @@ impl Refusal {
         };
         // Four characters that the chart replaces, and a key that can be parsed.
         let key = MarkKey::parse("MARK").unwrap_or_default();
-        let denial = Denial { subject, key, first: self.violation.clone(), others: Vec::new(), owner: None };
-        let text = format!("{}; {}", denial.message(&denial.first), self.violation.remedy());
+        let denial = Denial::new(subject, key, self.violation.clone(), [], None);
+        let text = format!("{}; {}", denial.first().line, self.violation.remedy());
         let mut values = vec![
             ("{kind}", "object.kind".to_owned()),
             ("{namespace}", "request.namespace".to_owned()),

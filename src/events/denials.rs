@@ -178,11 +178,11 @@ pub fn said(request: &Asked<'_>, decision: &Decision) -> Option<Said> {
     if !is_dns_label(&subject.namespace) || !is_dns_subdomain(&subject.name) || !is_uid(&subject.uid) {
         return None;
     }
-    let reason = match denial.first.code() {
+    let reason = match denial.first().violation.code() {
         Code::Sg001 => "SingletonScaleDenied",
         _ => "SingletonChangeDenied",
     };
-    let mut note = format!("{} ({})", denial.message(&denial.first), denial.remedy(&denial.first));
+    let mut note = format!("{} ({})", denial.first().line, denial.remedy(&denial.first().violation));
     if *names_people || user.starts_with(SYSTEM) {
         note.push_str("; asked by ");
         note.push_str(&clip(user, USER_MAX));

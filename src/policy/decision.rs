@@ -3,12 +3,12 @@
 use json_patch::Patch;
 
 use super::code::Code;
-use super::denial::{Denial, LINE_MAX, NAME_MAX, WARNING_MAX};
+use super::denial::{Broken, Denial};
 use super::lookup::Unknown;
 use super::surplus::Ending;
-use super::violation::Violation;
+use super::words::{self, NAME_MAX, WARNING_MAX};
 use crate::api::reference::Regarding;
-use crate::api::text::{clip, line, wrap};
+use crate::api::text::{clip, wrap};
 use crate::settings::Mode;
 
 /// The answer to one request.
@@ -51,16 +51,14 @@ impl Decision {
     /// Allowed, and the workload is a singleton no longer. `key_stays` says whether its Pods still get one name.
     #[must_use]
     pub fn release(subject: &Regarding, key_stays: bool) -> Self {
-        let warning =
-            line("", &subject.id(), " is no longer a singleton: nothing keeps it at one replica", WARNING_MAX);
-        let warnings = [Some(warning), key_stays.then(|| KEY_STAYS.to_owned())].into_iter().flatten().collect();
+        let key_stays = key_stays.then(|| words::KEY_STAYS.to_owned());
+        let warnings = std::iter::once(words::released(subject)).chain(key_stays).collect();
         Self { released: true, about: Some(subject.path()), ..Self::allowed_with(warnings) }
     }
 
     /// Allowed, and the workload becomes a singleton that has more Pods.
     pub(super) fn ends_others(subject: &Regarding, ending: Ending) -> Self {
-        let warning = line("SG001 ", &subject.id(), &format!(": {}", ending.sentence()), WARNING_MAX);
-        Self::allowed_with([Some(warning), ending.remark().map(ToOwned::to_owned)].into_iter().flatten().collect())
+        Self::allowed_with(words::ends_others(subject, ending))
     }
 
     /// Allowed once the patch is applied.
@@ -72,43 +70,43 @@ impl Decision {
     /// Refused. The remedies go along as warnings.
     #[must_use]
     pub fn denied(denial: Denial) -> Self {
-        let remedy = |violation: &Violation| format!("{}: {}", violation.code(), denial.remedy(violation));
-        let mut warnings = vec![remedy(&denial.first)];
-        if let Some(other) = denial.others.iter().map(remedy).find(|other| !warnings.contains(other)) {
-            warnings.push(other);
-        }
+        let remedy = |broken: &Broken| format!("{}: {}", broken.violation.code(), denial.remedy(&broken.violation));
+        let mut warnings: Vec<_> = denial.broken().map(remedy).collect();
+        warnings.dedup();
+        warnings.truncate(REMEDIES_MAX);
         Self { verdict: Verdict::Denied(Box::new(denial)), ..Self::allowed_with(warnings) }
     }
 
     /// Refused because the cluster could not be asked whether the workload is a singleton.
     #[must_use]
     pub fn unknown(subject: &Regarding, cause: &Unknown) -> Self {
-        let after = format!(" is a singleton: {}; nothing was changed", clip(&cause.to_string(), CAUSE_MAX));
-        let message = line(&format!("{COULD_NOT_DECIDE} whether "), &subject.id(), &after, LINE_MAX);
-        Self { about: Some(subject.path()), ..Self::undecided(message) }
+        Self { about: Some(subject.path()), ..Self::undecided(words::unknown(subject, cause)) }
     }
 
     /// Refused because of a fault of ours, or because the request could not be understood.
     #[must_use]
     pub fn could_not_decide(cause: &str) -> Self {
-        Self::undecided(line(&format!("{COULD_NOT_DECIDE} "), cause, "; nothing was changed", LINE_MAX))
+        Self::undecided(words::could_not_decide(cause))
     }
 
     fn undecided(message: String) -> Self {
         Self { verdict: Verdict::Undecided { message }, ..Self::allowed_with(Vec::new()) }
     }
 
-    /// The same where a broken rule, or one that could not be judged, is only a warning: the request goes on, and its
-    /// verdict is told line by line. `releases` says whether it takes a singleton's mark off.
+    /// The same under a mode. In [`Mode::Warn`] a broken rule, or one that could not be judged, is only a warning: the
+    /// request goes on, and its verdict is told line by line. `releases` says whether it takes a singleton's mark off.
     #[must_use]
-    pub fn only_warned(self, releases: bool) -> Self {
+    pub fn under(self, mode: Mode, releases: bool) -> Self {
+        if mode == Mode::Enforce {
+            return self;
+        }
         let lines = match &self.verdict {
             Verdict::Allowed | Verdict::Completed(_) => return self,
-            Verdict::Denied(denial) => denial.violations().flat_map(|violation| denial.warning(violation)).collect(),
+            Verdict::Denied(denial) => denial.broken().flat_map(|broken| denial.warning(&broken.violation)).collect(),
             Verdict::Undecided { message } => wrap(message, "could not decide: ", WARNING_MAX),
         };
         let warnings = lines.into_iter().chain(self.warnings).collect();
-        Self { warnings, released: releases, mode: Mode::Warn, ..self }
+        Self { warnings, released: releases, mode, ..self }
     }
 
     /// Whether a broken rule was only a warning.
@@ -153,7 +151,8 @@ impl Decision {
             _ => None,
         };
         let singleton = denial.map(|denial| denial.subject.path()).or_else(|| self.about.clone());
-        let replicas = denial.and_then(|denial| denial.violations().find_map(Violation::requested_replicas));
+        let replicas =
+            denial.and_then(|denial| denial.broken().find_map(|broken| broken.violation.requested_replicas()));
         let mode = if self.mode == Mode::Warn { "warn" } else { "enforce" };
         [
             ("decision", Some(self.outcome().to_owned())),
@@ -183,17 +182,17 @@ impl Decision {
     #[must_use]
     pub fn code(&self) -> Option<Code> {
         match &self.verdict {
-            Verdict::Denied(denial) => Some(denial.first.code()),
+            Verdict::Denied(denial) => Some(denial.first().violation.code()),
             _ => None,
         }
     }
 
     /// The one line that says which rule is broken, or why that could not be decided, of at most 250 characters.
     #[must_use]
-    pub fn message(&self) -> Option<String> {
+    pub fn message(&self) -> Option<&str> {
         match &self.verdict {
-            Verdict::Denied(denial) => Some(denial.message(&denial.first)),
-            Verdict::Undecided { message } => Some(message.clone()),
+            Verdict::Denied(denial) => Some(&denial.first().line),
+            Verdict::Undecided { message } => Some(message),
             Verdict::Allowed | Verdict::Completed(_) => None,
         }
     }
@@ -205,10 +204,7 @@ impl Decision {
     }
 }
 
-/// Said where a workload is strict no longer.
-pub(super) const KEY_STAYS: &str =
-    "its Pod template keeps label singleton-guard.io/key, so only one Pod can be: take it off for more (a rollout)";
-const COULD_NOT_DECIDE: &str = "could not decide";
-const CAUSE_MAX: usize = 120;
+/// Of several remedies only so many: kubectl prints each above the refusal.
+const REMEDIES_MAX: usize = 2;
 /// A namespace, a slash and a name, at their longest.
 const PATH_MAX: usize = 63 + 1 + 253;

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::cel;
 use super::decision::Decision;
 use super::request::{Operation, Request, Subresource};
+use super::words::{RECREATED, SERVICE_NAME_KEPT};
 use crate::api::annotation::{Allowed, HeadlessService};
 use crate::api::int_or_string::IntOrString;
 use crate::api::key::KEY;
@@ -220,8 +221,3 @@ pub(crate) fn service_name_lost() -> String {
 
 const RECREATE: &str = "Recreate";
 const ROLLING_UPDATE: &str = "RollingUpdate";
-// What is filled in may be refused after that, and kubectl shows the warning all the same: it tells what holds in general.
-const RECREATED: &str =
-    "SG002: a singleton without a strategy of its own gets Recreate: a rolling update would run a second copy of it";
-const SERVICE_NAME_KEPT: &str =
-    "a StatefulSet keeps the spec.serviceName that is stored, where a request leaves it out: it is immutable";

@@ -3,35 +3,58 @@
 use std::borrow::Cow;
 
 use super::violation::Violation;
+use super::words::{LINE_MAX, NAME_MAX, WARNING_MAX};
 use crate::api::mark::MarkKey;
 use crate::api::reference::Regarding;
 use crate::api::text::{clip, line, wrap};
 
-/// Which rules a request breaks, in the order in which they are reported. Never empty.
+/// Which rules a request breaks. Every line is built once, when the request is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
-    /// The workload.
+    /// The workload, or the Pod of a strict one.
     pub subject: Regarding,
     /// The label key of the mark, for the texts.
     pub key: MarkKey,
-    /// The first violation: the one a person reads.
-    pub first: Violation,
-    /// The others.
-    pub others: Vec<Violation>,
+    /// The first broken rule in the order of [`super::rules::RULES`]: the one that a person reads.
+    first: Broken,
+    others: Vec<Broken>,
     /// The custom resource that controls the workload, as a text: it would undo what anybody else changes.
-    pub owner: Option<String>,
+    owner: Option<String>,
+}
+
+/// A broken rule, and the line that says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The way in which it is broken.
+    pub violation: Violation,
+    /// At most 250 characters. A long name is shortened in its middle, the code and the value never are.
+    pub line: String,
 }
 
 impl Denial {
-    /// All violations, the reported one first.
-    pub fn violations(&self) -> impl Iterator<Item = &Violation> {
-        std::iter::once(&self.first).chain(&self.others)
+    /// Puts the violations into words, in the order in which they are reported.
+    pub fn new(
+        subject: Regarding,
+        key: MarkKey,
+        first: Violation,
+        others: impl IntoIterator<Item = Violation>,
+        owner: Option<String>,
+    ) -> Self {
+        let path = subject.path();
+        let broken = |violation| Broken { line: line_of(&violation, &key, subject.kind, &path), violation };
+        let (first, others) = (broken(first), others.into_iter().map(broken).collect());
+        Self { subject, key, first, others, owner }
     }
 
-    /// One violation as a line. A long name is shortened in its middle, the code and the value never are.
+    /// The rule that is reported.
     #[must_use]
-    pub fn message(&self, violation: &Violation) -> String {
-        self.line(violation, &self.subject.path())
+    pub const fn first(&self) -> &Broken {
+        &self.first
+    }
+
+    /// All broken rules, the reported one first.
+    pub fn broken(&self) -> impl Iterator<Item = &Broken> {
+        std::iter::once(&self.first).chain(&self.others)
     }
 
     /// What to do about one. What is broken has to be mended where it is written: with its owner, if a custom resource has
@@ -44,9 +67,10 @@ impl Denial {
         }
     }
 
-    /// The same as warnings, each of at most 120 characters and with the code. Nothing but a long name is left out.
+    /// One as warnings, each of at most 120 characters and with the code. Nothing but a long name is left out.
     pub(super) fn warning(&self, violation: &Violation) -> Vec<String> {
-        let (line, code) = (self.line(violation, &clip(&self.subject.path(), NAME_MAX)), violation.code());
+        let line = line_of(violation, &self.key, self.subject.kind, &clip(&self.subject.path(), NAME_MAX));
+        let code = violation.code();
         if line.chars().count() <= WARNING_MAX {
             return vec![line];
         }
@@ -57,21 +81,15 @@ impl Denial {
         }
         pieces
     }
-
-    fn line(&self, violation: &Violation, path: &str) -> String {
-        let sentence = violation.sentence(&self.key);
-        // "SG006 StatefulSet pay/ledger: label ... must", but "SG001 StatefulSet pay/ledger is a singleton: ...".
-        let joint = if sentence.starts_with("label") || sentence.starts_with("annotation") { ": " } else { " " };
-        let before = format!("{} {} ", violation.code(), self.subject.kind);
-        line(&before, path, &format!("{joint}{sentence}"), LINE_MAX)
-    }
 }
 
-/// kubectl and the events of the autoscaler show the message as one line.
-pub(super) const LINE_MAX: usize = 250;
-/// The API server asks for at most 120 characters a warning (`AdmissionResponse.warnings`).
-pub(super) const WARNING_MAX: usize = 120;
+fn line_of(violation: &Violation, key: &MarkKey, kind: &str, path: &str) -> String {
+    let sentence = violation.sentence(key);
+    // "SG006 StatefulSet pay/ledger: label ... must", but "SG001 StatefulSet pay/ledger is a singleton: ...".
+    let joint = if sentence.starts_with("label") || sentence.starts_with("annotation") { ": " } else { " " };
+    let before = format!("{} {kind} ", violation.code());
+    line(&before, path, &format!("{joint}{sentence}"), LINE_MAX)
+}
+
 /// How a sentence comes to what was asked for ([`Violation::sentence`]).
 const REQUESTED: &str = ", requested ";
-/// In a warning a longer name would leave no room for what is wrong.
-pub(super) const NAME_MAX: usize = 64;

@@ -69,3 +69,10 @@ pub struct Refusal {
     /// The texts that stand for values, each with the CEL expression of the value.
     pub values: Vec<(&'static str, String)>,
 }
+
+impl Refusal {
+    /// Puts the three together.
+    pub(crate) fn new(violation: impl Into<Violation>, when: String, values: Vec<(&'static str, String)>) -> Self {
+        Self { violation: violation.into(), when, values }
+    }
+}

@@ -11,7 +11,6 @@ use crate::api::json::{few_objects, nullable, object};
 use crate::api::key::KEY;
 use crate::api::labels::Labels;
 use crate::api::object::OwnerReference;
-use crate::api::text::clip;
 
 /// The Pod that has the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,38 +69,6 @@ impl Holder {
     #[must_use]
     pub const fn was_asked(&self) -> bool {
         matches!(self.state, State::Ends(_) | State::Lingers(_) | State::Finalizes(_))
-    }
-
-    pub(super) fn sentence(&self) -> String {
-        let node = on_node(&self.node);
-        if !self.is_strict {
-            return format!("exists already {node}, and is none of a strict singleton: it lacks label {KEY}");
-        }
-        let does = match self.state {
-            State::Stays => String::new(),
-            State::Ends(since) => format!(", terminating for {} s", since.as_secs()),
-            State::Ended => " and has ended".to_owned(),
-            State::Lingers(since) => format!(" and has ended, terminating for {} s", since.as_secs()),
-            State::Finalizes(since) => format!(", terminating for {} s and kept by its finalizers", since.as_secs()),
-        };
-        format!("exists already {node}{does}; the next one starts when it is gone")
-    }
-
-    pub(crate) const fn remedy(&self) -> &'static str {
-        match self.state {
-            _ if !self.is_strict => {
-                "delete that Pod, and make it anew under another name if you need it: nothing deletes it for you"
-            }
-            State::Stays => {
-                "nothing is to be done if that Pod is the singleton; two workloads with one key share one Pod"
-            }
-            State::Ends(_) => {
-                "wait until its kubelet (or one of strict.nodeUsers) says that it has ended; a forced deletion would let two run"
-            }
-            State::Ended => "it is deleted in a moment; if it stays, delete it",
-            State::Lingers(_) => "its kubelet takes it away, or it is deleted after a minute; if it stays, delete it",
-            State::Finalizes(_) => "whoever put metadata.finalizers on it has to take them off; nothing else keeps it",
-        }
     }
 }
 
@@ -184,11 +151,5 @@ struct Status {
     phase: String,
 }
 
-/// Where a Pod is.
-pub(super) fn on_node(node: &str) -> String {
-    if node.is_empty() { "without a node yet".to_owned() } else { format!("on node {}", clip(node, NODE_MAX)) }
-}
-
 /// Its last second, counted from 1970.
 const YEAR_9999: Duration = Duration::from_secs(253_402_300_799);
-pub(super) const NODE_MAX: usize = 48;

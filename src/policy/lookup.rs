@@ -73,17 +73,14 @@ pub enum Owner {
     Gone,
 }
 
-/// Why the cluster could not be asked. The texts complete "could not decide whether ... is a singleton: ...".
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why the cluster could not be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unknown {
     /// No answer within the deadline.
-    #[error("the API server did not answer within {} ms", .0.as_millis())]
     Slow(Duration),
     /// The connection failed.
-    #[error("the API server could not be reached ({0})")]
     Unreachable(String),
     /// The API server answered with an error.
-    #[error("the API server refused the look-up with {code} ({message})")]
     Refused {
         /// HTTP status code.
         code: u16,
@@ -91,18 +88,16 @@ pub enum Unknown {
         message: String,
     },
     /// The object itself does not exist.
-    #[error("it was not found")]
     NotFound,
     /// An object of that name exists, but it is another one.
-    #[error("it was deleted and created again meanwhile")]
     Replaced,
     /// The answer was not what was asked for.
-    #[error("the API server's answer could not be read ({0})")]
     Unreadable(String),
     /// Too many look-ups are under way.
-    #[error("too many look-ups are under way")]
     Busy,
 }
+
+impl std::error::Error for Unknown {}
 
 /// The metadata of one object, read from a `PartialObjectMetadata`.
 #[derive(Debug, Clone, Default, serde::Deserialize)]

@@ -30,10 +30,8 @@ use std::time::SystemTime;
 use crate::api::annotation::Consent;
 use crate::api::kind::{Kind, Resource};
 use crate::api::object::Object;
-use crate::api::reference::ObjectRef;
-use crate::api::reference::Regarding;
+use crate::api::reference::{ObjectRef, Regarding};
 use crate::api::template::Template;
-use crate::settings::Mode;
 use change::{Change, Via, Workload};
 use decision::Decision;
 use denial::Denial;
@@ -185,12 +183,8 @@ impl Outcome {
         let mut violations = self.violations.into_iter();
         if let Some(first) = violations.next() {
             let owner = if change.via == Via::Scale { of_parent } else { change.to.metadata.owner() };
-            let (subject, key) = (subject(change), change.key.clone());
-            let denied = Decision::denied(Denial { subject, key, first, others: violations.collect(), owner });
-            return match change.mode {
-                Mode::Enforce => denied,
-                Mode::Warn => denied.only_warned(releases),
-            };
+            let denial = Denial::new(subject(change), change.key.clone(), first, violations, owner);
+            return Decision::denied(denial).under(change.mode, releases);
         }
         let key_stays = change.was_strict() && !change.is_strict() && Template::of(&change.to).key().is_some();
         if releases {
@@ -199,7 +193,7 @@ impl Outcome {
         if let Some(ending) = self.ending {
             return Decision::ends_others(&subject(change), ending);
         }
-        if key_stays { Decision::allowed_with(vec![decision::KEY_STAYS.to_owned()]) } else { Decision::ALLOWED }
+        if key_stays { Decision::allowed_with(vec![words::KEY_STAYS.to_owned()]) } else { Decision::ALLOWED }
     }
 }
 
@@ -246,11 +240,7 @@ fn question<'a>(change: &Change<'a>) -> Option<Lookup<'a>> {
 }
 
 fn undecided(change: &Change<'_>, cause: &Unknown) -> Decision {
-    let undecided = Decision::unknown(&subject(change), cause);
-    match change.mode {
-        Mode::Enforce => undecided,
-        Mode::Warn => undecided.only_warned(false),
-    }
+    Decision::unknown(&subject(change), cause).under(change.mode, false)
 }
 
 fn subject(change: &Change<'_>) -> Regarding {

@@ -11,12 +11,11 @@ use super::holder::Holder;
 use super::lookup::Unknown;
 use super::request::{Operation, Request, Subresource};
 use super::rules::{sg010_taken, sg012_name};
-use super::violation::Violation;
+use super::violation::{Sg011, Violation};
 use crate::api::key::KEY;
 use crate::api::mark::MarkKey;
 use crate::api::object::Object;
-use crate::api::reference::PodRef;
-use crate::api::reference::Regarding;
+use crate::api::reference::{PodRef, Regarding};
 use crate::api::replicas::Replicas;
 use crate::settings::{Mode, Settings};
 
@@ -63,7 +62,7 @@ pub(super) fn validate<'a>(request: Request<'a>, settings: &Settings) -> Judged<
     let ends_at_once = is_new && key.is_some() && pod.spec.termination_grace_period_seconds == Replicas::Count(0);
     let asks = is_new && key.is_some();
     let violations: Vec<_> =
-        ends_at_once.then_some(Violation::EndsAtOnce { is_pod: true }).into_iter().chain(named).collect();
+        ends_at_once.then_some(Sg011::EndsAtOnce { is_pod: true }.into()).into_iter().chain(named).collect();
     let subject = Regarding {
         group: "",
         kind: "Pod",
@@ -90,12 +89,8 @@ impl Arrival {
     fn decide(self, violations: Vec<Violation>) -> Decision {
         let mut violations = violations.into_iter();
         let Some(first) = violations.next() else { return Decision::ALLOWED };
-        let Self { subject, mark: key, mode, .. } = self;
-        let denied = Decision::denied(Denial { subject, key, first, others: violations.collect(), owner: None });
-        match mode {
-            Mode::Enforce => denied,
-            Mode::Warn => denied.only_warned(false),
-        }
+        let denial = Denial::new(self.subject, self.mark, first, violations, None);
+        Decision::denied(denial).under(self.mode, false)
     }
 }
 

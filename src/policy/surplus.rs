@@ -14,7 +14,7 @@
 use super::cel;
 use super::change::Change;
 use super::rollout::is_paused;
-use super::violation::Violation;
+use super::violation::{Sg001, Violation};
 use crate::api::kind::Kind;
 use crate::api::object::{Object, Strategy, same_json};
 use crate::policy::entry::Refusal;
@@ -60,28 +60,28 @@ pub(super) fn may_be(change: &Change<'_>) -> bool {
 pub(super) fn stays(change: &Change<'_>) -> Option<Violation> {
     let from = change.from.as_deref().filter(|_| may_be(change))?;
     if change.to.metadata.deletion_timestamp.is_some() {
-        return Some(Violation::MarkedWhileDeleted);
+        return Some(Sg001::MarkedWhileDeleted.into());
     }
     if !change.is(Kind::Deployment) {
         return None;
     }
     if is_paused(&change.to) {
-        return Some(Violation::MarkedWhilePaused);
+        return Some(Sg001::MarkedWhilePaused.into());
     }
     let text = |count: Option<&serde_json::value::RawValue>| count.map_or("0", |count| count.get()).to_owned();
     let (generation, observed) = (text(from.metadata.generation), text(from.status.observed_generation));
     if generation != observed {
-        return Some(Violation::MarkedUnseen { generation, observed });
+        return Some(Sg001::MarkedUnseen { generation, observed }.into());
     }
     let recreates = |object: &Object<'_>| object.spec.strategy.as_ref().is_some_and(Strategy::recreates);
     if !recreates(&change.to) || !is_rolling(change, from) {
         return None;
     }
     if recreates(from) {
-        return Some(Violation::MarkedWhileRecreated);
+        return Some(Sg001::MarkedWhileRecreated.into());
     }
     let (before, requested) = (change.replicas_before()?, change.replicas_after());
-    let rolled = || Violation::MarkedWhileRolled { from: before.text(), requested: requested.text() };
+    let rolled = || Sg001::MarkedWhileRolled { from: before.text(), requested: requested.text() }.into();
     (before != requested).then(rolled)
 }
 
@@ -117,16 +117,16 @@ pub(super) fn stays_cel() -> Vec<Refusal> {
         Refusal { violation, when, values }
     };
     vec![
-        found(Violation::MarkedWhileDeleted, "has(object.metadata.deletionTimestamp)".to_owned(), Vec::new()),
-        found(Violation::MarkedWhilePaused, cel::IS_PAUSED.to_owned(), Vec::new()),
+        found(Sg001::MarkedWhileDeleted.into(), "has(object.metadata.deletionTimestamp)".to_owned(), Vec::new()),
+        found(Sg001::MarkedWhilePaused.into(), cel::IS_PAUSED.to_owned(), Vec::new()),
         found(
-            Violation::MarkedUnseen { generation: "{generation}".to_owned(), observed: "{observed}".to_owned() },
+            Sg001::MarkedUnseen { generation: "{generation}".to_owned(), observed: "{observed}".to_owned() }.into(),
             format!("request.resource.resource == 'deployments'\n&& {generation} != {observed}"),
             vec![value("{generation}", generation), value("{observed}", observed)],
         ),
-        found(Violation::MarkedWhileRecreated, format!("{rolling} && {}", recreates("oldObject")), Vec::new()),
+        found(Sg001::MarkedWhileRecreated.into(), format!("{rolling} && {}", recreates("oldObject")), Vec::new()),
         found(
-            Violation::MarkedWhileRolled { from: "{from}".to_owned(), requested: "{replicas}".to_owned() },
+            Sg001::MarkedWhileRolled { from: "{from}".to_owned(), requested: "{replicas}".to_owned() }.into(),
             format!("{rolling} && {replicas} != {from}"),
             vec![value("{from}", from), value("{replicas}", replicas)],
         ),

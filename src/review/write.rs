@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use crate::policy::decision::{Decision, Verdict};
-use crate::policy::denial::Denial;
+use crate::policy::denial::{Broken, Denial};
 
 /// The whole `AdmissionReview` that answers the review of this uid.
 ///
@@ -58,9 +58,9 @@ fn status(decision: &Decision) -> Option<Status<'_>> {
 }
 
 fn details(denial: &Denial) -> StatusDetails<'_> {
-    let causes = denial.violations().map(|violation| StatusCause {
+    let causes = denial.broken().map(|Broken { violation, line }| StatusCause {
         reason: violation.code().as_str(),
-        message: denial.message(violation),
+        message: line,
         field: violation.field(&denial.key),
     });
     StatusDetails {
@@ -102,7 +102,7 @@ struct AdmissionResponse<'a> {
 struct Status<'a> {
     #[serde(rename = "status")]
     outcome: &'static str,
-    message: String,
+    message: &'a str,
     reason: &'static str,
     code: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,13 +117,13 @@ struct StatusDetails<'a> {
     kind: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     uid: &'a str,
-    causes: Vec<StatusCause>,
+    causes: Vec<StatusCause<'a>>,
 }
 
 #[derive(serde::Serialize)]
-struct StatusCause {
+struct StatusCause<'a> {
     reason: &'static str,
-    message: String,
+    message: &'a str,
     field: String,
 }
 

@@ -18,7 +18,7 @@ use crate::policy::lookup::Lookup;
 use crate::policy::request::{Phase, Request};
 use crate::policy::{Step, evaluate};
 use crate::review::{self, Review, Unreadable};
-use crate::settings::{Mode, Settings};
+use crate::settings::Settings;
 use crate::telemetry::log::{self, About};
 use crate::telemetry::metrics::Metrics;
 
@@ -91,10 +91,7 @@ impl<C: Cluster> Guard<C> {
                 let decided = AssertUnwindSafe(self.decide(phase, request, &settings, deadline));
                 let decision = match decided.catch_unwind().await {
                     Ok(decision) => decision,
-                    Err(panic) => {
-                        let undecided = undecided(phase, &uid, &self.panicked(panic.as_ref()));
-                        if mode == Mode::Warn { undecided.only_warned(false) } else { undecided }
-                    }
+                    Err(panic) => undecided(phase, &uid, &self.panicked(panic.as_ref())).under(mode, false),
                 };
                 if let Some(denials) = self.denials.as_ref().filter(|_| settings.events.denials) {
                     denials.tell(&asked, &decision);

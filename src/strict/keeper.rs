@@ -210,7 +210,7 @@ impl State {
                 (Step::Remind, _) => Some(Work::Remind { about, pod: pod_ref, tell: now >= wait.tell }),
                 (Step::Tell, Some(holder)) if now >= wait.tell => {
                     // By the clock that the holder was seen by, so that every replica says the same.
-                    Some(Work::Tell { about, note: liveness::blocked(&holder, key, clock) })
+                    Some(Work::Tell { about, note: holder.blocks(key, clock) })
                 }
                 _ => None,
             };

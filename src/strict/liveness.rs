@@ -1,10 +1,9 @@
 //! What a strict singleton that waits for its Pod needs: pure, from who holds the name and for how long that has been so.
 //! That there is only one Pod never depends on it.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::policy::holder::{Holder, State};
 
@@ -82,24 +81,6 @@ impl Reminders {
     pub fn pause(&self) -> Duration {
         A_MOMENT.saturating_mul(2_u32.saturating_pow(self.count)).min(LONG)
     }
-}
-
-/// What people are told about a workload that waits for the Pod of this name. The same from every replica: no time in it
-/// but the one at which the Pod was asked to end.
-#[must_use]
-pub fn blocked(holder: &Holder, name: &str, now: SystemTime) -> String {
-    let time =
-        |ago| now.checked_sub(ago).and_then(|at| OffsetDateTime::from(at).format(&Rfc3339).ok()).unwrap_or_default();
-    let node = if holder.node.is_empty() { "without a node".to_owned() } else { format!("on node {}", holder.node) };
-    let does = match holder.state {
-        _ if !holder.is_strict => "is none of a strict singleton".to_owned(),
-        State::Stays => "is there".to_owned(),
-        State::Ended => "has ended".to_owned(),
-        State::Ends(asked) => format!("terminates since {}", time(asked)),
-        State::Lingers(asked) => format!("has ended and terminates since {}", time(asked)),
-        State::Finalizes(asked) => format!("terminates since {} and is kept by its finalizers", time(asked)),
-    };
-    format!("waits for the name of Pod {name} {node}, which {does}: {}", holder.remedy())
 }
 
 /// A controller that was told of the end of a Pod has made the next one by then.

@@ -14,7 +14,6 @@ use crate::cluster::call::{CallError, call};
 use crate::events::{Saying, Voice};
 use crate::index::marked::REMINDED;
 use crate::policy::holder::Holder;
-use crate::strict::liveness;
 
 /// One step for one workload.
 #[derive(Debug)]
@@ -53,9 +52,7 @@ impl Work {
             Self::Remind { about, pod, tell: is_due } => match holder(client, &pod).await {
                 Ok(Some(holder)) if holder.is_strict => Outcome::Done,
                 // The watch has not seen it because it carries no key.
-                Ok(Some(holder)) if is_due => {
-                    tell(voice, &about, liveness::blocked(&holder, &pod.name, SystemTime::now())).await
-                }
+                Ok(Some(holder)) if is_due => tell(voice, &about, holder.blocks(&pod.name, SystemTime::now())).await,
                 Ok(Some(_)) => Outcome::Blocked { told: false },
                 Ok(None) => match remind(client, &about).await {
                     Ok(at) => Outcome::Reminded(at),

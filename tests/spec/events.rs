@@ -11,7 +11,8 @@ use singleton_guard::events::{Asked, said};
 use singleton_guard::policy::decision::Decision;
 use singleton_guard::policy::denial::Denial;
 use singleton_guard::policy::request::Operation;
-use singleton_guard::policy::violation::{More, Violation};
+use singleton_guard::policy::violation::{More, Sg001, Violation};
+use singleton_guard::settings::Mode;
 use tokio::time::Instant;
 
 use super::generated::every_violation;
@@ -81,14 +82,14 @@ pub fn are_about_what_exists() -> Result<(), String> {
     let denied = |namespace: &str, name: &str, uid: &str, first: Violation| {
         let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
         let subject = Regarding { group: "apps", kind: "StatefulSet", namespace, name, uid };
-        Decision::denied(Denial { subject, key: MarkKey::default(), first, others: Vec::new(), owner: None })
+        Decision::denied(Denial::new(subject, MarkKey::default(), first, [], None))
     };
-    let too_many = || Violation::TooMany { requested: "3".to_owned(), more: More::Release };
+    let too_many = || Sg001::TooMany { requested: "3".to_owned(), more: More::Release }.into();
     let told = denied("pay", "ledger.v2", "7f3c-0a", too_many());
     let silent = [
         ("a dry run", said(&asked(Operation::Update, true), &told)),
         ("a creation", said(&asked(Operation::Create, false), &told)),
-        ("a warning", said(&asked(Operation::Update, false), &told.clone().only_warned(false))),
+        ("a warning", said(&asked(Operation::Update, false), &told.clone().under(Mode::Warn, false))),
         ("what is allowed", said(&asked(Operation::Update, false), &Decision::ALLOWED)),
         ("what is not known", said(&asked(Operation::Update, false), &Decision::could_not_decide("because"))),
     ];
@@ -138,8 +139,8 @@ pub fn name_no_people() -> Result<(), String> {
         name: name.to_owned(),
         uid: "o-1".to_owned(),
     };
-    let first = Violation::TooMany { requested: "3".to_owned(), more: More::Release };
-    let denial = Denial { subject: subject("ledger"), key: MarkKey::default(), first, others: Vec::new(), owner: None };
+    let first = Sg001::TooMany { requested: "3".to_owned(), more: More::Release }.into();
+    let denial = Denial::new(subject("ledger"), MarkKey::default(), first, [], None);
     let decision = Decision::denied(denial);
     let note = |user: &str, names_people: bool| {
         let asked = Asked { user: user.to_owned().into(), names_people, ..asked(Operation::Update, false) };
@@ -184,7 +185,7 @@ fn asked(operation: Operation, dry_run: bool) -> Asked<'static> {
 fn about(namespace: &str, name: &str, uid: &str) -> Result<Said, String> {
     let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
     let subject = Regarding { group: "apps", kind: "StatefulSet", namespace, name, uid };
-    let first = Violation::TooMany { requested: "3".to_owned(), more: More::Release };
-    let denial = Denial { subject, key: MarkKey::default(), first, others: Vec::new(), owner: None };
+    let first = Sg001::TooMany { requested: "3".to_owned(), more: More::Release }.into();
+    let denial = Denial::new(subject, MarkKey::default(), first, [], None);
     said(&asked(Operation::Update, false), &Decision::denied(denial)).ok_or_else(|| "it is not told".to_owned())
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use singleton_guard::chart::policies::{COMPANION_PLACES, Parameters, STRICT_PLACES, places};
 use singleton_guard::chart::webhooks::Selected;
 use singleton_guard::policy::entry::Place;
-use singleton_guard::policy::violation::{Annotation, Violation};
+use singleton_guard::policy::violation::{Annotation, Sg006, Violation};
 
 use super::generated::{GENERATED, block, every_violation, object_selector, policy_head, policy_name};
 use super::snapshot;
@@ -47,9 +47,11 @@ const NOT_HELD: [&str; 5] = ["ConsentTooLong", "NameTaken", "ReleasedWithoutGlas
 /// The name of a violation, and of the annotation where it is about one.
 fn variant(violation: &Violation) -> String {
     let name = format!("{violation:?}");
-    let name = name.split([' ', '{', '(']).next().unwrap_or_default();
+    let name = name.split([' ', '{', '(', ')']).nth(1).unwrap_or_default();
     match violation {
-        Violation::MalformedAnnotation { annotation, .. } => format!("{name} {}", Annotation::key(*annotation)),
+        Violation::Sg006(Sg006::MalformedAnnotation { annotation, .. }) => {
+            format!("{name} {}", Annotation::key(*annotation))
+        }
         _ => name.to_owned(),
     }
 }

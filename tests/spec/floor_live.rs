@@ -7,7 +7,7 @@ use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 use singleton_guard::chart::policies::{STRICT_PLACES, places};
-use singleton_guard::chart::silence::SILENCES;
+use singleton_guard::chart::warnings::WARNING_POLICIES;
 
 use super::api;
 use super::case::{MARK, complete};
@@ -41,7 +41,7 @@ pub fn why_it_is_not_held(case: &str) -> Option<&'static str> {
 pub async fn an_upgrade_keeps_every_policy(lab: &Lab) -> Result<()> {
     let client = lab.client();
     let before = identities(&client).await?;
-    let policies = places().len() + STRICT_PLACES.len() + SILENCES.len();
+    let policies = places().len() + STRICT_PLACES.len() + WARNING_POLICIES.len();
     ensure!(before.len() == 2 * policies, "expected a policy and a binding for each place: {before:?}");
     let chart = chart().display().to_string();
     for changed in [

@@ -13,7 +13,9 @@ use singleton_guard::policy::entry::Row;
 use singleton_guard::policy::holder::{Holder, State};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::rules::RULES;
-use singleton_guard::policy::violation::{Annotation, More, Violation};
+use singleton_guard::policy::violation::{
+    Annotation, More, Sg001, Sg002, Sg004, Sg005, Sg006, Sg007, Sg010, Sg011, Sg012, Violation,
+};
 
 use super::snapshot;
 
@@ -110,71 +112,73 @@ pub fn words(first: Violation) -> (String, String) {
         name: "ledger".to_owned(),
         uid: String::new(),
     };
-    let denial = Denial { subject, key: MarkKey::default(), first, others: Vec::new(), owner: None };
-    (denial.message(&denial.first), remedy.to_string())
+    let denial = Denial::new(subject, MarkKey::default(), first, [], None);
+    (denial.first().line.clone(), remedy.to_owned())
 }
 
 /// Every arm of the catalogue once, with values as a user would write them.
 pub fn every_violation() -> Vec<Violation> {
     let text = |text: &str| text.to_owned();
     vec![
-        Violation::TooMany { requested: text("3"), more: More::Release },
-        Violation::TooMany { requested: text("3"), more: More::NoMark },
-        Violation::TooMany { requested: text("3"), more: More::Glass },
-        Violation::TooManyBehind { requested: text("3"), more: More::Release },
-        Violation::TooManyBehind { requested: text("3"), more: More::Glass },
-        Violation::MarkedAboveOne { requested: text("2") },
-        Violation::StrictAboveOne,
-        Violation::MarkedWhileDeleted,
-        Violation::MarkedWhilePaused,
-        Violation::MarkedUnseen { generation: text("3"), observed: text("2") },
-        Violation::MarkedWhileRecreated,
-        Violation::MarkedWhileRolled { from: text("2"), requested: text("1") },
-        Violation::Surges { requested: text("RollingUpdate with maxSurge 25%") },
-        Violation::OrdinalsMoved { from: text("0"), requested: text("5"), loses_claims: false },
-        Violation::OrdinalsMoved { from: text("0"), requested: text("5"), loses_claims: true },
-        Violation::SelectorReplaced { requested: text(r#"{"app":"other"}"#) },
-        Violation::ReleasedWhileScaling { from: text("1"), requested: text("3") },
-        Violation::ReleasedWithoutGlass,
-        Violation::MarkedThroughStatus { requested: None },
-        Violation::UnmarkedBehindOwner,
-        Violation::MalformedMark { requested: text("yes"), strict: true },
-        Violation::MalformedMark { requested: text("yes"), strict: false },
-        Violation::StrictMark,
-        Violation::UnmarkableKind { kind: &UNMARKABLE[0], requested: text("enabled") },
-        Violation::UnmarkableKind { kind: &UNMARKABLE[1], requested: text("enabled") },
-        Violation::UnmarkableKind { kind: &UNMARKABLE[2], requested: text("enabled") },
-        Violation::MalformedAnnotation { annotation: Annotation::HeadlessService, requested: text("My.Service") },
-        Violation::MalformedAnnotation { annotation: Annotation::PublishNotReady, requested: text("yes") },
-        Violation::MalformedAnnotation { annotation: Annotation::Disruption, requested: text("never") },
-        Violation::MalformedAnnotation { annotation: Annotation::DisruptionAllowedUntil, requested: text("tomorrow") },
-        Violation::ForeignName { requested: text("db") },
-        Violation::BlockDenied,
-        Violation::NoServiceRight,
-        Violation::ConsentTooLong { requested: text("2099-01-01T00:00:00Z"), max: Duration::from_secs(24 * 60 * 60) },
-        Violation::SelectedLabel { key: text("app"), requested: None },
-        Violation::Disowned { requested: Some(text("Deployment other")) },
-        Violation::RollsStrict { requested: text("RollingUpdate with maxSurge 0") },
-        Violation::OrdinalsFixed { from: text("0"), requested: text("5"), loses_claims: false },
-        Violation::OrdinalsFixed { from: text("0"), requested: text("5"), loses_claims: true },
-        Violation::NameTaken(holder(State::Stays)),
-        Violation::NameTaken(holder(State::Ends(Duration::from_secs(12)))),
-        Violation::NameTaken(holder(State::Ended)),
-        Violation::NameTaken(holder(State::Lingers(Duration::from_secs(12)))),
-        Violation::NameTaken(holder(State::Finalizes(Duration::from_secs(12)))),
-        Violation::NameTaken(Holder { is_strict: false, ..holder(State::Stays) }),
-        Violation::NameTaken(Holder { node: String::new(), ..holder(State::Stays) }),
-        Violation::EndsAtOnce { is_pod: false },
-        Violation::EndsAtOnce { is_pod: true },
-        Violation::WantsTwo { node: text("worker-3") },
-        Violation::Forced { node: text("worker-3"), is_ending: false },
-        Violation::Forced { node: text("worker-3"), is_ending: true },
-        Violation::OneOfMany { node: text("worker-3") },
-        Violation::TemplateKey { wanted: text("ledger-0"), requested: None },
-        Violation::KeepsPod,
-        Violation::HeldBack { field: "spec.updateStrategy.type", requested: text("OnDelete") },
-        Violation::NotNamed { key: text("ledger-0"), requested: text("ledger-1") },
-        Violation::KeyChanged { requested: None },
+        Sg001::TooMany { requested: text("3"), more: More::Release }.into(),
+        Sg001::TooMany { requested: text("3"), more: More::NoMark }.into(),
+        Sg001::TooMany { requested: text("3"), more: More::Glass }.into(),
+        Sg001::TooManyBehind { requested: text("3"), more: More::Release }.into(),
+        Sg001::TooManyBehind { requested: text("3"), more: More::Glass }.into(),
+        Sg001::MarkedAboveOne { requested: text("2") }.into(),
+        Sg001::StrictAboveOne.into(),
+        Sg001::MarkedWhileDeleted.into(),
+        Sg001::MarkedWhilePaused.into(),
+        Sg001::MarkedUnseen { generation: text("3"), observed: text("2") }.into(),
+        Sg001::MarkedWhileRecreated.into(),
+        Sg001::MarkedWhileRolled { from: text("2"), requested: text("1") }.into(),
+        Sg002::Surges { requested: text("RollingUpdate with maxSurge 25%") }.into(),
+        Sg004::OrdinalsMoved { from: text("0"), requested: text("5"), loses_claims: false }.into(),
+        Sg004::OrdinalsMoved { from: text("0"), requested: text("5"), loses_claims: true }.into(),
+        Sg004::SelectorReplaced { requested: text(r#"{"app":"other"}"#) }.into(),
+        Sg005::ReleasedWhileScaling { from: text("1"), requested: text("3") }.into(),
+        Sg005::ReleasedWithoutGlass.into(),
+        Sg005::MarkedThroughStatus { requested: None }.into(),
+        Sg005::UnmarkedBehindOwner.into(),
+        Sg006::MalformedMark { requested: text("yes"), strict: true }.into(),
+        Sg006::MalformedMark { requested: text("yes"), strict: false }.into(),
+        Sg006::StrictMark.into(),
+        Sg006::UnmarkableKind { kind: &UNMARKABLE[0], requested: text("enabled") }.into(),
+        Sg006::UnmarkableKind { kind: &UNMARKABLE[1], requested: text("enabled") }.into(),
+        Sg006::UnmarkableKind { kind: &UNMARKABLE[2], requested: text("enabled") }.into(),
+        Sg006::MalformedAnnotation { annotation: Annotation::HeadlessService, requested: text("My.Service") }.into(),
+        Sg006::MalformedAnnotation { annotation: Annotation::PublishNotReady, requested: text("yes") }.into(),
+        Sg006::MalformedAnnotation { annotation: Annotation::Disruption, requested: text("never") }.into(),
+        Sg006::MalformedAnnotation { annotation: Annotation::DisruptionAllowedUntil, requested: text("tomorrow") }
+            .into(),
+        Sg006::ForeignName { requested: text("db") }.into(),
+        Sg006::BlockDenied.into(),
+        Sg006::NoServiceRight.into(),
+        Sg006::ConsentTooLong { requested: text("2099-01-01T00:00:00Z"), max: Duration::from_secs(24 * 60 * 60) }
+            .into(),
+        Sg007::SelectedLabel { key: text("app"), requested: None }.into(),
+        Sg007::Disowned { requested: Some(text("Deployment other")) }.into(),
+        Sg002::RollsStrict { requested: text("RollingUpdate with maxSurge 0") }.into(),
+        Sg004::OrdinalsFixed { from: text("0"), requested: text("5"), loses_claims: false }.into(),
+        Sg004::OrdinalsFixed { from: text("0"), requested: text("5"), loses_claims: true }.into(),
+        Sg010::NameTaken(holder(State::Stays)).into(),
+        Sg010::NameTaken(holder(State::Ends(Duration::from_secs(12)))).into(),
+        Sg010::NameTaken(holder(State::Ended)).into(),
+        Sg010::NameTaken(holder(State::Lingers(Duration::from_secs(12)))).into(),
+        Sg010::NameTaken(holder(State::Finalizes(Duration::from_secs(12)))).into(),
+        Sg010::NameTaken(Holder { is_strict: false, ..holder(State::Stays) }).into(),
+        Sg010::NameTaken(Holder { node: String::new(), ..holder(State::Stays) }).into(),
+        Sg011::EndsAtOnce { is_pod: false }.into(),
+        Sg011::EndsAtOnce { is_pod: true }.into(),
+        Sg010::WantsTwo { node: text("worker-3") }.into(),
+        Sg011::Forced { node: text("worker-3"), is_ending: false }.into(),
+        Sg011::Forced { node: text("worker-3"), is_ending: true }.into(),
+        Sg011::OneOfMany { node: text("worker-3") }.into(),
+        Sg012::TemplateKey { wanted: text("ledger-0"), requested: None }.into(),
+        Sg012::KeepsPod.into(),
+        Sg012::HeldBack { field: "spec.updateStrategy.type", requested: text("OnDelete") }.into(),
+        Sg012::NotNamed { key: text("ledger-0"), requested: text("ledger-1") }.into(),
+        Sg012::KeyChanged { requested: None }.into(),
     ]
 }
 
@@ -185,26 +189,22 @@ fn holder(state: State) -> Holder {
 /// A kind that the violation is found on.
 fn typical_kind(violation: &Violation) -> &'static str {
     match violation {
-        Violation::Surges { .. }
-        | Violation::RollsStrict { .. }
-        | Violation::MarkedWhilePaused
-        | Violation::MarkedUnseen { .. }
-        | Violation::MarkedWhileRecreated
-        | Violation::MarkedWhileRolled { .. } => "Deployment",
-        Violation::NameTaken(_)
-        | Violation::WantsTwo { .. }
-        | Violation::EndsAtOnce { is_pod: true }
-        | Violation::Forced { .. }
-        | Violation::OneOfMany { .. }
-        | Violation::NotNamed { .. }
-        | Violation::KeyChanged { .. } => "Pod",
-        Violation::SelectorReplaced { .. } => "ReplicationController",
-        Violation::UnmarkableKind { kind, .. } => kind.name,
-        Violation::KeepsPod
-        | Violation::TooManyBehind { .. }
-        | Violation::UnmarkedBehindOwner
-        | Violation::SelectedLabel { .. }
-        | Violation::Disowned { .. } => "ReplicaSet",
+        Violation::Sg002(_)
+        | Violation::Sg001(
+            Sg001::MarkedWhilePaused
+            | Sg001::MarkedUnseen { .. }
+            | Sg001::MarkedWhileRecreated
+            | Sg001::MarkedWhileRolled { .. },
+        ) => "Deployment",
+        Violation::Sg010(_)
+        | Violation::Sg011(Sg011::EndsAtOnce { is_pod: true } | Sg011::Forced { .. } | Sg011::OneOfMany { .. })
+        | Violation::Sg012(Sg012::NotNamed { .. } | Sg012::KeyChanged { .. }) => "Pod",
+        Violation::Sg004(Sg004::SelectorReplaced { .. }) => "ReplicationController",
+        Violation::Sg006(Sg006::UnmarkableKind { kind, .. }) => kind.name,
+        Violation::Sg007(_)
+        | Violation::Sg012(Sg012::KeepsPod)
+        | Violation::Sg001(Sg001::TooManyBehind { .. })
+        | Violation::Sg005(Sg005::UnmarkedBehindOwner) => "ReplicaSet",
         _ => "StatefulSet",
     }
 }

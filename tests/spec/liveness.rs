@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use singleton_guard::policy::holder::{Asked, Holder, State};
-use singleton_guard::strict::liveness::{Reminders, Step, blocked, step};
+use singleton_guard::strict::liveness::{Reminders, Step, step};
 use time::OffsetDateTime;
 
 use self::Reminder::{Given, Seen};
@@ -83,8 +83,8 @@ pub fn any_grace_can_be_told() -> Result<(), String> {
         ("the longest", u64::MAX, "2027-01-15T08:00:00Z"),
     ] {
         let state = State::of(Some(Asked::read(gone_by, Some(grace), false)), "a", false, now);
-        let said =
-            blocked(&Holder { node: "a".to_owned(), is_strict: true, state, controller: String::new() }, "cron", now);
+        let holder = Holder { node: "a".to_owned(), is_strict: true, state, controller: String::new() };
+        let said = holder.blocks("cron", now);
         if !said.contains(&format!("terminates since {since}: ")) {
             return Err(format!("{what}: {said}"));
         }

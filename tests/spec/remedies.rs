@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
-use singleton_guard::policy::violation::Violation;
+use singleton_guard::policy::violation::{Sg010, Violation};
 
 use super::api;
 use super::case::{self, MARK, Verdict};
@@ -60,7 +60,7 @@ async fn a_released_workload_is_told_why_it_gets_no_second_pod(lab: &Lab) -> Res
     place.until("its Pod", async || Ok(count().await?.0 == 1)).await?;
     place.patch("ReplicaSet", "mailer", json!({"metadata": {"labels": {MARK: null}}, "spec": {}})).await?;
     place.patch("ReplicaSet", "mailer", json!({"spec": {"replicas": 2}})).await?;
-    let told = Violation::WantsTwo { node: String::new() };
+    let told = Violation::from(Sg010::WantsTwo { node: String::new() });
     place
         .until("the controller to be told of the label", async || {
             let (replicas, conditions) = count().await?;

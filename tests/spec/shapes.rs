@@ -95,9 +95,9 @@ pub fn refuse_end(pod: &Value, delete: &Delete, user: Option<&User>, settings: &
     let metadata = &pod["metadata"];
     let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
     let subject = Regarding { group: "", kind: "Pod", namespace, name, uid: String::new() };
-    let denial = Denial { subject, key: settings.mark.clone(), first, others: Vec::new(), owner: None };
-    let warnings = vec![format!("the policy: {}", denial.remedy(&denial.first))];
-    Some(Outcome { message: denial.message(&denial.first), warnings, ..Outcome::default() })
+    let denial = Denial::new(subject, settings.mark.clone(), first, [], None);
+    let warnings = vec![format!("the policy: {}", denial.remedy(&denial.first().violation))];
+    Some(Outcome { message: denial.first().line.clone(), warnings, ..Outcome::default() })
 }
 
 /// The ReplicaSet that the Deployment controller makes: the template's labels and its hash, and never the mark of the

@@ -6,6 +6,7 @@ use singleton_guard::api::reference::Regarding;
 use singleton_guard::policy::decision::Decision;
 use singleton_guard::policy::denial::Denial;
 use singleton_guard::policy::lookup::Unknown;
+use singleton_guard::settings::Mode;
 
 use super::generated::every_violation;
 
@@ -30,14 +31,8 @@ pub fn keep_their_limits() -> Result<(), String> {
                 let subject =
                     Regarding { group: "apps", kind, namespace: long(63), name: name.clone(), uid: String::new() };
                 let code = first.code();
-                let decision = Decision::denied(Denial {
-                    subject,
-                    key: key.clone(),
-                    first,
-                    others: Vec::new(),
-                    owner: owner.clone(),
-                });
-                let warned = decision.clone().only_warned(false);
+                let decision = Decision::denied(Denial::new(subject, key.clone(), first, [], owner.clone()));
+                let warned = decision.clone().under(Mode::Warn, false);
                 let message = decision.message().unwrap_or_default();
                 let fits = message.chars().count() <= 250 && !message.chars().any(char::is_control);
                 if !fits || !message.starts_with(code.as_str()) {
@@ -71,9 +66,10 @@ pub fn keep_their_limits() -> Result<(), String> {
     for unknown in
         [Unknown::Refused { code: 403, message: long(4_000) }, Unknown::Unreachable(long(4_000)), Unknown::NotFound]
     {
-        let message = Decision::unknown(&subject, &unknown).message().unwrap_or_default();
+        let decision = Decision::unknown(&subject, &unknown);
+        let message = decision.message().unwrap_or_default();
         if message.chars().count() > 250 || !message.starts_with("could not decide") {
-            return Err(message);
+            return Err(message.to_owned());
         }
     }
     if Decision::release(&subject, true).warnings().iter().any(|warning| warning.chars().count() > 120) {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::ours::metadata;
 use super::selector::{Operator, Requirement, Selector};
 use super::terms::{BudgetSpec, Existing, Plan, Step, Surroundings, Workload};
-use super::why::{Companion, Taker, Why};
+use super::words::{Companion, Taker, Why};
 use crate::api::annotation::{BadWindow, Consent, Disruption};
 use crate::api::key::KEY;
 use crate::api::kind::Kind;

@@ -15,7 +15,7 @@ pub mod selector;
 mod service;
 mod terms;
 pub mod theirs;
-mod why;
+mod words;
 
 use std::time::SystemTime;
 
@@ -27,7 +27,7 @@ pub use ours::{MANAGER_LABEL, field_manager};
 pub use service::{PATIENCE, misses};
 pub use terms::{BudgetSpec, Existing, Owner, Plan, Port, ServiceSpec, Step, Surroundings, Taken, Workload};
 pub use theirs::let_go;
-pub use why::{Companion, Taker, Why, let_go_of, made, none_of_ours};
+pub use words::{Companion, Taker, Why, let_go_of, made, none_of_ours};
 
 /// What is to be done for a marked workload.
 #[must_use]

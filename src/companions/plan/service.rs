@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::ours::metadata;
 use super::selector::{Labels, service_selects};
 use super::terms::{Existing, Plan, Port, ServiceSpec, Step, Surroundings, Workload};
-use super::why::{Companion, Taker, Why};
+use super::words::{Companion, Taker, Why};
 use crate::api::annotation::HeadlessService;
 use crate::api::key::KEY;
 use crate::api::names;

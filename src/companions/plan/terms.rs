@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::selector::{Labels, PodLabels, Selector};
-use super::why::{Companion, Why};
+use super::words::{Companion, Why};
 use crate::api::annotation::Annotations;
 use crate::api::kind::Kind;
 use crate::api::names;

@@ -16,7 +16,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::ours::{MANAGER_LABEL, field_manager};
 use super::terms::{Existing, Step, Surroundings, Taken};
-use super::why::Companion;
+use super::words::Companion;
 use crate::api::kind::Kind;
 
 /// An entry of `managedFields`: who has written, and when.

@@ -12,9 +12,9 @@
 //! 2. A file in this directory whose name begins with the code in lower case, as all here do. What its head says after
 //!    the first paragraph is published in `docs/reference/codes.md`.
 //! 3. A `mod` above [`RULES`], and a line in it at the place at which its violations are to be reported.
-//! 4. `policy/violation.rs`: a variant of [`Violation`] for each way to break the rule. The compiler then asks for its
-//!    code and its field there, and for its sentence and its remedy in `policy/words.rs`. It does not ask for the line
-//!    in `every_violation` of `tests/spec/generated.rs`, without which no test of the words knows of the variant.
+//! 4. `policy/violation.rs`: an enum of the rule's own with a variant for each way to break it. The compiler then asks for
+//!    the field, the sentence and the remedy of each, which are in a file of the rule's in `policy/words`. It does not ask
+//!    for the line in `every_violation` of `tests/spec/generated.rs`, without which no test of the words knows of the variant.
 //! 5. Two cases below `tests/cases` at least, one that is refused and one that is not; and one below
 //!    `tests/cases/remedy` that does what the remedy says, or a line with the reason in `tests/spec/remedies.rs`.
 //!    What the API server cannot refuse without us is listed in `tests/spec/floor.rs` and, by its case, in

@@ -8,7 +8,7 @@
 use super::super::change::Change;
 use super::super::code::Code;
 use super::super::standing::Standing;
-use super::super::violation::{More, Violation};
+use super::super::violation::{More, Sg001, Violation};
 use super::super::{cel, surplus};
 use super::Rule;
 use crate::api::kind::Kind;
@@ -27,11 +27,11 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     let requested = change.replicas_after();
     let becomes = standing.becomes(change);
     if becomes && requested.exceeds(LIMIT) {
-        return vec![Violation::MarkedAboveOne { requested: requested.text() }];
+        return vec![Sg001::MarkedAboveOne { requested: requested.text() }.into()];
     }
     let replaces = change.is(Kind::Deployment) || change.is(Kind::StatefulSet);
     if replaces && change.is_strict() && !change.was_strict() && surplus::may_be(change) {
-        return vec![Violation::StrictAboveOne];
+        return vec![Sg001::StrictAboveOne.into()];
     }
     if becomes {
         return surplus::stays(change).into_iter().collect();
@@ -47,7 +47,11 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     };
     // A new one that its Deployment alone makes a singleton belongs to that, too.
     let behind = standing.behind_singleton || change.is_of_deployment() && !change.mark_after().is_present();
-    vec![if behind { Violation::TooManyBehind { requested, more } } else { Violation::TooMany { requested, more } }]
+    vec![if behind {
+        Sg001::TooManyBehind { requested, more }.into()
+    } else {
+        Sg001::TooMany { requested, more }.into()
+    }]
 }
 
 fn trigger(row: Row) -> Option<String> {
@@ -86,9 +90,9 @@ fn floor(place: Place) -> Vec<Refusal> {
     let values = || vec![("{replicas}", format!("string({})", cel::REPLICAS))];
     let refusal = |violation, when: String| Refusal { violation, when, values: values() };
     let requested = "{replicas}".to_owned();
-    let more = |more| Violation::TooMany { requested: "{replicas}".to_owned(), more };
+    let more = |more| Sg001::TooMany { requested: "{replicas}".to_owned(), more }.into();
     let too_many = more(More::Release);
-    let too_many_behind = Violation::TooManyBehind { requested: requested.clone(), more: More::Release };
+    let too_many_behind = Sg001::TooManyBehind { requested: requested.clone(), more: More::Release }.into();
     let above = format!("{} > 1", cel::REPLICAS);
     let becomes = format!("{} && !variables.before && variables.after", cel::UPDATE);
     let up = format!("({} || {} > {})", cel::CREATE, cel::REPLICAS, cel::OLD_REPLICAS);
@@ -98,12 +102,13 @@ fn floor(place: Place) -> Vec<Refusal> {
         Place::ScaleBehind => vec![refusal(too_many_behind, "variables.before".to_owned())],
         Place::Workload | Place::Behind => {
             let is_behind = place == Place::Behind;
-            let mut refusals = vec![refusal(Violation::MarkedAboveOne { requested }, format!("{becomes} && {above}"))];
+            let mut refusals =
+                vec![refusal(Sg001::MarkedAboveOne { requested }.into(), format!("{becomes} && {above}"))];
             if !is_behind {
-                refusals.push(refusal(Violation::StrictAboveOne, becomes_strict()));
+                refusals.push(refusal(Sg001::StrictAboveOne.into(), becomes_strict()));
             }
             // Nothing but its own deletion keeps the controller of a ReplicaSet from ending Pods.
-            let concerns = |stays: &Refusal| !is_behind || stays.violation == Violation::MarkedWhileDeleted;
+            let concerns = |stays: &Refusal| !is_behind || stays.violation == Sg001::MarkedWhileDeleted.into();
             let stays = surplus::stays_cel().into_iter().filter(concerns);
             refusals.extend(stays.map(|stays| Refusal { when: format!("{becomes} && {}", stays.when), ..stays }));
             if is_behind {

@@ -14,7 +14,7 @@ use super::super::cel;
 use super::super::change::{Change, Via};
 use super::super::code::Code;
 use super::super::standing::Standing;
-use super::super::violation::Violation;
+use super::super::violation::{Sg002, Violation};
 use super::Rule;
 use crate::api::kind::Kind;
 use crate::api::object::{Object, Strategy, same_json};
@@ -38,10 +38,10 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     let max_surge = strategy.rolling_update.map(|bounds| bounds.max_surge).unwrap_or_default();
     let requested = format!("RollingUpdate with maxSurge {max_surge}");
     if change.is_strict() && !recreates && !(change.was_strict() && alike) {
-        return vec![Violation::RollsStrict { requested }];
+        return vec![Sg002::RollsStrict { requested }.into()];
     }
     if surges && !(standing.before && alike) {
-        return vec![Violation::Surges { requested }];
+        return vec![Sg002::Surges { requested }.into()];
     }
     Vec::new()
 }
@@ -63,9 +63,9 @@ fn floor(place: Place) -> Vec<Refusal> {
     let values = vec![("{surge}", cel::clip(surge))];
     let requested = "RollingUpdate with maxSurge {surge}".to_owned();
     match place {
-        Place::Workload => vec![Refusal { violation: Violation::Surges { requested }, when: surging(), values }],
+        Place::Workload => vec![Refusal { violation: Sg002::Surges { requested }.into(), when: surging(), values }],
         Place::Strict => {
-            vec![Refusal { violation: Violation::RollsStrict { requested }, when: rolling_strict(), values }]
+            vec![Refusal { violation: Sg002::RollsStrict { requested }.into(), when: rolling_strict(), values }]
         }
         _ => Vec::new(),
     }

@@ -9,7 +9,7 @@ use super::super::cel;
 use super::super::change::{Change, Via};
 use super::super::code::Code;
 use super::super::standing::Standing;
-use super::super::violation::Violation;
+use super::super::violation::{Sg004, Violation};
 use super::Rule;
 use crate::api::key::start;
 use crate::api::kind::Kind;
@@ -30,18 +30,18 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     let loses_claims = from.spec.scaling_deletes_claims();
     if change.is(Kind::StatefulSet) && change.is_strict() && change.was_strict() && start_before != start_after {
         let (from, requested) = (start_before.text(), start_after.text());
-        return vec![Violation::OrdinalsFixed { from, requested, loses_claims }];
+        return vec![Sg004::OrdinalsFixed { from, requested, loses_claims }.into()];
     }
     if !standing.ever() || !change.may_have_pod() {
         return Vec::new();
     }
     if change.is(Kind::StatefulSet) && start_before != start_after {
         let (from, requested) = (start_before.text(), start_after.text());
-        return vec![Violation::OrdinalsMoved { from, requested, loses_claims }];
+        return vec![Sg004::OrdinalsMoved { from, requested, loses_claims }.into()];
     }
     if change.is(Kind::ReplicationController) && !same_json(from.spec.selector, change.to.spec.selector) {
         let requested = change.to.spec.selector.map_or("none", |selector| selector.get()).to_owned();
-        return vec![Violation::SelectorReplaced { requested }];
+        return vec![Sg004::SelectorReplaced { requested }.into()];
     }
     Vec::new()
 }
@@ -67,19 +67,19 @@ fn floor(place: Place) -> Vec<Refusal> {
     if place == Place::Strict {
         let fixed = |loses_claims: bool| {
             let (from, requested) = ("{from}".to_owned(), "{start}".to_owned());
-            moved(Violation::OrdinalsFixed { from, requested, loses_claims }, &ordinals_fixed(), loses_claims)
+            moved(Sg004::OrdinalsFixed { from, requested, loses_claims }.into(), &ordinals_fixed(), loses_claims)
         };
         return vec![fixed(true), fixed(false)];
     }
     let any = |loses_claims: bool| {
         let (from, requested) = ("{from}".to_owned(), "{start}".to_owned());
-        moved(Violation::OrdinalsMoved { from, requested, loses_claims }, &when(ORDINALS_MOVE), loses_claims)
+        moved(Sg004::OrdinalsMoved { from, requested, loses_claims }.into(), &when(ORDINALS_MOVE), loses_claims)
     };
     vec![
         any(true),
         any(false),
         Refusal {
-            violation: Violation::SelectorReplaced { requested: "{selector}".to_owned() },
+            violation: Sg004::SelectorReplaced { requested: "{selector}".to_owned() }.into(),
             when: when(SELECTOR_CHANGES),
             values: vec![("{selector}", cel::clip(&format!("({selector})")))],
         },

@@ -10,7 +10,7 @@ use super::super::cel;
 use super::super::change::{Change, Via};
 use super::super::code::Code;
 use super::super::standing::Standing;
-use super::super::violation::Violation;
+use super::super::violation::{Sg005, Violation};
 use super::Rule;
 use crate::api::kind::{Kind, Resource};
 use crate::policy::entry::{Place, Refusal, Row};
@@ -30,20 +30,20 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     match change.via {
         Via::Status if before != after && matches!(change.workload.resource, Resource::Guarded(_)) => {
             let requested = change.to.metadata.labels.get(change.key.as_str()).map(ToOwned::to_owned);
-            vec![Violation::MarkedThroughStatus { requested }]
+            vec![Sg005::MarkedThroughStatus { requested }.into()]
         }
         Via::Scale | Via::Status => Vec::new(),
         Via::Object => {
             if standing.releases() && change.release == Release::BreakGlass {
-                return vec![Violation::ReleasedWithoutGlass];
+                return vec![Sg005::ReleasedWithoutGlass.into()];
             }
             if standing.releases() && change.scales_up() {
                 let requested = change.replicas_after().text();
-                return vec![Violation::ReleasedWhileScaling { from: replicas.text(), requested }];
+                return vec![Sg005::ReleasedWhileScaling { from: replicas.text(), requested }.into()];
             }
             // Still a singleton without its own mark: then its Deployment carries it.
             if change.is(Kind::ReplicaSet) && standing.after && before.is_present() && !after.is_present() {
-                return vec![Violation::UnmarkedBehindOwner];
+                return vec![Sg005::UnmarkedBehindOwner.into()];
             }
             Vec::new()
         }
@@ -60,10 +60,9 @@ fn trigger(row: Row) -> Option<String> {
 }
 
 fn floor(place: Place) -> Vec<Refusal> {
-    let refusal = |violation, when, values| Refusal { violation, when, values };
     let released_while_scaling = || {
-        refusal(
-            Violation::ReleasedWhileScaling { from: "{from}".to_owned(), requested: "{replicas}".to_owned() },
+        Refusal::new(
+            Sg005::ReleasedWhileScaling { from: "{from}".to_owned(), requested: "{replicas}".to_owned() },
             format!("variables.before && !variables.after && {} > {}", cel::REPLICAS, cel::OLD_REPLICAS),
             vec![
                 ("{from}", format!("string({})", cel::OLD_REPLICAS)),
@@ -75,15 +74,15 @@ fn floor(place: Place) -> Vec<Refusal> {
         Place::Workload => vec![released_while_scaling()],
         Place::Behind => vec![
             released_while_scaling(),
-            refusal(
-                Violation::UnmarkedBehindOwner,
+            Refusal::new(
+                Sg005::UnmarkedBehindOwner,
                 // Through `/status` it is refused for the way it came.
                 format!("{} && variables.after && request.?subResource.orValue('') == ''", cel::unmarks()),
                 Vec::new(),
             ),
         ],
-        Place::Status => vec![refusal(
-            Violation::MarkedThroughStatus { requested: Some("{mark}".to_owned()) },
+        Place::Status => vec![Refusal::new(
+            Sg005::MarkedThroughStatus { requested: Some("{mark}".to_owned()) },
             cel::mark_differs(),
             vec![("\"{mark}\"", cel::or_none(cel::MARK))],
         )],

@@ -16,7 +16,7 @@ use super::super::cel;
 use super::super::change::{Change, Via};
 use super::super::code::Code;
 use super::super::standing::Standing;
-use super::super::violation::{Annotation, Violation};
+use super::super::violation::{Annotation, Sg006, Violation};
 use super::Rule;
 use crate::api::annotation::{
     Annotations, BadWindow, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, Disruption, HEADLESS_SERVICE, HeadlessService,
@@ -58,12 +58,14 @@ fn mark(change: &Change<'_>, unmarkable: Option<&'static Unmarkable>) -> Option<
     }
     if let Some(kind) = unmarkable {
         let requested = change.to.metadata.labels.get(change.key.as_str()).unwrap_or_default().to_owned();
-        return Some(Violation::UnmarkableKind { kind, requested });
+        return Some(Sg006::UnmarkableKind { kind, requested }.into());
     }
     match mark {
         Mark::Absent | Mark::Singleton => None,
-        Mark::Strict => (!change.strict).then_some(Violation::StrictMark),
-        Mark::Malformed(value) => Some(Violation::MalformedMark { requested: value.to_owned(), strict: change.strict }),
+        Mark::Strict => (!change.strict).then_some(Sg006::StrictMark.into()),
+        Mark::Malformed(value) => {
+            Some(Sg006::MalformedMark { requested: value.to_owned(), strict: change.strict }.into())
+        }
     }
 }
 
@@ -76,7 +78,7 @@ fn annotations(change: &Change<'_>) -> Vec<Violation> {
         value(after).filter(|new| before.and_then(value) != Some(new))
     };
     let malformed =
-        |annotation| move |value: &str| Violation::MalformedAnnotation { annotation, requested: value.to_owned() };
+        |annotation| move |value: &str| Sg006::MalformedAnnotation { annotation, requested: value.to_owned() }.into();
     let service = written(|annotations| annotations.headless_service.as_deref());
     let publishes = written(|annotations| annotations.publish_not_ready.as_deref());
     let disruption = written(|annotations| annotations.disruption.as_deref());
@@ -87,19 +89,19 @@ fn annotations(change: &Change<'_>) -> Vec<Violation> {
             None => Some(malformed(Annotation::HeadlessService)(value)),
             // The name of a workload that is still to be given one is nobody's.
             Some(HeadlessService::Named(name)) if !allowed.names(workload, name) => {
-                Some(Violation::ForeignName { requested: name.to_owned() })
+                Some(Sg006::ForeignName { requested: name.to_owned() }.into())
             }
             Some(_) => None,
         }),
         publishes.filter(|value| parse_publishes(value).is_none()).map(malformed(Annotation::PublishNotReady)),
         disruption.and_then(|value| match Disruption::parse(value) {
             None => Some(malformed(Annotation::Disruption)(value)),
-            Some(Disruption::Block) if !allowed.block => Some(Violation::BlockDenied),
+            Some(Disruption::Block) if !allowed.block => Some(Sg006::BlockDenied.into()),
             Some(_) => None,
         }),
         until.and_then(|value| match change.consent.until(value) {
             Err(BadWindow::Malformed) => Some(malformed(Annotation::DisruptionAllowedUntil)(value)),
-            Err(BadWindow::TooFar { .. }) => Some(Violation::ConsentTooLong { requested: value.to_owned(), max }),
+            Err(BadWindow::TooFar { .. }) => Some(Sg006::ConsentTooLong { requested: value.to_owned(), max }.into()),
             Ok(_) => None,
         }),
     ]
@@ -132,7 +134,11 @@ fn trigger(row: Row) -> Option<String> {
 /// Service for a workload whose own name cannot be one.
 fn floor(place: Place) -> Vec<Refusal> {
     if place == Place::ServiceRight {
-        return vec![Refusal { violation: Violation::NoServiceRight, when: lacks_service_right(), values: Vec::new() }];
+        return vec![Refusal {
+            violation: Sg006::NoServiceRight.into(),
+            when: lacks_service_right(),
+            values: Vec::new(),
+        }];
     }
     if place != Place::Workload {
         return Vec::new();
@@ -149,29 +155,29 @@ fn floor(place: Place) -> Vec<Refusal> {
     };
     let requested = || "{value}".to_owned();
     let malformed = |annotation, condition| {
-        written(Violation::MalformedAnnotation { annotation, requested: requested() }, annotation, condition)
+        written(Sg006::MalformedAnnotation { annotation, requested: requested() }.into(), annotation, condition)
     };
     let kinds = UNMARKABLE.iter().map(|kind| {
         let is_kind = format!("request.resource.resource == '{}'", kind.resource);
         refusal(
-            Violation::UnmarkableKind { kind, requested: "{mark}".to_owned() },
+            Sg006::UnmarkableKind { kind, requested: "{mark}".to_owned() }.into(),
             format!("{marks} && {is_kind} && !{}", cel::CONTROLLED),
         )
     });
     let others = vec![
         refusal(
-            Violation::MalformedMark { requested: "{mark}".to_owned(), strict: true },
+            Sg006::MalformedMark { requested: "{mark}".to_owned(), strict: true }.into(),
             format!("{marks} && !({unmarkable}) && !({mark} in [{}, '{STRICT}'])", cel::singletons()),
         ),
         malformed(Annotation::HeadlessService, BAD_SERVICE),
         written(
-            Violation::ForeignName { requested: requested() },
+            Sg006::ForeignName { requested: requested() }.into(),
             Annotation::HeadlessService,
             &format!("{NAMES_ARE_DENIED} && {FOREIGN_SERVICE}\n&& {NAME_IS_LABEL}"),
         ),
         malformed(Annotation::PublishNotReady, BAD_PUBLISH),
         malformed(Annotation::Disruption, BAD_DISRUPTION),
-        written(Violation::BlockDenied, Annotation::Disruption, DENIED_BLOCK),
+        written(Sg006::BlockDenied.into(), Annotation::Disruption, DENIED_BLOCK),
         malformed(Annotation::DisruptionAllowedUntil, BAD_TIME),
     ];
     kinds.chain(others).collect()

@@ -11,7 +11,7 @@ use super::super::cel;
 use super::super::change::{Change, Via};
 use super::super::code::Code;
 use super::super::standing::Standing;
-use super::super::violation::Violation;
+use super::super::violation::{Sg007, Violation};
 use super::Rule;
 use crate::api::json::few;
 use crate::api::labels::Labels;
@@ -35,7 +35,7 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     let controller = change.to.metadata.controller();
     if from.metadata.controller() != controller {
         let requested = controller.map(|owner| format!("{} {}", owner.kind, owner.name));
-        violations.push(Violation::Disowned { requested });
+        violations.push(Sg007::Disowned { requested }.into());
     }
     violations.extend(changed_label(from, &change.to));
     violations
@@ -50,7 +50,7 @@ fn changed_label(from: &Object<'_>, to: &Object<'_>) -> Option<Violation> {
         Some(None) | None => before.keys().chain(after.keys()).find(changed)?.to_owned(),
     };
     let requested = after.get(&key).map(ToOwned::to_owned);
-    Some(Violation::SelectedLabel { key, requested })
+    Some(Sg007::SelectedLabel { key, requested }.into())
 }
 
 /// The label keys that a `LabelSelector` names; `None` where it is not one.
@@ -94,12 +94,12 @@ fn floor(place: Place) -> Vec<Refusal> {
     let key = format!("({MATCH_LABELS}.filter(key, {DIFFERS}) + {MATCH_EXPRESSIONS}.filter(key, {DIFFERS}))[0]");
     vec![
         Refusal {
-            violation: Violation::Disowned { requested: Some("{controller}".to_owned()) },
+            violation: Sg007::Disowned { requested: Some("{controller}".to_owned()) }.into(),
             when: format!("variables.behind && {}", cel::CONTROLLER_DIFFERS),
             values: vec![("\"{controller}\"", cel::or_none(controller))],
         },
         Refusal {
-            violation: Violation::SelectedLabel { key: "{key}".to_owned(), requested: Some("{label}".to_owned()) },
+            violation: Sg007::SelectedLabel { key: "{key}".to_owned(), requested: Some("{label}".to_owned()) }.into(),
             when: format!(
                 "variables.behind && ({MATCH_LABELS}.exists(key, {DIFFERS}) || {MATCH_EXPRESSIONS}.exists(key, {DIFFERS}))"
             ),

@@ -6,7 +6,7 @@
 
 use super::super::code::Code;
 use super::super::holder::{Holder, State};
-use super::super::violation::Violation;
+use super::super::violation::{Sg010, Violation};
 use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
@@ -27,8 +27,8 @@ pub fn judge(holder: Option<Holder>, controller: &str) -> Option<Violation> {
         Holder { node, is_strict: true, controller: its, state: State::Stays }
             if !its.is_empty() && its == controller =>
         {
-            Violation::WantsTwo { node }
+            Sg010::WantsTwo { node }.into()
         }
-        other => Violation::NameTaken(other),
+        other => Sg010::NameTaken(other).into(),
     })
 }

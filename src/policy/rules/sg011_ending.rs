@@ -22,7 +22,7 @@ use super::super::change::Change;
 use super::super::code::Code;
 use super::super::holder::is_terminal;
 use super::super::standing::Standing;
-use super::super::violation::Violation;
+use super::super::violation::{Sg011, Violation};
 use super::Rule;
 use crate::api::template::Template;
 use crate::policy::entry::{Place, Refusal, Row};
@@ -68,14 +68,14 @@ pub fn judge(ending: &Ending<'_>, node_users: &NodeUsers) -> Option<Violation> {
     let at_once = grace == Some(0) || written == Some(0) || (grace.is_none() && !is_of_many);
     if may_run && at_once {
         // Written with the time at which it was asked to end.
-        return Some(Violation::Forced { node: node(), is_ending: written.is_some() });
+        return Some(Sg011::Forced { node: node(), is_ending: written.is_some() }.into());
     }
-    (may_run && is_of_many && !namespace_ends).then(|| Violation::OneOfMany { node: node() })
+    (may_run && is_of_many && !namespace_ends).then(|| Sg011::OneOfMany { node: node() }.into())
 }
 
 fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
     let ends_at_once = change.is_strict() && change.brings_template() && Template::of(&change.to).ends_at_once();
-    ends_at_once.then_some(Violation::EndsAtOnce { is_pod: false }).into_iter().collect()
+    ends_at_once.then_some(Sg011::EndsAtOnce { is_pod: false }.into()).into_iter().collect()
 }
 
 fn trigger(row: Row) -> Option<String> {
@@ -83,12 +83,11 @@ fn trigger(row: Row) -> Option<String> {
 }
 
 fn floor(place: Place) -> Vec<Refusal> {
-    let refusal = |violation, when, values| Refusal { violation, when, values };
-    let forced = |is_ending| Violation::Forced { node: "{node}".to_owned(), is_ending };
+    let forced = |is_ending| Sg011::Forced { node: "{node}".to_owned(), is_ending };
     match place {
-        Place::Strict => vec![refusal(Violation::EndsAtOnce { is_pod: false }, template_ends_at_once(), Vec::new())],
-        Place::Pods => vec![refusal(
-            Violation::EndsAtOnce { is_pod: true },
+        Place::Strict => vec![Refusal::new(Sg011::EndsAtOnce { is_pod: false }, template_ends_at_once(), Vec::new())],
+        Place::Pods => vec![Refusal::new(
+            Sg011::EndsAtOnce { is_pod: true },
             format!(
                 "{} && request.resource.resource == 'pods' && request.?subResource.orValue('') == ''\n\
                  && object.spec.?terminationGracePeriodSeconds.orValue(30) == 0",
@@ -98,11 +97,11 @@ fn floor(place: Place) -> Vec<Refusal> {
         )],
         Place::Deletion => {
             let node = || vec![("{node}", "oldObject.spec.nodeName".to_owned())];
-            let of_many = Violation::OneOfMany { node: "{node}".to_owned() };
+            let of_many = Sg011::OneOfMany { node: "{node}".to_owned() };
             vec![
-                refusal(forced(false), format!("({AT_ONCE}) && {MAY_RUN}\n&& !{IS_ENDING}"), node()),
-                refusal(forced(true), format!("({AT_ONCE}) && {MAY_RUN}\n&& {IS_ENDING}"), node()),
-                refusal(of_many, format!("{OF_MANY}\n&& {MAY_RUN}"), node()),
+                Refusal::new(forced(false), format!("({AT_ONCE}) && {MAY_RUN}\n&& !{IS_ENDING}"), node()),
+                Refusal::new(forced(true), format!("({AT_ONCE}) && {MAY_RUN}\n&& {IS_ENDING}"), node()),
+                Refusal::new(of_many, format!("{OF_MANY}\n&& {MAY_RUN}"), node()),
             ]
         }
         // The condition of the policy has seen to the grace. What else is known of the Pod is a moment old, and nothing
@@ -111,7 +110,7 @@ fn floor(place: Place) -> Vec<Refusal> {
             let ending = "params.metadata.?deletionTimestamp.hasValue()";
             let evicted = |is_ending, when| {
                 let node = vec![("{node}", "params.spec.?nodeName.orValue('(none yet)')".to_owned())];
-                refusal(forced(is_ending), format!("request.name == params.metadata.name && {when}"), node)
+                Refusal::new(forced(is_ending), format!("request.name == params.metadata.name && {when}"), node)
             };
             vec![evicted(false, format!("!{ending}")), evicted(true, ending.to_owned())]
         }

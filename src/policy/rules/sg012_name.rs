@@ -17,7 +17,7 @@ use super::super::change::Change;
 use super::super::code::Code;
 use super::super::rollout::{self, held_back};
 use super::super::standing::Standing;
-use super::super::violation::Violation;
+use super::super::violation::{Sg012, Violation};
 use super::Rule;
 use crate::api::key;
 use crate::api::key::KEY;
@@ -39,10 +39,10 @@ pub(super) const RULE: Rule = Rule {
 pub fn judge(before: Option<Option<&str>>, after: Option<&str>, name: &str) -> Option<Violation> {
     match (before, after) {
         (Some(before), after) => {
-            (before != after).then(|| Violation::KeyChanged { requested: after.map(str::to_owned) })
+            (before != after).then(|| Sg012::KeyChanged { requested: after.map(str::to_owned) }.into())
         }
         (None, Some(key)) => {
-            (key != name).then(|| Violation::NotNamed { key: key.to_owned(), requested: name.to_owned() })
+            (key != name).then(|| Sg012::NotNamed { key: key.to_owned(), requested: name.to_owned() }.into())
         }
         (None, None) => None,
     }
@@ -69,16 +69,16 @@ fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
     if stored.is_some() || !is_right(kind, &change.to, after.as_ref()) {
         let wanted = stored.and(before).map(Cow::into_owned).or_else(|| key::derived(kind, &change.to));
         let wanted = wanted.unwrap_or_else(|| GENERATED.to_owned());
-        return vec![Violation::TemplateKey { wanted, requested: key::owned(after.as_ref()) }];
+        return vec![Sg012::TemplateKey { wanted, requested: key::owned(after.as_ref()) }.into()];
     }
     if change.from.is_none() {
         return Vec::new();
     }
     // From here on it becomes strict, or its key is put right.
     let replaces = !matches!(kind, Kind::ReplicaSet | Kind::ReplicationController);
-    let other_pod = (!replaces && change.may_have_pod()).then_some(Violation::KeepsPod);
+    let other_pod = (!replaces && change.may_have_pod()).then_some(Sg012::KeepsPod.into());
     let held_back = held_back(kind, &change.to).filter(|_| !change.was_strict());
-    other_pod.or(held_back.map(|(field, requested)| Violation::HeldBack { field, requested })).into_iter().collect()
+    other_pod.or(held_back.map(|(field, requested)| Sg012::HeldBack { field, requested }.into())).into_iter().collect()
 }
 
 fn is_right(kind: Kind, workload: &Object<'_>, key: Option<&Cow<'_, str>>) -> bool {
@@ -93,7 +93,7 @@ fn trigger(row: Row) -> Option<String> {
     (row == Row::Workload).then(|| {
         format!(
             "{}\n|| {}\n|| {}\n|| {} && {} && {} != {}",
-            template_key(),
+            lacks_key(),
             keeps_pod(),
             is_held_back(),
             cel::UPDATE,
@@ -105,64 +105,32 @@ fn trigger(row: Row) -> Option<String> {
 }
 
 fn floor(place: Place) -> Vec<Refusal> {
-    let refusal = |violation, when, values| Refusal { violation, when, values };
-    let held = |field, requested: &str| Violation::HeldBack { field, requested: requested.to_owned() };
     let requested = |key: String| ("\"{requested}\"", cel::or_none(&key));
+    let template_key = |wanted: String, when: String| {
+        let violation = Sg012::TemplateKey { wanted: "{wanted}".to_owned(), requested: Some("{requested}".to_owned()) };
+        Refusal::new(violation, when, vec![("{wanted}", wanted), requested(template_label("object"))])
+    };
     let key_changed = || {
-        refusal(
-            Violation::KeyChanged { requested: Some("{requested}".to_owned()) },
+        Refusal::new(
+            Sg012::KeyChanged { requested: Some("{requested}".to_owned()) },
             format!("{} && {} != {}", cel::UPDATE, label("object"), label("oldObject")),
             vec![requested(label("object"))],
         )
     };
+    let old_key = template_label("oldObject");
     match place {
-        Place::Strict => vec![
-            refusal(
-                Violation::TemplateKey { wanted: "{wanted}".to_owned(), requested: Some("{requested}".to_owned()) },
-                template_key(),
-                vec![
-                    (
-                        "{wanted}",
-                        format!(
-                            "({} && {} && {} ? {}.orValue('') : {})",
-                            cel::UPDATE,
-                            cel::WAS_STRICT,
-                            right("oldObject"),
-                            template_label("oldObject"),
-                            derived()
-                        ),
-                    ),
-                    requested(template_label("object")),
-                ],
-            ),
-            refusal(Violation::KeepsPod, keeps_pod(), Vec::new()),
-            refusal(held(rollout::PAUSED, "true"), becomes_strict(cel::IS_PAUSED), Vec::new()),
-            refusal(held(rollout::UPDATE_STRATEGY, rollout::ON_DELETE), becomes_strict(IS_ON_DELETE), Vec::new()),
-            refusal(
-                held(rollout::PARTITION, "{partition}"),
-                becomes_strict(&is_partitioned()),
-                vec![("{partition}", format!("string({PARTITION_OF})"))],
-            ),
-        ],
-        Place::StrictBehind => vec![
-            refusal(
-                Violation::TemplateKey { wanted: "{wanted}".to_owned(), requested: Some("{requested}".to_owned()) },
-                format!(
-                    "{} != {} && {}.hasValue()",
-                    template_label("object"),
-                    template_label("oldObject"),
-                    template_label("oldObject")
-                ),
-                vec![
-                    ("{wanted}", format!("{}.orValue('')", template_label("oldObject"))),
-                    requested(template_label("object")),
-                ],
-            ),
-            key_changed(),
-        ],
+        Place::Strict => {
+            let kept = format!("{} && {} && {}", cel::UPDATE, cel::WAS_STRICT, right("oldObject"));
+            let wanted = format!("({kept} ? {old_key}.orValue('') : {})", derived());
+            std::iter::once(template_key(wanted, lacks_key())).chain(keep_the_old_pod()).collect()
+        }
+        Place::StrictBehind => {
+            let differs = format!("{} != {old_key} && {old_key}.hasValue()", template_label("object"));
+            vec![template_key(format!("{old_key}.orValue('')"), differs), key_changed()]
+        }
         Place::Pods => vec![
-            refusal(
-                Violation::NotNamed { key: "{key}".to_owned(), requested: "{pod}".to_owned() },
+            Refusal::new(
+                Sg012::NotNamed { key: "{key}".to_owned(), requested: "{pod}".to_owned() },
                 format!("{} && {}.orValue('') != object.metadata.name", cel::CREATE, label("object")),
                 vec![
                     ("{key}", format!("{}.orValue('')", label("object"))),
@@ -175,8 +143,22 @@ fn floor(place: Place) -> Vec<Refusal> {
     }
 }
 
+/// Workloads that become strict and would keep a Pod without the key.
+fn keep_the_old_pod() -> [Refusal; 4] {
+    let held = |field, requested: &str, when: &str, values| {
+        Refusal::new(Sg012::HeldBack { field, requested: requested.to_owned() }, becomes_strict(when), values)
+    };
+    let partition = vec![("{partition}", format!("string({PARTITION_OF})"))];
+    [
+        Refusal::new(Sg012::KeepsPod, keeps_pod(), Vec::new()),
+        held(rollout::PAUSED, "true", cel::IS_PAUSED, Vec::new()),
+        held(rollout::UPDATE_STRATEGY, rollout::ON_DELETE, IS_ON_DELETE, Vec::new()),
+        held(rollout::PARTITION, "{partition}", &is_partitioned(), partition),
+    ]
+}
+
 /// The template lacks the key that it must have.
-fn template_key() -> String {
+fn lacks_key() -> String {
     format!(
         "{is_strict} && ({create} ? !{of_deployment} : !{was_strict} || {after} != {before})\n\
          && (!{right} || {update} && {was_strict} && {was_right})",

@@ -4,14 +4,14 @@
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
-use singleton_guard::chart::silence::Silence;
+use singleton_guard::chart::warnings::WarningPolicy;
 use singleton_guard::policy::exemption::BREAK_GLASS;
 
 use super::api::{self, Answer};
 use super::case::{MARK, User, complete, with};
 use super::definitions::{definition, establish};
 use super::live::{eventually, new_namespace};
-use super::silence::{prefix, said};
+use super::warnings::{prefix, said};
 use crate::lab::Lab;
 
 /// Every way to bring it, and what only looks like one.
@@ -183,17 +183,17 @@ impl Place<'_> {
 
     /// One warning, that nothing guards this kind.
     fn told(&self, kind: &str, name: &str, answer: &Answer) -> Result<()> {
-        self.warns(Silence::Unguarded, usize::from(kind == "Pod"), (kind, name), answer)
+        self.warns(WarningPolicy::Unguarded, usize::from(kind == "Pod"), (kind, name), answer)
     }
 
     /// One warning, that the label is in the wrong place.
     fn told_of_template(&self, kind: &str, name: &str, answer: &Answer) -> Result<()> {
-        self.warns(Silence::TemplateOnly, 0, (kind, name), answer)
+        self.warns(WarningPolicy::TemplateOnly, 0, (kind, name), answer)
     }
 
-    fn warns(&self, silence: Silence, sentence: usize, (kind, name): (&str, &str), answer: &Answer) -> Result<()> {
-        let sentence = &silence.sentences()[sentence];
-        let expected = format!("{}{}", prefix(silence), said(sentence, kind, name));
+    fn warns(&self, policy: WarningPolicy, sentence: usize, (kind, name): (&str, &str), answer: &Answer) -> Result<()> {
+        let sentence = &policy.sentences()[sentence];
+        let expected = format!("{}{}", prefix(policy), said(sentence, kind, name));
         ensure!(
             answer.warnings == [expected.clone()],
             "in {}: expected {expected}, got {:?}",

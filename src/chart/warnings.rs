@@ -1,7 +1,7 @@
 //! What the API server takes and nobody guards, as data: the mark on a kind that is not ours, and on a Pod template alone.
 //! Whoever writes it believes to be guarded, so the API server warns him.
 //!
-//! One [`Silence`] is one `ValidatingAdmissionPolicy` that only warns: it refuses nothing, not even where it is broken
+//! One [`WarningPolicy`] is one `ValidatingAdmissionPolicy` that only warns: it refuses nothing, not even where it is broken
 //! itself, and asks nobody. The chart's templates are generated from here. Users know these policies as the warnings:
 //! the chart's value `warnings.enabled` switches them, and their templates are in its directory `templates/warnings`.
 
@@ -12,7 +12,7 @@ use crate::policy::cel;
 
 /// One policy that warns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Silence {
+pub enum WarningPolicy {
     /// The mark on another kind.
     Unguarded,
     /// The mark on the Pod template of one of our kinds, and not on the object itself.
@@ -28,7 +28,7 @@ pub struct Sentence {
     pub says: &'static str,
 }
 
-impl Silence {
+impl WarningPolicy {
     /// The last part of the policy's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -141,7 +141,7 @@ impl Sentence {
 }
 
 /// All of them.
-pub const SILENCES: [Silence; 2] = [Silence::Unguarded, Silence::TemplateOnly];
+pub const WARNING_POLICIES: [WarningPolicy; 2] = [WarningPolicy::Unguarded, WarningPolicy::TemplateOnly];
 
 const IS_POD: &str = "request.resource.group == '' && request.resource.resource == 'pods'";
 /// Whether the Pod template carries the mark.

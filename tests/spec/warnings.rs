@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use singleton_guard::chart::silence::{SILENCES, Sentence, Silence};
+use singleton_guard::chart::warnings::{Sentence, WARNING_POLICIES, WarningPolicy};
 use singleton_guard::chart::webhooks::Watched;
 
 use super::case::MARK;
@@ -12,18 +12,18 @@ use super::snapshot;
 
 /// One template per policy.
 pub fn templates(root: &Path) -> Result<(), String> {
-    for silence in SILENCES {
-        let path = format!("charts/singleton-guard/templates/warnings/{}.yaml", silence.name());
-        snapshot::file(root, &path, &template(silence))?;
+    for policy in WARNING_POLICIES {
+        let path = format!("charts/singleton-guard/templates/warnings/{}.yaml", policy.name());
+        snapshot::file(root, &path, &template(policy))?;
     }
     Ok(())
 }
 
 /// With what the API server puts before it, and names as people give them, a warning is one line.
 pub fn fit_into_a_line(_: &Path) -> Result<(), String> {
-    for silence in SILENCES {
-        for sentence in silence.sentences() {
-            let line = format!("{}{}", prefix(silence), said(&sentence, "StatefulSet", "ledger-0"));
+    for policy in WARNING_POLICIES {
+        for sentence in policy.sentences() {
+            let line = format!("{}{}", prefix(policy), said(&sentence, "StatefulSet", "ledger-0"));
             if line.len() > 250 {
                 return Err(format!("{} characters: {line}", line.len()));
             }
@@ -33,8 +33,8 @@ pub fn fit_into_a_line(_: &Path) -> Result<(), String> {
 }
 
 /// What the API server puts before the words of a policy.
-pub fn prefix(silence: Silence) -> String {
-    let name = format!("singleton-guard-{}", silence.name());
+pub fn prefix(policy: WarningPolicy) -> String {
+    let name = format!("singleton-guard-{}", policy.name());
     format!("Validation failed for ValidatingAdmissionPolicy '{name}' with binding '{name}': ")
 }
 
@@ -43,8 +43,8 @@ pub fn said(sentence: &Sentence, kind: &str, name: &str) -> String {
     sentence.says.replace("{kind}", kind).replace("{name}", name).replace("MARK", MARK)
 }
 
-fn template(silence: Silence) -> String {
-    let name = policy_name(silence.name());
+fn template(policy: WarningPolicy) -> String {
+    let name = policy_name(policy.name());
     let head = |kind: &str| policy_head(kind, &name);
     let mut yaml = format!(
         r#"{GENERATED}{{{{- if .Values.warnings.enabled -}}}}
@@ -57,25 +57,25 @@ fn template(silence: Silence) -> String {
 {}    resourceRules:
 "#,
         head("ValidatingAdmissionPolicy"),
-        object_selector(silence.selected()),
+        object_selector(policy.selected()),
     );
-    match silence.watched() {
+    match policy.watched() {
         watched if watched.is_empty() => yaml.push_str(&rule("*", "'*'", "'*'")),
         watched => yaml.extend(watched.iter().map(of_group)),
     }
-    let left_out = silence.left_out();
+    let left_out = policy.left_out();
     if !left_out.is_empty() {
         yaml.push_str("    excludeResourceRules:\n");
     }
     yaml.extend(left_out.iter().map(of_group));
     // Breaking the glass is known to be outside of the rules, and where only warnings are given these are too.
     yaml.push_str("  matchConditions:\n    {{- include \"singleton-guard.webhook.exemptions\" . | nindent 4 }}\n");
-    for condition in silence.conditions() {
+    for condition in policy.conditions() {
         let _ =
             writeln!(yaml, "    - name: {}\n      expression: |-\n{}", condition.name, block(&condition.expression));
     }
     yaml.push_str("  validations:\n");
-    for sentence in silence.sentences() {
+    for sentence in policy.sentences() {
         let _ = writeln!(
             yaml,
             "    - expression: |-\n{}\n      message: {:?}\n      messageExpression: |-\n{}",
