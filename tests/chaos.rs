@@ -36,6 +36,7 @@ mod spec {
     pub mod live;
     pub mod workloads;
 }
+#[path = "live/chaos"]
 mod chaos {
     pub mod contrast;
     pub mod count;

@@ -21,18 +21,21 @@
 
 #[path = "lab/mod.rs"]
 mod lab;
+#[path = "live/companions"]
+mod companions {
+    pub mod crowd;
+    pub mod disagree;
+    pub mod faults;
+    pub mod process;
+    pub mod storm;
+    pub mod together;
+}
 mod spec {
     pub mod api;
     pub mod before;
     pub mod binary;
     pub mod case;
-    pub mod companions_disagree;
-    pub mod companions_faults;
     pub mod companions_place;
-    pub mod companions_process;
-    pub mod companions_storm;
-    pub mod companions_together;
-    pub mod crowd;
     pub mod in_lab;
     pub mod left_out;
     pub mod live;
@@ -44,13 +47,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use companions::{crowd, disagree, faults, storm, together};
 use lab::progress::Progress;
 use lab::stage::Entered;
 use lab::{Lab, Options};
 use libtest_mimic::{Arguments, Trial};
 use spec::binary::guard_binary;
 use spec::in_lab::{self, Booted};
-use spec::{before, companions_disagree, companions_faults, companions_storm, companions_together, crowd, left_out};
+use spec::{before, left_out};
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
@@ -119,7 +123,7 @@ fn of_before(before: Result<PathBuf, String>, alone: &Arc<Alone>) -> Trial {
     let alone = Arc::clone(alone);
     match before {
         Ok(before) => Trial::test(OF_BEFORE, move || {
-            let story = companions_disagree::by_configuration_and_version(&alone.lab, &before);
+            let story = disagree::by_configuration_and_version(&alone.lab, &before);
             alone.runtime.block_on(story).map_err(|error| format!("{error:#}").into())
         }),
         Err(reason) => Trial::ignorable_test(OF_BEFORE, move || left_out::left_out(&reason)),
@@ -129,33 +133,25 @@ fn of_before(before: Result<PathBuf, String>, alone: &Arc<Alone>) -> Trial {
 const OF_BEFORE: &str = "replicas of two configurations and versions write seldom";
 
 const STORIES: [(&str, Story); 14] = [
-    ("a missing right is said once", |lab| Box::pin(companions_faults::a_missing_right_is_said_once(lab))),
-    ("without a watch nothing is made", |lab| Box::pin(companions_faults::without_a_watch_nothing_is_made(lab))),
-    ("a namespace that goes is left alone", |lab| {
-        Box::pin(companions_faults::a_namespace_that_goes_is_left_alone(lab))
-    }),
-    ("a field that somebody took stays theirs", |lab| {
-        Box::pin(companions_faults::a_field_that_somebody_took_stays_theirs(lab))
-    }),
-    ("a singleton above one is said", |lab| Box::pin(companions_faults::a_singleton_above_one_is_said(lab))),
-    ("a refusal is no missing right", |lab| Box::pin(companions_faults::a_refusal_is_no_missing_right(lab))),
-    ("in doubt the stamp and the budget stay", |lab| {
-        Box::pin(companions_faults::in_doubt_the_stamp_and_the_budget_stay(lab))
-    }),
-    ("two budgets for one Pod do not last", |lab| Box::pin(companions_together::interleavings(lab))),
-    ("two guards leave each other alone", |lab| Box::pin(companions_together::two_guards_leave_each_other_alone(lab))),
-    ("windows close whatever the clocks say", |lab| Box::pin(companions_disagree::by_clock(lab))),
-    ("a budget for many costs little", |lab| Box::pin(companions_storm::one_budget_for_many(lab))),
-    ("an open window of consent is counted", |lab| Box::pin(companions_together::an_open_window_is_counted(lab))),
-    ("switched off it does nothing", |lab| Box::pin(companions_faults::switched_off_it_does_nothing(lab))),
-    ("a controller that is killed at random points ends where it should", |lab| {
-        Box::pin(companions_storm::killed(lab))
-    }),
+    ("a missing right is said once", |lab| Box::pin(faults::a_missing_right_is_said_once(lab))),
+    ("without a watch nothing is made", |lab| Box::pin(faults::without_a_watch_nothing_is_made(lab))),
+    ("a namespace that goes is left alone", |lab| Box::pin(faults::a_namespace_that_goes_is_left_alone(lab))),
+    ("a field that somebody took stays theirs", |lab| Box::pin(faults::a_field_that_somebody_took_stays_theirs(lab))),
+    ("a singleton above one is said", |lab| Box::pin(faults::a_singleton_above_one_is_said(lab))),
+    ("a refusal is no missing right", |lab| Box::pin(faults::a_refusal_is_no_missing_right(lab))),
+    ("in doubt the stamp and the budget stay", |lab| Box::pin(faults::in_doubt_the_stamp_and_the_budget_stay(lab))),
+    ("two budgets for one Pod do not last", |lab| Box::pin(together::interleavings(lab))),
+    ("two guards leave each other alone", |lab| Box::pin(together::two_guards_leave_each_other_alone(lab))),
+    ("windows close whatever the clocks say", |lab| Box::pin(disagree::by_clock(lab))),
+    ("a budget for many costs little", |lab| Box::pin(storm::one_budget_for_many(lab))),
+    ("an open window of consent is counted", |lab| Box::pin(together::an_open_window_is_counted(lab))),
+    ("switched off it does nothing", |lab| Box::pin(faults::switched_off_it_does_nothing(lab))),
+    ("a controller that is killed at random points ends where it should", |lab| Box::pin(storm::killed(lab))),
 ];
 
 /// Only run where `--ignored` asks for them.
 const MEASUREMENTS: [(&str, Story); 2] = [
-    ("figures", |lab| Box::pin(companions_storm::figures(lab))),
+    ("figures", |lab| Box::pin(storm::figures(lab))),
     // The last: nobody clears it away.
     ("in a crowd", |lab| Box::pin(crowd::figures(lab))),
 ];

@@ -27,6 +27,7 @@ mod spec {
     pub mod live;
     pub mod workloads;
 }
+#[path = "live/drills"]
 mod drill {
     pub mod accelerated_life;
     pub mod cert_manager;

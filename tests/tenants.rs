@@ -37,9 +37,11 @@ mod spec {
     pub mod live;
     pub mod workloads;
 }
+#[path = "live/drills"]
 mod drill {
     pub mod listed;
 }
+#[path = "live/tenants"]
 mod tenant {
     pub mod amplified;
     pub mod attacks;

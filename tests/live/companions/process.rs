@@ -12,10 +12,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use super::binary::guard_binary;
-use super::case::with;
-use super::live::eventually;
 use crate::lab::Lab;
+use crate::spec::binary::guard_binary;
+use crate::spec::case::with;
+use crate::spec::live::eventually;
 
 /// A controller of the test's own.
 pub struct Process {
@@ -149,7 +149,7 @@ impl Default for Nature {
 /// The library that makes a clock wrong, compiled into this directory.
 fn shifted_clock(directory: &Path) -> Result<PathBuf> {
     let (source, library) = (directory.join("shift.c"), directory.join("shift.so"));
-    std::fs::write(&source, include_str!("../clock/shift.c"))?;
+    std::fs::write(&source, include_str!("../../clock/shift.c"))?;
     let compiled = std::process::Command::new("cc")
         .args(["-shared", "-fPIC", "-O1", "-o"])
         .args([&library, &source])

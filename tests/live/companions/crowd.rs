@@ -12,15 +12,15 @@ use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api;
-use super::case::{MARK, complete, plural, with};
-use super::companions_place::KINDS;
-use super::companions_process::Process;
-use super::live::new_namespace;
+use super::process::Process;
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 use crate::lab::control_plane::Part;
 use crate::lab::etcd::{Etcd, Likeness, numbered};
+use crate::spec::api;
+use crate::spec::case::{MARK, complete, plural, with};
+use crate::spec::companions_place::KINDS;
+use crate::spec::live::new_namespace;
 
 /// Prints both, in a cluster without workloads and in one that has many.
 pub async fn figures(lab: &Lab) -> Result<()> {

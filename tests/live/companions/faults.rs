@@ -8,10 +8,10 @@ use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api;
-use super::companions_place::{KINDS, Place, budget_name, service_name};
-use super::companions_process::Process;
+use super::process::Process;
 use crate::lab::Lab;
+use crate::spec::api;
+use crate::spec::companions_place::{KINDS, Place, budget_name, service_name};
 
 /// The chart's rights are enough, and without one of them the rest goes on; the missing one is said once, in the words
 /// of a rule, however often it is tried again.
@@ -221,7 +221,7 @@ pub async fn in_doubt_the_stamp_and_the_budget_stay(lab: &Lab) -> Result<()> {
         place.budget(&budget).await?;
         let stamped = async || {
             let sets = place.list("ReplicaSet").await?;
-            anyhow::Ok(sets.iter().any(|set| set["metadata"]["labels"].get(super::case::MARK).is_some()))
+            anyhow::Ok(sets.iter().any(|set| set["metadata"]["labels"].get(crate::spec::case::MARK).is_some()))
         };
         place.until("the ReplicaSet is stamped", stamped).await?;
         if shared {
@@ -229,13 +229,13 @@ pub async fn in_doubt_the_stamp_and_the_budget_stay(lab: &Lab) -> Result<()> {
             for set in place.list("ReplicaSet").await? {
                 let name = set["metadata"]["name"].as_str().unwrap_or_default();
                 let body = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet",
-                    "metadata": {"name": name, "labels": {super::case::MARK: "true"}}});
+                    "metadata": {"name": name, "labels": {crate::spec::case::MARK: "true"}}});
                 let path = format!("{}?fieldManager=somebody", place.path("ReplicaSet", Some(name)));
                 let content = Some(("application/apply-patch+yaml", body.to_string()));
                 api::call(&lab.client(), Method::PATCH, &path, content, None).await?.success()?;
             }
         }
-        place.patch("Deployment", "web", json!({"metadata": {"labels": {super::case::MARK: null}}})).await?;
+        place.patch("Deployment", "web", json!({"metadata": {"labels": {crate::spec::case::MARK: null}}})).await?;
         if without.is_some() {
             place.until("the missing right is said", async || Ok(!controller.lines(MISSING)?.is_empty())).await?;
         } else {
@@ -292,7 +292,7 @@ pub async fn switched_off_it_does_nothing(lab: &Lab) -> Result<()> {
     place.until("it runs", async || Ok(!off.lines("listening")?.is_empty())).await?;
     let seen = place.writes()?;
     place.create("StatefulSet", "after", json!({"spec": {"replicas": 0}})).await?;
-    place.patch("StatefulSet", "before", json!({"metadata": {"labels": {super::case::MARK: null}}})).await?;
+    place.patch("StatefulSet", "before", json!({"metadata": {"labels": {crate::spec::case::MARK: null}}})).await?;
     settle().await;
     ensure!(place.writes()? == seen, "it writes although it is switched off");
     ensure!(place.get("Service", "after-singleton").await?.is_none(), "a Service was made");

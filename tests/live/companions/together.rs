@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::case::{MARK, complete};
-use super::companions_faults::settle;
-use super::companions_place::{MORE_THAN_ALL, Place, budget_name, chance, pick, service_name};
-use super::companions_process::Process;
-use super::companions_storm::moment;
+use super::faults::settle;
+use super::process::Process;
+use super::storm::moment;
 use crate::lab::Lab;
+use crate::spec::case::{MARK, complete};
+use crate::spec::companions_place::{MORE_THAN_ALL, Place, budget_name, chance, pick, service_name};
 
 /// A user creates, changes and deletes budgets at random: ours is never beside one that selects the Pods for long.
 pub async fn interleavings(lab: &Lab) -> Result<()> {

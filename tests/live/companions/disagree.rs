@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::api;
-use super::binary::guard_binary;
-use super::case::complete;
-use super::companions_place::{Place, budget_name};
-use super::companions_process::{Nature, Process};
+use super::process::{Nature, Process};
 use crate::lab::Lab;
+use crate::spec::api;
+use crate::spec::binary::guard_binary;
+use crate::spec::case::complete;
+use crate::spec::companions_place::{Place, budget_name};
 
 /// Pairs of replicas that want different budgets: two of ours, and one of ours with one of before. Each pair has a mark
 /// of its own, so all of them are at it at the same time.

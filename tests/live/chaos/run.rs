@@ -172,5 +172,5 @@ fn flags(program: &str) -> &'static [&'static str] {
 const NODES: [&str; 9] = ["node-a", "node-b", "node-c", "node-d", "node-e", "node-f", "node-g", "node-h", "node-i"];
 /// Nearly no Events: nobody reads them here, and they were a sixth of all writes.
 const ADMISSION: &str =
-    concat!("--admission-control-config-file=", env!("CARGO_MANIFEST_DIR"), "/tests/chaos/admission.yaml");
+    concat!("--admission-control-config-file=", env!("CARGO_MANIFEST_DIR"), "/tests/live/chaos/admission.yaml");
 const IMAGE: &str = "registry.example/singleton-guard:test";

@@ -9,12 +9,12 @@ use http::Method;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use super::api;
-use super::case::{MARK, complete};
-use super::companions_faults::settle;
-use super::companions_place::{KINDS, Place, budget_name, chance, pick, service_name};
-use super::companions_process::Process;
+use super::faults::settle;
+use super::process::Process;
 use crate::lab::Lab;
+use crate::spec::api;
+use crate::spec::case::{MARK, complete};
+use crate::spec::companions_place::{KINDS, Place, budget_name, chance, pick, service_name};
 
 /// Controllers that are killed at random points while workloads come and go, half of them when what they have seen is ripe
 /// to be acted on: the end state is the desired one, and nothing of a user's was changed.
