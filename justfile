@@ -135,12 +135,14 @@ examples:
 # The long forms of the drills and of the attacks on a process and from a namespace, in hours
 [group("long")]
 long:
-    LONG=1 cargo test --locked --test drills --test tenants --test hostile -- --nocapture
+    LONG=1 cargo test --locked --test live -- drills:: --nocapture
+    LONG=1 cargo test --locked --test live -- tenants:: --nocapture
+    LONG=1 cargo test --locked --test hostile -- --nocapture
 
 # Chaos for as many minutes as given
 [group("long")]
 chaos MINUTES="30":
-    LONG={{ MINUTES }} cargo test --locked --test chaos -- --nocapture
+    LONG={{ MINUTES }} cargo test --locked --test live -- chaos:: --nocapture
 
 # What a review costs, beside other webhooks: just bench --short
 [group("long")]

@@ -102,7 +102,7 @@ impl Lab {
     /// # Errors
     /// If a part does not start: with the end of its log, because the work directory will be gone.
     pub(crate) async fn boot(entered: Entered, options: Options) -> Result<Self> {
-        let Entered { work, binaries, port } = entered;
+        let Entered { work, binaries, port, .. } = entered;
         let Options { guard_binary, image, progress, nodes, flags } = options;
         if !guard_binary.is_file() {
             bail!("the guard's program {} does not exist: build it first (cargo build)", guard_binary.display());

@@ -29,6 +29,8 @@ use super::work::WorkDirectory;
 /// What the program inside was given by the one outside.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Entered {
+    /// What it is to do there, for a program that has several things to do.
+    pub(crate) task: String,
     /// A private directory that the outer program removes at the end.
     pub(crate) work: PathBuf,
     /// Where etcd, the API server and the other programs are.
@@ -73,13 +75,20 @@ pub(crate) enum NotHere {
 /// # Errors
 /// Outside, if a lab cannot be had on this machine. Then nothing has been started, and the program goes on.
 pub(crate) fn enter(reach: Reach, names: Names, progress: &Progress) -> Result<Entered, NotHere> {
-    match std::env::var(INSIDE) {
-        Ok(given) => inside(&given),
-        Err(_) => outside(reach, names, progress),
+    match inside() {
+        Some(entered) => entered,
+        None => match Stage::find(names, progress)?.play("", reach, progress)? {
+            Ended::Exited(code) | Ended::Interrupted(code) => std::process::exit(code),
+        },
     }
 }
 
-fn inside(given: &str) -> Result<Entered, NotHere> {
+/// What the program was given, if it is inside.
+pub(crate) fn inside() -> Option<Result<Entered, NotHere>> {
+    std::env::var(INSIDE).ok().map(|given| set_up(&given))
+}
+
+fn set_up(given: &str) -> Result<Entered, NotHere> {
     // Somebody who sets the variable by hand must not get our addresses on their real loopback device.
     if std::process::id() != 1 {
         let error = io::Error::other("it is set, but this is not process 1 of a lab: unset it");
@@ -94,56 +103,87 @@ fn inside(given: &str) -> Result<Entered, NotHere> {
     Ok(entered)
 }
 
-fn outside(reach: Reach, names: Names, progress: &Progress) -> Result<Entered, NotHere> {
-    let namespaces = Namespaces::probe()?;
-    let binaries = binaries::find(names, namespaces, progress)?;
-    let work = WorkDirectory::create().map_err(doing("make a work directory"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ended = runtime.map_err(doing("start a runtime")).and_then(|runtime| {
-        let status = runtime.block_on(wait_for_the_inside(namespaces, reach, &work, binaries));
-        // Connections that are still being forwarded end here.
-        drop(runtime);
-        status
-    });
-    match work.remove() {
-        Ok(None) => {}
-        Ok(Some(kept)) => progress.step(&format!("the work directory stays: {}", kept.display())),
-        Err(error) => progress.step(&format!("the work directory could not be removed: {error}")),
-    }
-    std::process::exit(ended?)
+/// What a lab needs of this machine, found: it can be played on again and again, each time in new namespaces.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    namespaces: Namespaces,
+    binaries: Binaries,
 }
 
-/// Runs this program inside and returns its exit code, in the way of a shell (128 + signal).
-async fn wait_for_the_inside(
-    namespaces: Namespaces,
-    reach: Reach,
-    work: &WorkDirectory,
-    binaries: Binaries,
-) -> Result<i32, NotHere> {
-    let door = match reach {
-        Reach::Inside => None,
-        Reach::Outside => Some(TcpListener::bind("127.0.0.1:0").await.map_err(doing("open a loopback port"))?),
-    };
-    let port = door.as_ref().map(TcpListener::local_addr).transpose().map_err(doing("read a loopback port"))?;
-    let given = Entered { work: work.path().to_owned(), binaries, port: port.map(|address| address.port()) };
-    let given = serde_json::to_string(&given).map_err(io::Error::other).map_err(doing("name the work directory"))?;
-    let program = std::env::current_exe().map_err(doing("find this program's own file"))?;
-    // Taken before the start, so that no signal falls in between.
-    let ended_by_signal = first_signal().map_err(doing("listen for signals"))?;
-    let mut command = tokio::process::Command::from(namespaces.command(Network::Own, program));
-    command.args(std::env::args_os().skip(1)).env(INSIDE, given).stdin(Stdio::null());
-    let mut child = command.spawn().map_err(doing("start this program inside"))?;
-    let socket = work.path().join(forward::SOCKET);
-    tokio::select! {
-        status = child.wait() => status.map(exit_code).map_err(doing("wait for the inside")),
-        number = ended_by_signal => {
-            child.kill().await.map_err(doing("end the inside"))?;
-            Ok(128 + number)
+impl Stage {
+    /// Finds out whether there can be a lab here, and builds what it lacks.
+    ///
+    /// # Errors
+    /// If there can be none.
+    pub(crate) fn find(names: Names, progress: &Progress) -> Result<Self, NotHere> {
+        let namespaces = Namespaces::probe()?;
+        Ok(Self { namespaces, binaries: binaries::find(names, namespaces, progress)? })
+    }
+
+    /// Runs this program again, with the same arguments, on the inside of new namespaces, waits for it and removes the work
+    /// directory. The program inside reads in [`Entered::task`] what it is to do there.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(crate) fn play(&self, task: &str, reach: Reach, progress: &Progress) -> Result<Ended, NotHere> {
+        let work = WorkDirectory::create().map_err(doing("make a work directory"))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let ended = runtime.map_err(doing("start a runtime")).and_then(|runtime| {
+            let ended = runtime.block_on(self.wait_for_the_inside(task, reach, &work));
+            // Connections that are still being forwarded end here.
+            drop(runtime);
+            ended
+        });
+        match work.remove() {
+            Ok(None) => {}
+            Ok(Some(kept)) => progress.step(&format!("the work directory stays: {}", kept.display())),
+            Err(error) => progress.step(&format!("the work directory could not be removed: {error}")),
         }
-        () = async { match door { Some(door) => forward::to_socket(door, socket).await, None => pending().await } } => {
-            Ok(1)
+        ended
+    }
+
+    /// Runs this program inside and says how it ended.
+    async fn wait_for_the_inside(&self, task: &str, reach: Reach, work: &WorkDirectory) -> Result<Ended, NotHere> {
+        let door = match reach {
+            Reach::Inside => None,
+            Reach::Outside => Some(TcpListener::bind("127.0.0.1:0").await.map_err(doing("open a loopback port"))?),
+        };
+        let port = door.as_ref().map(TcpListener::local_addr).transpose().map_err(doing("read a loopback port"))?;
+        let given = Entered {
+            task: task.to_owned(),
+            work: work.path().to_owned(),
+            binaries: self.binaries.clone(),
+            port: port.map(|address| address.port()),
+        };
+        let given =
+            serde_json::to_string(&given).map_err(io::Error::other).map_err(doing("name the work directory"))?;
+        let program = std::env::current_exe().map_err(doing("find this program's own file"))?;
+        // Taken before the start, so that no signal falls in between.
+        let ended_by_signal = first_signal().map_err(doing("listen for signals"))?;
+        let mut command = tokio::process::Command::from(self.namespaces.command(Network::Own, program));
+        command.args(std::env::args_os().skip(1)).env(INSIDE, given).stdin(Stdio::null());
+        let mut child = command.spawn().map_err(doing("start this program inside"))?;
+        let socket = work.path().join(forward::SOCKET);
+        tokio::select! {
+            status = child.wait() => status.map(|it| Ended::Exited(exit_code(it))).map_err(doing("wait for the inside")),
+            number = ended_by_signal => {
+                child.kill().await.map_err(doing("end the inside"))?;
+                Ok(Ended::Interrupted(128 + number))
+            }
+            () = async { match door { Some(door) => forward::to_socket(door, socket).await, None => pending().await } } => {
+                Ok(Ended::Exited(1))
+            }
         }
     }
+}
+
+/// How the inside has ended: an exit code in the way of a shell (128 + signal).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// By itself.
+    Exited(i32),
+    /// Because somebody has asked this program to end.
+    Interrupted(i32),
 }
 
 /// The number of the first signal that asks this program to end.

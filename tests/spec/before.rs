@@ -43,6 +43,11 @@ pub fn program(progress: &Progress, profile: Profile) -> Result<PathBuf, String>
     Ok(program)
 }
 
+/// Builds the one for tests if it is not there. What goes wrong is said by whoever asks for it.
+pub fn prepare(progress: &Progress) {
+    let _built = program(progress, Profile::Dev);
+}
+
 /// Its chart, in a directory that is made for it.
 ///
 /// # Errors

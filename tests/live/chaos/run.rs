@@ -13,12 +13,12 @@ use super::living::Living;
 use super::rival::Rival;
 use super::seed::{Figures, Stage};
 use super::watching::Watching;
+use crate::harness::Cluster;
 use crate::lab::component::Component;
 use crate::lab::progress::Progress;
 use crate::lab::stage::Entered;
 use crate::lab::{Lab, Options};
 use crate::spec::binary::guard_binary;
-use crate::spec::in_lab::Booted;
 use crate::spec::installed::{NAMESPACE, RELEASE, chart, values};
 
 /// A lab with the guard, nodes for the singletons, and a second API server that nobody harms: the checker looks through
@@ -42,15 +42,13 @@ pub enum Part {
 }
 
 /// In order: the last one changes what is installed.
-pub const LIVE: [(&str, Part); 3] = [
-    ("live: in all chaos one Pod and one process, and afterwards each is there", Part::Chaos),
-    ("live: with the mark true the checker finds two Pods", Part::WithoutStrict),
-    ("live: without the guard on forced deletions the checker finds two processes", Part::WithoutTheGuard),
+pub const PARTS: [(&str, Part); 3] = [
+    ("in all chaos one Pod and one process, and afterwards each is there", Part::Chaos),
+    ("with the mark true the checker finds two Pods", Part::WithoutStrict),
+    ("without the guard on forced deletions the checker finds two processes", Part::WithoutTheGuard),
 ];
 
-impl Booted for Run {
-    const BOOTS: &'static str = "the lab boots and the chart installs";
-
+impl Cluster for Run {
     /// Boots it all, and begins to watch.
     fn boot(entered: Entered, progress: &Progress) -> Result<Self> {
         let seed = match std::env::var("SEED") {

@@ -3,7 +3,7 @@
 //! Of a release build:
 //!
 //! ```text
-//! BINARY=FILE cargo test --test companions -- --ignored crowd      CROWD=1000000 for a million
+//! BINARY=FILE cargo test --test live -- --ignored companions::crowd      CROWD=1000000 for a million
 //! ```
 
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::process::Process;
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 use crate::lab::control_plane::Part;
@@ -22,8 +23,10 @@ use crate::spec::case::{MARK, complete, plural, with};
 use crate::spec::companions_place::KINDS;
 use crate::spec::live::new_namespace;
 
+stories!(Measured: figures);
+
 /// Prints both, in a cluster without workloads and in one that has many.
-pub async fn figures(lab: &Lab) -> Result<()> {
+async fn figures(lab: &Lab) -> Result<()> {
     let crowd = match std::env::var("CROWD") {
         Ok(number) => number.parse().context("CROWD is not a number")?,
         Err(_) => 100_000,

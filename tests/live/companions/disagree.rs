@@ -2,7 +2,7 @@
 //! Every one acts as a user of its own, so the audit log tells who has written what.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
@@ -12,21 +12,31 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::process::{Nature, Process};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::lab::progress::Progress;
 use crate::spec::api;
+use crate::spec::before::{self, Profile};
 use crate::spec::binary::guard_binary;
 use crate::spec::case::complete;
 use crate::spec::companions_place::{Place, budget_name};
+use crate::spec::left_out::LeftOut;
+
+stories!(
+    replicas_of_two_configurations_and_versions_write_seldom after before::prepare,
+    windows_close_whatever_the_clocks_say
+);
 
 /// Pairs of replicas that want different budgets: two of ours, and one of ours with one of before. Each pair has a mark
 /// of its own, so all of them are at it at the same time.
-pub async fn by_configuration_and_version(lab: &Lab, before: &Path) -> Result<()> {
+async fn replicas_of_two_configurations_and_versions_write_seldom(lab: &Lab) -> Result<()> {
+    let before = before::program(&Progress::silent(), Profile::Dev).map_err(LeftOut)?;
     let place = Place::new(lab).await?;
     let pairs = [
         ("allow", "block", None),
         ("allow", "none", None),
-        ("allow", "block", Some(before)),
-        ("none", "allow", Some(before)),
+        ("allow", "block", Some(&before)),
+        ("none", "allow", Some(&before)),
     ];
     let mut running = Vec::new();
     for (number, (one, other, program)) in pairs.into_iter().enumerate() {
@@ -34,7 +44,7 @@ pub async fn by_configuration_and_version(lab: &Lab, before: &Path) -> Result<()
         for (disruption, program) in [(one, None), (other, program)] {
             let name = user(&place, number, disruption);
             let overlay = json!({"mark": {"key": mark}, "companions": {"disruption": disruption}});
-            let program = program.map_or_else(guard_binary, Path::to_owned);
+            let program = program.map_or_else(guard_binary, PathBuf::clone);
             let nature = Nature { program, user: Some((name.clone(), ADMINISTRATORS)), clock: 0 };
             running.push(Process::start_as(lab, &name, overlay, nature)?);
         }
@@ -74,7 +84,7 @@ pub async fn by_configuration_and_version(lab: &Lab, before: &Path) -> Result<()
 
 /// One clock is right, one is ten minutes behind and one ten minutes ahead: windows of consent are open until their end, no
 /// eviction passes more than two seconds after it, and nobody writes to and fro.
-pub async fn by_clock(lab: &Lab) -> Result<()> {
+async fn windows_close_whatever_the_clocks_say(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let mut running = Vec::new();
     for clock in [0, -TEN_MINUTES, TEN_MINUTES] {

@@ -9,13 +9,25 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::process::Process;
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::spec::api;
 use crate::spec::companions_place::{KINDS, Place, budget_name, service_name};
 
+stories!(
+    a_missing_right_is_said_once,
+    without_a_watch_nothing_is_made,
+    a_namespace_that_goes_is_left_alone,
+    a_field_that_somebody_took_stays_theirs,
+    a_singleton_above_one_is_said,
+    a_refusal_is_no_missing_right,
+    in_doubt_the_stamp_and_the_budget_stay,
+    switched_off_it_does_nothing,
+);
+
 /// The chart's rights are enough, and without one of them the rest goes on; the missing one is said once, in the words
 /// of a rule, however often it is tried again.
-pub async fn a_missing_right_is_said_once(lab: &Lab) -> Result<()> {
+async fn a_missing_right_is_said_once(lab: &Lab) -> Result<()> {
     let enough = Place::new(lab).await?;
     let user = bind(lab, &enough, None).await?;
     let controller = Process::start(lab, &enough.namespace, json!({}), Some(&user))?;
@@ -66,7 +78,7 @@ pub async fn a_missing_right_is_said_once(lab: &Lab) -> Result<()> {
 }
 
 /// What cannot be watched is said once, and nothing is made on the strength of half of what there is.
-pub async fn without_a_watch_nothing_is_made(lab: &Lab) -> Result<()> {
+async fn without_a_watch_nothing_is_made(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let user = bind(lab, &place, Some(("poddisruptionbudgets", "list"))).await?;
     let controller = Process::start(lab, &place.namespace, json!({}), Some(&user))?;
@@ -84,7 +96,7 @@ pub async fn without_a_watch_nothing_is_made(lab: &Lab) -> Result<()> {
 }
 
 /// A namespace that is being deleted is left alone: it goes, and nobody keeps trying to put something into it.
-pub async fn a_namespace_that_goes_is_left_alone(lab: &Lab) -> Result<()> {
+async fn a_namespace_that_goes_is_left_alone(lab: &Lab) -> Result<()> {
     let watched = Place::new(lab).await?;
     let controller = Process::start(lab, &watched.namespace, json!({}), None)?;
     let mut places = Vec::new();
@@ -130,7 +142,7 @@ pub async fn a_namespace_that_goes_is_left_alone(lab: &Lab) -> Result<()> {
 
 /// A field that somebody holds of what was restored as ours stays theirs, and that is said; what they give back is ours
 /// again.
-pub async fn a_field_that_somebody_took_stays_theirs(lab: &Lab) -> Result<()> {
+async fn a_field_that_somebody_took_stays_theirs(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let _controller = Process::start(lab, &place.namespace, json!({}), None)?;
     let name = budget_name("ledger", "StatefulSet");
@@ -166,7 +178,7 @@ pub async fn a_field_that_somebody_took_stays_theirs(lab: &Lab) -> Result<()> {
 
 /// A quota and a policy are no missing rights: they are said on the workload that they are about, once, and what they kept
 /// back comes when they go.
-pub async fn a_refusal_is_no_missing_right(lab: &Lab) -> Result<()> {
+async fn a_refusal_is_no_missing_right(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let namespace = &place.namespace;
     let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few", "namespace": namespace}, "spec": {"hard": {"count/services": "0"}}});
@@ -211,7 +223,7 @@ async fn refuses_services(place: &Place<'_>) -> Result<bool> {
 
 /// What was marked may only be taken for released where that was seen. Who cannot look leaves the stamp and the budget; who
 /// can takes both away, but not a mark that somebody else put on the ReplicaSet too.
-pub async fn in_doubt_the_stamp_and_the_budget_stay(lab: &Lab) -> Result<()> {
+async fn in_doubt_the_stamp_and_the_budget_stay(lab: &Lab) -> Result<()> {
     for (without, shared) in [(Some(("deployments", "get")), false), (None, true), (None, false)] {
         let place = Place::new(lab).await?;
         let user = bind(lab, &place, without).await?;
@@ -257,7 +269,7 @@ pub async fn in_doubt_the_stamp_and_the_budget_stay(lab: &Lab) -> Result<()> {
 
 /// A singleton that is above one (the guard was installed later, or the glass was broken) is said once and counted,
 /// until it is not any more.
-pub async fn a_singleton_above_one_is_said(lab: &Lab) -> Result<()> {
+async fn a_singleton_above_one_is_said(lab: &Lab) -> Result<()> {
     for kind in KINDS {
         let place = Place::new(lab).await?;
         let controller = Process::start(lab, &place.namespace, json!({}), None)?;
@@ -281,7 +293,7 @@ pub async fn a_singleton_above_one_is_said(lab: &Lab) -> Result<()> {
 }
 
 /// `companions.enabled: false`: not one request for companions, and what is there stays as it is.
-pub async fn switched_off_it_does_nothing(lab: &Lab) -> Result<()> {
+async fn switched_off_it_does_nothing(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let on = Process::start(lab, &format!("{}-on", place.namespace), json!({}), None)?;
     place.create("StatefulSet", "before", json!({"spec": {"replicas": 0}})).await?;

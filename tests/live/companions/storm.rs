@@ -11,14 +11,20 @@ use serde_json::{Value, json};
 
 use super::faults::settle;
 use super::process::Process;
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::spec::api;
 use crate::spec::case::{MARK, complete};
 use crate::spec::companions_place::{KINDS, Place, budget_name, chance, pick, service_name};
 
+stories!(
+    Beside: a_budget_for_many_costs_little, a_controller_that_is_killed_at_random_points_ends_where_it_should;
+    Measured: figures;
+);
+
 /// Controllers that are killed at random points while workloads come and go, half of them when what they have seen is ripe
 /// to be acted on: the end state is the desired one, and nothing of a user's was changed.
-pub async fn killed(lab: &Lab) -> Result<()> {
+async fn a_controller_that_is_killed_at_random_points_ends_where_it_should(lab: &Lab) -> Result<()> {
     let mut lanes = Vec::new();
     for _ in 0..LANES {
         lanes.push(Lane::new(Place::new(lab).await?).await?);
@@ -132,7 +138,7 @@ impl<'a> Lane<'a> {
 
 /// One budget of a user selects the Pods of 150 singletons, and is deleted: each is let go of and made again with one write,
 /// and two Events.
-pub async fn one_budget_for_many(lab: &Lab) -> Result<()> {
+async fn a_budget_for_many_costs_little(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let replica = |name: &str| Process::start(lab, &format!("{}-{name}", place.namespace), json!({}), None);
     let _replicas = [replica("a")?, replica("b")?];
@@ -171,7 +177,7 @@ pub async fn one_budget_for_many(lab: &Lab) -> Result<()> {
 
 /// Figures, on request: a thousand singletons in fifty namespaces, two controllers; then ten thousand Services and
 /// budgets of others.
-pub async fn figures(lab: &Lab) -> Result<()> {
+async fn figures(lab: &Lab) -> Result<()> {
     let mut places = Vec::new();
     for _ in 0..50 {
         places.push(Place::new(lab).await?);

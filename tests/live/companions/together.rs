@@ -12,12 +12,15 @@ use time::format_description::well_known::Rfc3339;
 use super::faults::settle;
 use super::process::Process;
 use super::storm::moment;
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::spec::case::{MARK, complete};
 use crate::spec::companions_place::{MORE_THAN_ALL, Place, budget_name, chance, pick, service_name};
 
+stories!(two_budgets_for_one_pod_do_not_last, two_guards_leave_each_other_alone, an_open_window_of_consent_is_counted,);
+
 /// A user creates, changes and deletes budgets at random: ours is never beside one that selects the Pods for long.
-pub async fn interleavings(lab: &Lab) -> Result<()> {
+async fn two_budgets_for_one_pod_do_not_last(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let replica = |name: &str| Process::start(lab, &format!("{}-{name}", place.namespace), json!({}), None);
     let _replicas = [replica("a")?, replica("b")?];
@@ -72,7 +75,7 @@ pub async fn interleavings(lab: &Lab) -> Result<()> {
 
 /// Two guards with marks of their own: each keeps the companions of its own singletons, and takes those of the other for
 /// what they are, somebody else's.
-pub async fn two_guards_leave_each_other_alone(lab: &Lab) -> Result<()> {
+async fn two_guards_leave_each_other_alone(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let start = |name: &str, mark: &str| {
         Process::start(lab, &format!("{}-{name}", place.namespace), json!({"mark": {"key": mark}}), None)
@@ -123,7 +126,7 @@ pub async fn two_guards_leave_each_other_alone(lab: &Lab) -> Result<()> {
 }
 
 /// A window of consent is counted from the start of a process to the end of the window, though nothing else happens.
-pub async fn an_open_window_is_counted(lab: &Lab) -> Result<()> {
+async fn an_open_window_of_consent_is_counted(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     // Something that fails all the while, and is tried again ever more seldom.
     let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": {"hard": {"count/services": "0"}}});

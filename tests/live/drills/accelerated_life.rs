@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::handshakes::{CONFIGURATIONS, Handshakes, Seen, bundle};
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::spec::api;
 use crate::spec::case::{MARK, complete};
@@ -26,8 +27,10 @@ use crate::spec::installed::{self, NAMESPACE, RELEASE, chart};
 use crate::spec::live::{eventually, new_namespace, unguarded};
 use crate::spec::workloads::guards;
 
+stories!(years_of_certificates_in_minutes_fail_no_call);
+
 /// Runs it, and says what it saw.
-pub async fn run(lab: &Lab) -> Result<()> {
+async fn years_of_certificates_in_minutes_fail_no_call(lab: &Lab) -> Result<()> {
     let form = Form::wanted();
     let seconds = |life: Duration| format!("{}s", life.as_secs());
     let mut values = installed::values();

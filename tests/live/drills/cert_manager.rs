@@ -15,15 +15,26 @@ use tokio::time::sleep;
 
 use super::handshakes::{CONFIGURATIONS, Handshakes, bundle};
 use super::load::Load;
+use crate::harness::stories;
 use crate::lab::component::Component;
+use crate::lab::progress::Progress;
 use crate::lab::{Lab, go_program};
 use crate::spec::api;
 use crate::spec::installed::{self, NAMESPACE, RELEASE, chart};
 use crate::spec::live::eventually;
 use crate::spec::workloads::guards;
 
+stories!(Long: a_certificate_that_cert_manager_renews_fails_no_call after built);
+
+/// So that it is there where there is no network.
+fn built(progress: &Progress) {
+    if let Err(error) = program() {
+        progress.step(&format!("cert-manager cannot be built: {error:#}"));
+    }
+}
+
 /// Builds cert-manager and fetches its definitions if they are not there. To be called where there is a network.
-pub fn program() -> Result<(PathBuf, PathBuf)> {
+fn program() -> Result<(PathBuf, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = go_program::build(root, "cert-manager").map_err(Error::msg)?;
     let library = go_program::sources(root, "cert-manager", "github.com/cert-manager/cert-manager");
@@ -31,7 +42,7 @@ pub fn program() -> Result<(PathBuf, PathBuf)> {
 }
 
 /// Runs it, and says what it saw.
-pub async fn run(lab: &Lab) -> Result<()> {
+async fn a_certificate_that_cert_manager_renews_fails_no_call(lab: &Lab) -> Result<()> {
     let (program, definitions) = program()?;
     let definitions = definitions.display().to_string();
     lab.helm(&["uninstall", RELEASE, "-n", NAMESPACE, "--wait"]).await?.success()?;

@@ -16,13 +16,16 @@ use singleton_guard::certs::{Own, SecretRef, provider};
 use singleton_guard::server::Readiness;
 use singleton_guard::telemetry::metrics::Metrics;
 
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::spec::api;
 use crate::spec::live::new_namespace;
 use crate::spec::workloads::MERGE;
 
+stories!(a_replica_that_drains_stores_no_certificate);
+
 /// What it remembers is not put back, what lacks a name of its own stays; and one that stays puts both right.
-pub async fn stores_nothing(lab: &Lab) -> Result<()> {
+async fn a_replica_that_drains_stores_no_certificate(lab: &Lab) -> Result<()> {
     let secret = SecretRef { namespace: new_namespace(lab).await?, name: "certificate".to_owned() };
     let created = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret.name}});
     request(lab, Method::POST, &api::path("Secret", &secret.namespace, None), &created).await?;

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::load::Load;
-use crate::is_long;
+use crate::harness::{is_long, stories};
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 use crate::spec::workloads::{both_ready, guards};
 
+stories!(a_kill_of_one_replica_fails_calls_for_a_second_at_most);
+
 /// Ten minutes in the long form.
-pub async fn one_replica(lab: &Lab) -> Result<()> {
+async fn a_kill_of_one_replica_fails_calls_for_a_second_at_most(lab: &Lab) -> Result<()> {
     let load = Load::prepare(lab).await?;
     let rounds = if is_long() { 120 } else { 2 };
     both_ready(lab).await?;

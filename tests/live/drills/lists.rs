@@ -8,15 +8,22 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use super::listed::{self, ROWS, generations, names, until_listed};
-use crate::is_long;
+use crate::harness::{is_long, stories};
 use crate::lab::Lab;
 use crate::spec::api;
 use crate::spec::installed::{NAMESPACE, RELEASE};
 use crate::spec::live::{eventually, new_namespace};
 use crate::spec::workloads::{both_ready, create, post};
 
+stories!(
+    a_namespace_is_listed_within_a_second_of_its_first_mark,
+    the_list_comes_back_whatever_is_done_to_it,
+    one_that_cannot_be_written_keeps_only_those_from_knowing_that_must_not,
+    where_a_replica_cannot_follow_an_outage_refuses_the_singletons_everywhere,
+);
+
 /// By creation of a marked workload; the long form also sees it go again, and a quiet cluster without a write.
-pub async fn a_first_mark_is_listed(lab: &Lab) -> Result<()> {
+async fn a_namespace_is_listed_within_a_second_of_its_first_mark(lab: &Lab) -> Result<()> {
     let client = lab.client();
     both_ready(lab).await?;
     let mut times = Vec::new();
@@ -59,7 +66,7 @@ pub async fn a_first_mark_is_listed(lab: &Lab) -> Result<()> {
 }
 
 /// Wiped, emptied of what matters, and torn apart.
-pub async fn the_list_comes_back(lab: &Lab) -> Result<()> {
+async fn the_list_comes_back_whatever_is_done_to_it(lab: &Lab) -> Result<()> {
     let client = lab.client();
     let namespace = new_namespace(lab).await?;
     create(&client, &namespace, "StatefulSet", "ledger", true, 0).await?;
@@ -97,7 +104,7 @@ pub async fn the_list_comes_back(lab: &Lab) -> Result<()> {
 
 /// Whoever also refuses in the namespaces of the list learns of a new one. Who is called in all others does not: a first
 /// mark would pass there unseen, and be scaled by the configuration that knows nothing of it.
-pub async fn one_cannot_be_written(lab: &Lab) -> Result<()> {
+async fn one_that_cannot_be_written_keeps_only_those_from_knowing_that_must_not(lab: &Lab) -> Result<()> {
     let client = lab.client();
     both_ready(lab).await?;
     let role = format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/{RELEASE}");
@@ -142,7 +149,7 @@ pub async fn one_cannot_be_written(lab: &Lab) -> Result<()> {
 }
 
 /// A replica that does not see where the singletons are lets an outage refuse everywhere, and a list comes back with its sight.
-pub async fn who_cannot_follow(lab: &Lab) -> Result<()> {
+async fn where_a_replica_cannot_follow_an_outage_refuses_the_singletons_everywhere(lab: &Lab) -> Result<()> {
     let client = lab.client();
     let namespace = new_namespace(lab).await?;
     create(&client, &namespace, "StatefulSet", "ledger", true, 0).await?;

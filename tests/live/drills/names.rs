@@ -7,6 +7,7 @@ use anyhow::{Context as _, Error, Result, ensure};
 use serde_json::json;
 
 use super::crowd::{Crowd, QUIET};
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::progress::Progress;
 use crate::spec::before::{self, Profile};
@@ -14,8 +15,10 @@ use crate::spec::installed::{NAMESPACE, RELEASE, chart, values};
 use crate::spec::live::eventually;
 use crate::spec::workloads::both_ready;
 
+stories!(an_upgrade_and_a_rollback_lose_no_name after before::prepare);
+
 /// Up, back and up again.
-pub async fn outlive_an_upgrade(lab: &Lab) -> Result<()> {
+async fn an_upgrade_and_a_rollback_lose_no_name(lab: &Lab) -> Result<()> {
     let older = Older::unpack(lab)?;
     lab.helm(&["uninstall", RELEASE, "-n", NAMESPACE, "--wait", "--timeout", "2m"]).await?.success()?;
     let mut wanted = values();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::hang;
 use super::listed::until_listed;
-use crate::is_long;
+use crate::harness::{is_long, stories};
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 use crate::lab::node::NODE_NAME;
@@ -22,8 +22,10 @@ use crate::spec::installed::NAMESPACE;
 use crate::spec::live::{eventually, new_namespace};
 use crate::spec::workloads::{both_ready, create, guards, patch, post, scale};
 
+stories!(with_every_replica_dead_then_hanging_only_what_could_break_a_rule_waits);
+
 /// The two, one after the other.
-pub async fn dead_then_hanging(lab: &Lab) -> Result<()> {
+async fn with_every_replica_dead_then_hanging_only_what_could_break_a_rule_waits(lab: &Lab) -> Result<()> {
     let place = Place::prepare(lab).await?;
     let dead = guards(lab);
     for pod in &dead {

@@ -9,13 +9,15 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::listed::{generations, until_listed};
 use super::load::{Figures, Load, failed_open};
-use crate::is_long;
+use crate::harness::{is_long, stories};
 use crate::lab::Lab;
 use crate::spec::installed::{NAMESPACE, RELEASE, chart, values};
 use crate::spec::workloads::both_ready;
 
+stories!(a_rolling_restart_and_upgrades_lose_no_call, an_upgrade_to_other_rows_loses_no_call,);
+
 /// A rolling restart, then upgrades that restart the Pods, by server-side and by client-side apply.
-pub async fn the_same_rows(lab: &Lab) -> Result<()> {
+async fn a_rolling_restart_and_upgrades_lose_no_call(lab: &Lab) -> Result<()> {
     let load = Load::prepare(lab).await?;
     both_ready(lab).await?;
     let (before, let_pass) = (generations(&lab.client()).await?, failed_open(&lab.client()).await?);
@@ -43,7 +45,7 @@ pub async fn the_same_rows(lab: &Lab) -> Result<()> {
 }
 
 /// From a chart with other rows: one without the second entries and without `first`, and with one that is gone now.
-pub async fn other_rows(lab: &Lab) -> Result<()> {
+async fn an_upgrade_to_other_rows_loses_no_call(lab: &Lab) -> Result<()> {
     let load = Load::prepare(lab).await?;
     let older = Copy::make()?;
     for apply in if is_long() { &APPLY[..] } else { &APPLY[1..2] } {

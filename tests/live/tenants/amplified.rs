@@ -7,14 +7,17 @@ use serde_json::{Value, json};
 
 use super::eve::Eve;
 use super::poison::object;
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::spec::companions_place::Place;
 use crate::spec::installed::NAMESPACE;
 use crate::spec::live::eventually;
 
+stories!(one_budget_for_everything_costs_a_write_or_two_for_each_singleton);
+
 /// One budget that selects everything, made and deleted: each of her singletons costs one deletion, one apply and two
 /// writes of Events.
-pub async fn a_budget_for_everything(lab: &Lab) -> Result<()> {
+async fn one_budget_for_everything_costs_a_write_or_two_for_each_singleton(lab: &Lab) -> Result<()> {
     let eve = Eve::new(lab).await?;
     let place = eve.place();
     let namespace = &place.namespace;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::eve::Eve;
 use super::poison::{ANNOTATION, CARRIERS, FORMS, Form, crowded, object, selecting};
-use crate::drill::listed::until_listed;
+use crate::drills::listed::until_listed;
 use crate::spec::case::{MARK, with};
 
 /// An attack.

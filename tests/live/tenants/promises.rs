@@ -9,7 +9,7 @@ use kube::Client;
 use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
 
-use crate::drill::listed::{ROWS, names};
+use crate::drills::listed::{ROWS, names};
 use crate::lab::Lab;
 use crate::spec::api;
 use crate::spec::case::{MARK, complete, with};

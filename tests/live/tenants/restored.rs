@@ -7,13 +7,16 @@ use anyhow::{Result, ensure};
 
 use super::poison::{CARRIERS, object};
 use super::promises::Tenant;
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::etcd::Etcd;
 use crate::spec::companions_place::Place;
 use crate::spec::workloads::both_ready;
 
+stories!(after_a_restore_of_etcd_every_watch_hears_of_what_is_made);
+
 /// What each replica has to have heard of after a restore.
-pub async fn what_comes_later_is_heard_of(lab: &Lab) -> Result<()> {
+async fn after_a_restore_of_etcd_every_watch_hears_of_what_is_made(lab: &Lab) -> Result<()> {
     both_ready(lab).await?;
     let before = lab.node().processes();
     let tenant = Tenant::settle(lab).await?;

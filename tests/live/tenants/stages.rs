@@ -56,7 +56,7 @@ impl Stage {
     /// How long a promise may take.
     fn limit(self, promise: Promise) -> Duration {
         // At a start nobody is left who has read the half gigabyte before. A debug build reads a tenth as fast, what there is
-        // at a start and the half gigabyte also during a run; `cargo test --release --test tenants` holds the promises as
+        // at a start and the half gigabyte also during a run; `cargo test --release --test live -- tenants::` holds the promises as
         // they are written.
         let reads_long = self.attack == Attack::Weight && (self.moment == Moment::Start || cfg!(debug_assertions));
         Duration::from_secs(match (promise, self.moment) {
