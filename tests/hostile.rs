@@ -17,7 +17,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
-#[path = "spec/binary.rs"]
+#[path = "live/common/binary.rs"]
 mod binary;
 #[expect(dead_code, reason = "the bench uses the rest")]
 #[path = "bench/client.rs"]

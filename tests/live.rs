@@ -38,17 +38,27 @@ mod harness;
 mod lab;
 #[path = "spec"]
 mod spec {
+    #[path = "../live/common/api.rs"]
     pub mod api;
+    #[path = "../live/common/before.rs"]
     pub mod before;
+    #[path = "../live/common/binary.rs"]
     pub mod binary;
     pub mod case;
+    #[path = "../live/common/place.rs"]
     pub mod companions_place;
+    #[path = "../live/stories/configuration.rs"]
     pub mod configuration_live;
+    #[path = "../live/common/https.rs"]
     pub mod https;
     pub mod in_lab;
+    #[path = "../live/common/installed.rs"]
     pub mod installed;
+    #[path = "../live/harness/left_out.rs"]
     pub mod left_out;
+    #[path = "../live/cases/play.rs"]
     pub mod live;
+    #[path = "../live/common/workloads.rs"]
     pub mod workloads;
 }
 #[path = "live/tenants/mod.rs"]

@@ -21,85 +21,132 @@ mod lab;
 #[path = "fuzz/targets.rs"]
 mod targets;
 mod spec {
+    #[path = "../live/common/api.rs"]
     pub mod api;
     pub mod architecture;
+    #[path = "../live/stories/bad_values.rs"]
     pub mod bad_values;
+    #[path = "../live/stories/becoming.rs"]
     pub mod becoming;
+    #[path = "../live/common/binary.rs"]
     pub mod binary;
     pub mod case;
+    #[path = "../live/stories/chart.rs"]
     pub mod chart;
+    #[path = "../live/stories/checkov.rs"]
     pub mod checkov;
     pub mod codes;
+    #[path = "../live/stories/companions/dns.rs"]
     pub mod companions_dns;
+    #[path = "../live/stories/companions/drain.rs"]
     pub mod companions_drain;
+    #[path = "../live/stories/companions/made.rs"]
     pub mod companions_live;
     pub mod companions_patience;
+    #[path = "../live/common/place.rs"]
     pub mod companions_place;
     pub mod companions_plan;
+    #[path = "../live/stories/companions/selectors.rs"]
     pub mod companions_selectors;
+    #[path = "../live/stories/companions/mod.rs"]
     pub mod companions_stories;
     pub mod configuration;
+    #[path = "../live/stories/configuration.rs"]
     pub mod configuration_live;
+    #[path = "../live/stories/cut_off.rs"]
     pub mod cut_off;
+    #[path = "../live/common/definitions.rs"]
     pub mod definitions;
+    #[path = "../live/stories/denials.rs"]
     pub mod denials_live;
     pub mod deployment_controller;
     pub mod differential;
     pub mod documentation;
     pub mod events;
     pub mod floor;
+    #[path = "../live/stories/floor_cost.rs"]
     pub mod floor_cost;
+    #[path = "../live/stories/floor.rs"]
     pub mod floor_live;
+    #[path = "../live/stories/freshness.rs"]
     pub mod freshness_live;
     pub mod generated;
+    #[path = "../live/stories/hatches.rs"]
     pub mod hatches;
+    #[path = "../live/common/https.rs"]
     pub mod https;
     pub mod imports;
     pub mod in_lab;
+    #[path = "../live/common/installed.rs"]
     pub mod installed;
+    #[path = "../live/common/issuers.rs"]
     pub mod issuers;
+    #[path = "../live/harness/late.rs"]
     pub mod late;
+    #[path = "../live/harness/left_out.rs"]
     pub mod left_out;
+    #[path = "../live/cases/play.rs"]
     pub mod live;
+    #[path = "../live/cases/mod.rs"]
     pub mod live_trials;
     pub mod liveness;
     pub mod mangled;
     pub mod metrics_table;
     pub mod model;
+    #[path = "../live/stories/modes.rs"]
     pub mod modes;
+    #[path = "../live/common/monitors.rs"]
     pub mod monitors;
     pub mod namespaces_plan;
+    #[path = "../live/stories/operations.rs"]
     pub mod operations;
+    #[path = "../live/stories/outage.rs"]
     pub mod outage;
+    #[path = "../live/common/prometheus.rs"]
     pub mod prometheus;
     pub mod properties;
     pub mod pure;
+    #[path = "../live/stories/quickstart.rs"]
     pub mod quickstart;
     pub mod readings;
     pub mod recorded;
     pub mod remedies;
+    #[path = "../live/common/revisions.rs"]
     pub mod revisions;
+    #[path = "../live/common/route.rs"]
     pub mod route;
     pub mod router;
     pub mod rules;
+    #[path = "../live/stories/scale_cost.rs"]
     pub mod scale_cost;
     pub mod shapes;
+    #[path = "../live/stories/strict/slow.rs"]
     pub mod slow;
     pub mod snapshot;
+    #[path = "../live/stories/tools.rs"]
     pub mod stories;
+    #[path = "../live/stories/strict/becoming.rs"]
     pub mod strict_becoming;
+    #[path = "../live/stories/strict/figures.rs"]
     pub mod strict_figures;
+    #[path = "../live/stories/strict/held_up.rs"]
     pub mod strict_held_up;
+    #[path = "../live/stories/strict/mod.rs"]
     pub mod strict_live;
+    #[path = "../live/stories/strict/nodes.rs"]
     pub mod strict_nodes;
     pub mod surplus;
+    #[path = "../live/stories/takeover.rs"]
     pub mod takeover;
     pub mod texts;
     pub mod threats;
     pub mod values;
     pub mod warnings;
+    #[path = "../live/stories/warnings.rs"]
     pub mod warnings_live;
+    #[path = "../live/stories/watched.rs"]
     pub mod watched;
+    #[path = "../live/common/workloads.rs"]
     pub mod workloads;
 }
 

@@ -18,7 +18,7 @@
 //! 5. Two cases below `tests/cases` at least, one that is refused and one that is not; and one below
 //!    `tests/cases/remedy` that does what the remedy says, or a line with the reason in `tests/spec/remedies.rs`.
 //!    What the API server cannot refuse without us is listed in `tests/spec/floor.rs` and, by its case, in
-//!    `tests/spec/floor_live.rs`.
+//!    `tests/live/stories/floor.rs`.
 //! 6. `just update` writes what follows: the chart's webhooks and policies, the tables, the page of codes and
 //!    `tests/messages.txt`.
 

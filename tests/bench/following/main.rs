@@ -15,7 +15,7 @@
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
 #[expect(dead_code, unreachable_pub, reason = "the tests use it too, and the other profile")]
-#[path = "../../spec/before.rs"]
+#[path = "../../live/common/before.rs"]
 mod before;
 mod crowd;
 #[path = "../../lab/mod.rs"]
