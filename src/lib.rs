@@ -25,7 +25,7 @@
 //!   what can be broken, `policy::words` how that is said, and [`policy::entry`] by which ways a request comes.
 //! * [`chart`]: what is generated from the kinds and the rules: the webhook configurations and the policies.
 //! * The plans of the rooms below, which decide what the shell carries out: [`companions::plan`] and
-//!   [`companions::patience`], [`strict::liveness`], [`certs::plan`] and [`certs::lifetimes`], [`namespaces::plan`] and
+//!   [`companions::backoff`], [`strict::liveness`], [`certs::plan`] and [`certs::lifetimes`], [`namespaces::plan`] and
 //!   [`namespaces::selectors`].
 //! * [`freshness::event`] and [`freshness::known`]: which marked workloads there are, up to which revision, and what
 //!   that proves.
@@ -48,7 +48,7 @@
 //! * `certs` makes, stores, publishes and serves certificates.
 //! * `namespaces` writes into the webhook configurations which namespaces hold singletons.
 //! * `companions` gives singletons the Service and the budget that [`companions::plan`] plans; of replicas that disagree
-//!   each waits ([`companions::patience`]) before it answers the other.
+//!   each waits ([`companions::backoff`]) before it answers the other.
 //! * `strict` keeps strict singletons alive, as [`strict::liveness`] says.
 //! * `verify` is the other program in this one: it asks the cluster for what must be refused.
 //!

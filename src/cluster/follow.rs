@@ -249,13 +249,13 @@ impl Followed {
             Err(Refused::Lost(why)) => return Err(Trouble::Lost(why)),
         }
         if is_news {
-            self.metrics.unreadable(self.name, thread.unread.len());
+            self.metrics.watches.unreadable(self.name, thread.unread.len());
         }
         Ok(())
     }
 
     fn follows<L: Listener>(&self, listener: &mut L, follows: bool) {
-        self.metrics.synced(self.name, follows);
+        self.metrics.watches.synced(self.name, follows);
         // Nothing of it can be refused.
         let _taken = listener.hear(Heard::Follows(follows));
     }

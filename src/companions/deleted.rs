@@ -1,5 +1,5 @@
 //! Which Services were deleted under the name that a singleton of ours goes by, so that whoever has deleted one may make
-//! another: see [`crate::companions::plan::PATIENCE`]. Known to this process alone: one that starts meanwhile makes ours
+//! another: see [`crate::companions::plan::RECREATION_GRACE`]. Known to this process alone: one that starts meanwhile makes ours
 //! as soon as it makes one for a new singleton.
 
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::index::Look;
 use crate::cluster::store::Change;
-use crate::companions::plan::{Existing, PATIENCE, ServiceSpec, misses};
+use crate::companions::plan::{Existing, RECREATION_GRACE, ServiceSpec, misses};
 use crate::settings::Companions;
 
 /// When, by the uid of the singleton and the name.
@@ -25,7 +25,7 @@ impl Deleted {
     ) {
         let (Some(before), None) = (&change.before, &change.after) else { return };
         self.0.retain(|_, names| {
-            names.retain(|_, at| now.duration_since(*at).is_ok_and(|age| age < PATIENCE));
+            names.retain(|_, at| now.duration_since(*at).is_ok_and(|age| age < RECREATION_GRACE));
             !names.is_empty()
         });
         for workload in look.around(&change.key.namespace).workloads {

@@ -9,23 +9,25 @@
 //!
 //! It runs in every replica, without a leader: all come to the same plan, and server-side apply with one field manager
 //! makes the second write of the same bytes no write at all. Their clock is the API server's, and of replicas that
-//! disagree by configuration or version each waits ([`patience`]) before it answers the other. A quiet cluster sees no
+//! disagree by configuration or version each waits ([`backoff`]) before it answers the other. A quiet cluster sees no
 //! write. What is not ours is never touched: each write names the uid and the revision that it was planned for.
 
+pub mod backoff;
 #[cfg(feature = "server")]
 mod controller;
 #[cfg(feature = "server")]
 mod deleted;
 #[cfg(feature = "server")]
+mod events;
+#[cfg(feature = "server")]
 mod index;
 #[cfg(feature = "server")]
 mod memory;
-pub mod patience;
 pub mod plan;
 #[cfg(feature = "server")]
 mod queue;
 #[cfg(feature = "server")]
-mod said;
+mod reconcile;
 #[cfg(feature = "server")]
 mod seen;
 #[cfg(feature = "server")]
@@ -33,7 +35,7 @@ mod stamp;
 #[cfg(feature = "server")]
 mod watch;
 #[cfg(feature = "server")]
-mod work;
+mod workers;
 #[cfg(feature = "server")]
 mod write;
 

@@ -43,7 +43,7 @@ impl Reload {
     #[must_use]
     pub fn new(path: PathBuf, bytes: Vec<u8>, settings: Settings, level: Level, metrics: Metrics) -> Self {
         level.set(settings.log_level);
-        metrics.reload_is_good(true);
+        metrics.configuration.is_in_force(true);
         let settings = watch::channel(Arc::new(settings)).0;
         Self { path, last: Ok(bytes), settings, level, metrics, own: None }
     }
@@ -90,7 +90,7 @@ impl Reload {
     }
 
     fn adopt(&self, settings: Settings) {
-        self.metrics.reloaded(true);
+        self.metrics.configuration.reloaded(true);
         self.level.set(settings.log_level);
         tracing::info!(?settings, "the configuration was read again");
         // Those who work by it are not woken for a comment.
@@ -102,7 +102,7 @@ impl Reload {
     }
 
     async fn reject(&self, problem: String) {
-        self.metrics.reloaded(false);
+        self.metrics.configuration.reloaded(false);
         tracing::error!(cause = problem, "the new configuration is wrong; the old one stays in force");
         if let Some(Own { pod, voice }) = &self.own {
             let note = format!("the old configuration stays in force: {problem}");

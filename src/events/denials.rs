@@ -89,7 +89,7 @@ impl Denials {
         let Some(said) = said(request, decision) else { return };
         let queue = if (self.known)(&said.about) { &self.confirmed } else { &self.doubtful };
         if queue.try_send(said).is_err() {
-            self.metrics.event("dropped");
+            self.metrics.reviews.event("dropped");
         }
     }
 }
@@ -114,28 +114,28 @@ impl Teller {
                         questions.push(confirmed_by(&client, said));
                         continue;
                     } else {
-                        metrics.event("unconfirmed");
+                        metrics.reviews.event("unconfirmed");
                         continue;
                     }
                 }
                 Some(answer) = questions.next() => {
                     let Some(said) = answer else {
-                        metrics.event("unconfirmed");
+                        metrics.reviews.event("unconfirmed");
                         continue;
                     };
                     said
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     if let Some((said, times)) = fold.take(Instant::now()) {
-                        metrics.event(write(&voice, &said, times).await);
+                        metrics.reviews.event(write(&voice, &said, times).await);
                     }
                     continue;
                 }
             };
             match fold.add(to_fold, Instant::now()) {
                 Added::Waiting => {}
-                Added::Folded => metrics.event("folded"),
-                Added::Dropped => metrics.event("dropped"),
+                Added::Folded => metrics.reviews.event("folded"),
+                Added::Dropped => metrics.reviews.event("dropped"),
             }
         }
     }

@@ -71,7 +71,7 @@ impl Freshness {
             Verdict::Other => ("other", None),
             Verdict::Blind => ("blind", None),
         };
-        self.metrics.proved(result);
+        self.metrics.reviews.proved(result);
         marked.map(|marked| Found::Parent { marked, owner: None, custom })
     }
 }
@@ -113,7 +113,7 @@ impl Upkeep {
         }
         watches.shutdown().await;
         self.forget();
-        self.metrics.unwatched(PROVEN.map(|(_, name)| name));
+        self.metrics.watches.ended(PROVEN.map(|(_, name)| name));
     }
 
     fn forget(&self) {

@@ -110,7 +110,7 @@ impl Index {
                 all += 1;
                 above += usize::from(entry.is_ok_and(|marked| marked.replicas > 1));
             }
-            metrics.singletons(info.resource, all, above);
+            metrics.singletons.count(info.resource, all, above);
         }
     }
 }

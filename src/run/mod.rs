@@ -51,7 +51,7 @@ pub fn serve(arguments: &Serve) -> Result<(), RunError> {
         Some(Reload::new(path.clone(), bytes, settings, level, metrics.clone()))
     } else {
         // There is nothing that could fail to be read.
-        metrics.reload_is_good(true);
+        metrics.configuration.is_in_force(true);
         None
     };
     raise_descriptors();
@@ -64,68 +64,8 @@ pub fn serve(arguments: &Serve) -> Result<(), RunError> {
 
 async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Result<(), RunError> {
     let mut signals = Signals::new()?;
-    let (readiness, limits) = (Readiness::default(), Limits::default());
-    let (provider, serving) = (provider(), Arc::new(Serving::default()));
-    let clock = Clock::default();
-    let client = connect(arguments.kubeconfig.as_deref(), &clock).await?;
-    let follower = follower()?;
-    let (kubeconfig, heeded) = (arguments.kubeconfig.clone(), clock.clone());
-    let following = follower.spawn(async move { connect(kubeconfig.as_deref(), &heeded).await });
-    let following =
-        following.await.map_err(|cause| RunError::System { what: "cannot start a client", cause: cause.into() })??;
-
-    let source = source(arguments, &client)?;
-    let address = SocketAddr::new(arguments.bind_address, arguments.port);
-    let (door, opened) =
-        Door::listen(address).await.map_err(|cause| RunError::Listen { flag: "port", address, cause })?;
-    let upkeep =
-        Upkeep::new(source, Arc::clone(&serving), Arc::clone(&provider), metrics.clone(), &readiness).opening(door);
-    let tls = Arc::new(tls_config(provider, serving)?);
-    let settings = reload.as_ref().map_or_else(|| Settings::default().into(), Reload::current);
-    let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
-    let reload = reload.map(|reload| reload.telling(own_pod(arguments, &client)));
-    let voice = Voice::new(client.clone(), "singleton-guard.io/admission", "Deny", instance.clone());
-    let (index, index_upkeep) = Index::new(following.clone(), settings.clone(), metrics.clone(), clock.clone());
-    let marked = index.clone();
-    let known = Arc::new(move |about: &Regarding| marked.has(about.kind, &about.namespace, &about.name, &about.uid));
-    let (denials, teller) = Denials::new(client.clone(), voice, known, metrics.clone());
-    let companions =
-        Controller::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone())
-            .timed(clock.clone());
-    let strict = Keeper::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance);
-    let namespaces = namespaces_upkeep(arguments, &following, index, settings.clone());
-    let (freshness, freshness_upkeep) = Freshness::new(following, settings.clone(), metrics.clone());
-    let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone())
-        .telling(denials)
-        .proving(freshness)
-        .timed(clock);
-    let webhook = router(guard, readiness.clone(), limits);
-    let server = Server::new(opened, tls, webhook, readiness.clone(), limits, metrics.clone());
-    let listener = operations_listener(arguments)?;
-    let probes = operations::router(readiness.clone(), metrics);
-
-    let (stop, stopped) = oneshot::channel::<()>();
-    let mut tasks = Tasks { follower, set: JoinSet::new(), names: Vec::new() };
-    tasks.start("operations", operations::serve(listener, probes));
-    tasks.start("certificate", upkeep.run());
-    tasks.follow("index", index_upkeep.run());
-    tasks.follow("companions", companions.run());
-    tasks.follow("strict", strict.run());
-    tasks.start("denials", teller.run());
-    tasks.follow("freshness", freshness_upkeep.run());
-    if let Some(reload) = reload {
-        tasks.start("configuration", reload.run());
-    }
-    if let Some(namespaces) = namespaces {
-        tasks.follow("namespaces", namespaces.run());
-    }
-    tasks.start(
-        "webhook",
-        server.serve(async move {
-            let _told_or_dropped = stopped.await;
-        }),
-    );
-
+    let (readiness, (stop, stopped)) = (Readiness::default(), oneshot::channel());
+    let mut tasks = start(arguments, reload, metrics, &readiness, stopped).await?;
     tokio::select! {
         ended = tasks.first_to_end() => return Err(RunError::TaskEnded(ended)),
         () = signals.next() => {}
@@ -141,6 +81,72 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
     let ended = tasks.first_to_end().await;
     tracing::info!("stopped");
     if ended == "webhook" { Ok(()) } else { Err(RunError::TaskEnded(ended)) }
+}
+
+/// Builds everything, and starts all tasks. The webhook's alone ends: when `stopped` is dropped or told.
+async fn start(
+    arguments: &Serve,
+    reload: Option<Reload>,
+    metrics: Metrics,
+    readiness: &Readiness,
+    stopped: oneshot::Receiver<()>,
+) -> Result<Tasks, RunError> {
+    let (provider, serving, clock) = (provider(), Arc::new(Serving::default()), Clock::default());
+    let client = connect(arguments.kubeconfig.as_deref(), &clock).await?;
+    let follower = follower()?;
+    let following = following(arguments, &follower, &clock).await?;
+    let mut tasks = Tasks { follower, set: JoinSet::new(), names: Vec::new() };
+
+    let source = source(arguments, &client)?;
+    let address = SocketAddr::new(arguments.bind_address, arguments.port);
+    let (door, opened) =
+        Door::listen(address).await.map_err(|cause| RunError::Listen { flag: "port", address, cause })?;
+    let upkeep =
+        Upkeep::new(source, Arc::clone(&serving), Arc::clone(&provider), metrics.clone(), readiness).opening(door);
+    let tls = Arc::new(tls_config(provider, serving)?);
+    let listener = operations_listener(arguments)?;
+    tasks.start("operations", operations::serve(listener, operations::router(readiness.clone(), metrics.clone())));
+    tasks.start("certificate", upkeep.run());
+
+    let settings = reload.as_ref().map_or_else(|| Settings::default().into(), Reload::current);
+    if let Some(reload) = reload {
+        tasks.start("configuration", reload.telling(own_pod(arguments, &client)).run());
+    }
+    let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
+    let (index, index_upkeep) = Index::new(following.clone(), settings.clone(), metrics.clone(), clock.clone());
+    tasks.follow("index", index_upkeep.run());
+    let companions =
+        Controller::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());
+    tasks.follow("companions", companions.timed(clock.clone()).run());
+    let strict = Keeper::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());
+    tasks.follow("strict", strict.run());
+    if let Some(namespaces) = namespaces_upkeep(arguments, &following, index.clone(), settings.clone()) {
+        tasks.follow("namespaces", namespaces.run());
+    }
+    let (freshness, freshness_upkeep) = Freshness::new(following, settings.clone(), metrics.clone());
+    tasks.follow("freshness", freshness_upkeep.run());
+    let voice = Voice::new(client.clone(), "singleton-guard.io/admission", "Deny", instance);
+    let known = Arc::new(move |about: &Regarding| index.has(about.kind, &about.namespace, &about.name, &about.uid));
+    let (denials, teller) = Denials::new(client.clone(), voice, known, metrics.clone());
+    tasks.start("denials", teller.run());
+
+    let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone());
+    let guard = guard.telling(denials).proving(freshness).timed(clock);
+    let limits = Limits::default();
+    let webhook = router(guard, readiness.clone(), limits);
+    let server = Server::new(opened, tls, webhook, readiness.clone(), limits, metrics);
+    let stopped = async move {
+        let _told_or_dropped = stopped.await;
+    };
+    tasks.start("webhook", server.serve(stopped));
+    Ok(tasks)
+}
+
+/// The client by which the cluster is followed: its connections are served where it is used.
+async fn following(arguments: &Serve, follower: &Handle, clock: &Clock) -> Result<Client, RunError> {
+    let (kubeconfig, clock) = (arguments.kubeconfig.clone(), clock.clone());
+    let connected = follower.spawn(async move { connect(kubeconfig.as_deref(), &clock).await });
+    Ok(connected.await.map_err(|cause| RunError::System { what: "cannot start a client", cause: cause.into() })??)
 }
 
 /// Each connection is a descriptor. The soft limit that a Pod gets is often 1024, so that `select(2)` keeps working in

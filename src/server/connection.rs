@@ -32,7 +32,7 @@ pub(super) struct Connections {
 impl Connections {
     /// Serves one connection to its end. The watcher is told when it is time to finish.
     pub(super) async fn serve(&self, stream: TcpStream, watcher: Watcher) {
-        let _open = self.metrics.connection();
+        let _open = self.metrics.reviews.connection();
         let accepted = Instant::now();
         // Small answers must not wait for more to come.
         if let Err(error) = stream.set_nodelay(true) {

@@ -125,7 +125,7 @@ impl<C: Cluster> Guard<C> {
                 let deadline = deadline.lookup(asked);
                 // Boxed: it is most of this future, which is copied several times for every review, asked or not.
                 let found = Box::pin(self.cluster.answer(&lookup, &settings.mark, deadline)).await;
-                self.metrics.asked(&found, asked.elapsed());
+                self.metrics.reviews.asked(&found, asked.elapsed());
                 pending.resume(found)
             }
         }
@@ -133,14 +133,14 @@ impl<C: Cluster> Guard<C> {
 
     /// Counts it. The panic's own words are for the log, where the hook has written them; the user gets others.
     fn panicked(&self, panic: &(dyn Any + Send)) -> String {
-        self.metrics.panicked();
+        self.metrics.reviews.panicked();
         let cause = log::panic_text(panic);
         tracing::error!(cause, "a review ended in a panic");
         "because of an internal error of singleton-guard".to_owned()
     }
 
     fn conclude(&self, uid: &str, about: &About<'_>, decision: &Decision, latency: Duration) -> Vec<u8> {
-        self.metrics.answered(about, decision, latency);
+        self.metrics.reviews.answered(about, decision, latency);
         log::decision(uid, about, decision, latency);
         review::write(uid, decision)
     }

@@ -42,7 +42,7 @@ impl<C: Cluster> Desk<C> {
         if !self.readiness.is_able() {
             return unavailable();
         }
-        let _under_way = self.guard.metrics().review();
+        let _under_way = self.guard.metrics().reviews.review();
         let started = Instant::now();
         let deadline = Deadline::new(request.uri().query(), started);
         let due = deadline.body(self.limits.body);

@@ -112,8 +112,8 @@ impl Keeper {
                 self.pass(&mut state, &current.get()).await;
             }
         }
-        self.metrics.blocked(0, Duration::ZERO);
-        self.metrics.unwatched(watch::NAMES);
+        self.metrics.singletons.blocked(0, Duration::ZERO);
+        self.metrics.watches.ended(watch::NAMES);
         watches.shutdown().await;
     }
 
@@ -144,7 +144,7 @@ impl Keeper {
         }
         let blocked = state.waits.values().filter(|wait| wait.is_blocked);
         let longest = blocked.clone().map(|wait| now.saturating_duration_since(wait.since)).max().unwrap_or_default();
-        self.metrics.blocked(blocked.count(), longest);
+        self.metrics.singletons.blocked(blocked.count(), longest);
     }
 }
 

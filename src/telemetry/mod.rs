@@ -7,3 +7,4 @@ mod labels;
 pub mod log;
 pub mod metrics;
 mod process;
+mod register;

@@ -101,7 +101,7 @@ const PURE: [&str; 20] = [
     "src/cluster/revision.rs",
     "src/cluster/seen.rs",
     "src/cluster/sieve/",
-    "src/companions/patience.rs",
+    "src/companions/backoff.rs",
     "src/companions/plan/",
     "src/elect/timing.rs",
     "src/freshness/event.rs",

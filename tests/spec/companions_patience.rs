@@ -7,7 +7,7 @@ use serde_json::Value;
 use singleton_guard::api::annotation::{Annotations, Disruption};
 use singleton_guard::api::kind::Kind;
 use singleton_guard::cluster::Clock;
-use singleton_guard::companions::patience::Patience;
+use singleton_guard::companions::backoff::Backoff;
 use singleton_guard::companions::plan::selector::{Labels, PodLabels, Selector};
 use singleton_guard::companions::plan::{BudgetSpec, Companion, Existing, Owner, Step, Surroundings, Workload, plan};
 use singleton_guard::settings::Companions;
@@ -181,14 +181,14 @@ struct World {
 
 struct Replica {
     defaults: Companions,
-    patience: Patience,
+    backoff: Backoff,
     waits: bool,
 }
 
 fn replica(disruption: &str) -> Replica {
     let disruption = Disruption::parse(disruption).unwrap_or(Disruption::Allow);
     let defaults = Companions { disruption, headless_service: false, ..Companions::default() };
-    Replica { defaults, patience: Patience::default(), waits: true }
+    Replica { defaults, backoff: Backoff::default(), waits: true }
 }
 
 impl World {
@@ -235,13 +235,13 @@ impl World {
 
     fn look(&mut self, who: usize) {
         let Self { now, time, workload, ours, theirs, replicas, written, .. } = self;
-        let Replica { defaults, patience, waits } = &mut replicas[who];
+        let Replica { defaults, backoff, waits } = &mut replicas[who];
         let seen = (ours.clone(), theirs.clone());
         let budgets = [&seen.0, &seen.1].into_iter().flatten().collect();
         let around = Surroundings { workloads: vec![workload], budgets, ..Surroundings::default() };
         let mut plan = plan(workload, &around, defaults, *time);
         if *waits {
-            patience.hold(&mut plan, (workload, &around, defaults), (*time, *now));
+            backoff.hold(&mut plan, (workload, &around, defaults), (*time, *now));
         }
         for step in plan.steps {
             let name = match step {
@@ -255,7 +255,7 @@ impl World {
                 }
             };
             written.push((who, *now));
-            patience.wrote((Companion::Budget, name), *now);
+            backoff.wrote((Companion::Budget, name), *now);
         }
     }
 

@@ -61,17 +61,17 @@ fn families(text: &str) -> BTreeMap<String, Family> {
 /// A metric without a label value is not written, so everything happens once.
 fn after_everything() -> Metrics {
     let metrics = Metrics::new();
-    metrics.answered(&About::unreadable(Phase::Validate), &Decision::ALLOWED, Duration::ZERO);
-    metrics.asked(&Ok(Found::Parent { marked: true, owner: None, custom: None }), Duration::ZERO);
-    metrics.proved("unmarked");
+    metrics.reviews.answered(&About::unreadable(Phase::Validate), &Decision::ALLOWED, Duration::ZERO);
+    metrics.reviews.asked(&Ok(Found::Parent { marked: true, owner: None, custom: None }), Duration::ZERO);
+    metrics.reviews.proved("unmarked");
     metrics.certificate(SystemTime::now());
-    metrics.singletons("statefulsets", 1, 0);
-    metrics.wrote("Service", "created");
-    metrics.reconciled("statefulsets", "ok");
-    metrics.stamped(1);
-    metrics.event("written");
-    metrics.reloaded(true);
-    metrics.synced("statefulsets", true);
-    metrics.unreadable("statefulsets", 0);
+    metrics.singletons.count("statefulsets", 1, 0);
+    metrics.companions.wrote("Service", "created");
+    metrics.companions.reconciled("statefulsets", "ok");
+    metrics.companions.stamped(1);
+    metrics.reviews.event("written");
+    metrics.configuration.reloaded(true);
+    metrics.watches.synced("statefulsets", true);
+    metrics.watches.unreadable("statefulsets", 0);
     metrics
 }

@@ -12,10 +12,12 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use super::existing::{BudgetSpec, Existing, Surroundings};
 use super::ours::metadata;
 use super::selector::{Operator, Requirement, Selector};
-use super::terms::{BudgetSpec, Existing, Plan, Step, Surroundings, Workload};
+use super::step::{Plan, Step};
 use super::words::{Companion, Taker, Why};
+use super::workload::Workload;
 use crate::api::annotation::{BadWindow, Consent, Disruption};
 use crate::api::key::KEY;
 use crate::api::kind::Kind;
@@ -67,19 +69,7 @@ pub(super) fn plan(
     if let Some(at) = changes {
         plan.look_again(at);
     }
-    let min_available = match disruption {
-        Disruption::Block if open.is_some() => NONE,
-        Disruption::Block if workload.held_key(around).is_some() => THE_ONE,
-        Disruption::Block => MORE_THAN_ALL,
-        Disruption::Allow | Disruption::None => NONE,
-    };
-    let spec = BudgetSpec {
-        selector: Some(counted(workload, around)),
-        min_available: Some(json!(min_available)),
-        max_unavailable: None,
-        unhealthy_pod_eviction_policy: Some(ALWAYS_ALLOW.to_owned()),
-        lets_none_go: false,
-    };
+    let spec = demanded(workload, around, disruption == Disruption::Block && open.is_none());
     match mine {
         Some(mine) if mine.is_deleted || mine.is_held_by(workload) && mine.spec == spec => {}
         _ => {
@@ -89,11 +79,27 @@ pub(super) fn plan(
     }
 }
 
+/// The spec that the budget should have, where it blocks and where it lets disruptions through.
+fn demanded(workload: &Workload, around: &Surroundings<'_>, blocks: bool) -> BudgetSpec {
+    let min_available = match around.held_key(workload) {
+        _ if !blocks => NONE,
+        Some(_) => THE_ONE,
+        None => MORE_THAN_ALL,
+    };
+    BudgetSpec {
+        selector: Some(counted(workload, around)),
+        min_available: Some(json!(min_available)),
+        max_unavailable: None,
+        unhealthy_pod_eviction_policy: Some(ALWAYS_ALLOW.to_owned()),
+        lets_none_go: false,
+    }
+}
+
 /// The workload's selector, with a label beside it that its controller alone gives, where it gives one. Others' Pods are
 /// then left to other budgets; those that carry that label too are why the number has to hold by itself.
 fn counted(workload: &Workload, around: &Surroundings<'_>) -> Selector {
     let mut selector = workload.selector.clone();
-    match (workload.held_key(around), workload.kind) {
+    match (around.held_key(workload), workload.kind) {
         (Some(key), _) => {
             selector.match_labels.insert(KEY.to_owned(), key.to_owned());
         }

@@ -1,8 +1,9 @@
 //! Whether a Service or a budget could matter to the plan of a workload. Saying yes too often costs a plan without a
 //! step; saying no wrongly would cost a step.
 
+use super::existing::{BudgetSpec, Existing, ServiceSpec};
 use super::selector::service_selects;
-use super::terms::{BudgetSpec, Existing, ServiceSpec, Workload};
+use super::workload::Workload;
 use crate::api::annotation::HeadlessService;
 use crate::api::names;
 

@@ -10,12 +10,15 @@
 
 mod budget;
 pub mod concerns;
+mod existing;
 mod ours;
 pub mod selector;
 mod service;
-mod terms;
+mod service_name;
+mod step;
 pub mod theirs;
 mod words;
+mod workload;
 
 use std::time::SystemTime;
 
@@ -23,11 +26,13 @@ use crate::api::kind::Kind;
 use crate::settings::Companions;
 
 pub use budget::{POD_NAME, POD_TEMPLATE_HASH, lets_none_go};
+pub use existing::{BudgetSpec, Existing, ServiceSpec, Surroundings, Taken};
 pub use ours::{MANAGER_LABEL, field_manager};
-pub use service::{PATIENCE, misses};
-pub use terms::{BudgetSpec, Existing, Owner, Plan, Port, ServiceSpec, Step, Surroundings, Taken, Workload};
+pub use service_name::{RECREATION_GRACE, misses};
+pub use step::{Plan, Step};
 pub use theirs::let_go;
 pub use words::{Companion, Taker, Why, let_go_of, made, none_of_ours};
+pub use workload::{Owner, Port, Workload};
 
 /// What is to be done for a marked workload.
 #[must_use]

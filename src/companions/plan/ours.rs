@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::terms::{Existing, Workload};
+use super::existing::Existing;
+use super::workload::Workload;
 use crate::settings::Companions;
 
 /// The metadata that we demand of a companion. No `blockOwnerDeletion`: it needs a right on the owner's finalizers

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::existing::{Existing, Surroundings, Taken};
 use super::ours::{MANAGER_LABEL, field_manager};
-use super::terms::{Existing, Step, Surroundings, Taken};
+use super::step::Step;
 use super::words::Companion;
 use crate::api::kind::Kind;
 

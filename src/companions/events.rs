@@ -1,6 +1,6 @@
 //! What is said in Events about the companions of a workload.
 
-use super::patience::object;
+use super::backoff::object;
 use super::write::Written;
 use crate::api::reference::Regarding;
 use crate::companions::plan::{Companion, Step, Why, let_go_of, made, none_of_ours};

@@ -4,9 +4,9 @@ use kube::Client;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::backoff::object;
+use super::events::{happened, refused, say, skipped};
 use super::memory::Memory;
-use super::patience::object;
-use super::said::{happened, refused, say, skipped};
 use super::stamp::{self, Standing};
 use super::write::{self, Written};
 use crate::api::kind::Kind;
@@ -21,7 +21,7 @@ use crate::telemetry::metrics::Metrics;
 
 /// What is to be done.
 #[derive(Debug)]
-pub(super) enum Work {
+pub(super) enum Reconcile {
     /// For a marked workload.
     Keep(Box<Keep>),
     /// After one that is not marked any more, or gone.
@@ -73,7 +73,7 @@ pub(super) struct Failure {
     pub(super) is_said: bool,
 }
 
-impl Work {
+impl Reconcile {
     /// For a marked workload; nothing if there is nothing to write and nothing new to say.
     pub(super) fn keep(marked: &Marked, plan: Plan, memory: &Memory) -> Option<Self> {
         let Marked { workload, replicas, revision, .. } = marked;
@@ -149,7 +149,7 @@ impl Work {
                 Done { errors: released.err().into_iter().collect(), ..Done::default() }
             }
         };
-        metrics.reconciled(resource, if done.errors.is_empty() { "ok" } else { "error" });
+        metrics.companions.reconciled(resource, if done.errors.is_empty() { "ok" } else { "error" });
         done
     }
 }
@@ -187,7 +187,7 @@ impl Keep {
         if let Some((deployment, revision)) = stamp {
             match stamp::stamp(client, &deployment, settings).await {
                 Ok(count) => {
-                    metrics.stamped(count);
+                    metrics.companions.stamped(count);
                     done.stamped = Some(revision);
                 }
                 Err(error) => done.errors.push(Failure::new(("apps", "replicasets", "list, patch"), error)),
@@ -247,7 +247,7 @@ async fn carry_out(
 ) -> Result<Written, Failure> {
     let written = write::write(client, namespace, &settings.companions.managed_by, step).await;
     let written = written.map_err(|error| Failure::new(write::right(step), error))?;
-    metrics.wrote(step.companion().kind(), written.result());
+    metrics.companions.wrote(step.companion().kind(), written.result());
     Ok(written)
 }
 

@@ -19,7 +19,7 @@ use crate::settings::Companions;
 
 /// What was written for one workload of late.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Patience {
+pub struct Backoff {
     written: Vec<Written>,
     /// By which wish the steps were planned that are carried out now.
     wish: Vec<(Object, u64)>,
@@ -42,7 +42,7 @@ struct Written {
     last: Instant,
 }
 
-impl Patience {
+impl Backoff {
     /// Takes out of a plan what has to wait, and says until when the first of it has.
     pub fn hold(
         &mut self,
