@@ -23,18 +23,23 @@ fmt:
 # Format, lints, docs and the specification, in minutes: no live test, and no other program of `just test`
 [group("every day")]
 quick: format pure lints docs
-    cargo test --locked --test spec -- --skip live::
+    cargo test --locked --test spec
     cargo test --locked --doc
 
-# Only what has this text in its name, on a real control plane where it is live: just spec live::scale
+# What needs no cluster and has this text in its name: just spec documentation::
 [group("every day")]
 spec *FILTER:
     cargo test --locked --test spec -- "$@"
 
+# What has this text in its name, on a real control plane: just live cases::scale/
+[group("every day")]
+live *FILTER:
+    cargo test --locked --test live -- "$@"
+
 # Write again what is made from code (the chart's webhooks and policies, tables, messages)
 [group("every day")]
 update:
-    UPDATE=1 cargo test --locked --test spec -- --skip live::
+    UPDATE=1 cargo test --locked --test spec
 
 # The guard on a real control plane on this machine: just demo --stay
 [group("every day")]
@@ -113,17 +118,17 @@ instructions:
 # The native floor alone: every refusal but those that are listed
 [group("gate")]
 floor:
-    ONLY_FLOOR=1 cargo test --locked --test spec -- live::
+    ONLY_FLOOR=1 cargo test --locked --test live
 
 # The oldest Kubernetes: what is asked of /scale
 [group("gate")]
 oldest:
-    KUBERNETES=1.30 cargo test --locked --test spec -- live::scale
+    KUBERNETES=1.30 cargo test --locked --test live -- cases::scale
 
 # A refusal that nobody makes is noticed: live cases without the guard
 [group("gate")]
 unguarded:
-    WITHOUT_GUARD=1 cargo test --locked --test spec -- live::scale/scaling-a-singleton
+    WITHOUT_GUARD=1 cargo test --locked --test live -- cases::scale/scaling-a-singleton
 
 # The examples: one decision, the demo, and the demo without the guard
 [group("gate")]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::cache::{cache_directory, fnv1a};
 use super::go::{self, at};
 use super::namespaces::Namespaces;
 use super::progress::Progress;
@@ -157,13 +158,6 @@ fn directory(module: &Module, namespaces: Namespaces, progress: &Progress) -> Re
     Ok(directory)
 }
 
-/// The user's cache directory of this project, as the XDG Base Directory Specification has it.
-pub(crate) fn cache_directory() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))?;
-    Some(base.join("singleton-guard"))
-}
-
 /// The flags with the version of Kubernetes, without which the server calls itself v0.0.0 and its clients and feature
 /// gates misbehave.
 fn with_kubernetes_version(go_mod: &str) -> Result<String, NoBinaries> {
@@ -175,12 +169,6 @@ fn with_kubernetes_version(go_mod: &str) -> Result<String, NoBinaries> {
     Ok(format!(
         "{STRIPPED} -X {package}.gitVersion=v{whole} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
     ))
-}
-
-/// 64-bit FNV-1a over all texts: it only has to tell one set of inputs from another, the same way in every build.
-pub(crate) fn fnv1a(texts: &[&str]) -> u64 {
-    let bytes = texts.iter().flat_map(|text| text.bytes().chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The control plane of the newest release, and the tools for either.

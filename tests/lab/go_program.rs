@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::binaries::{cache_directory, fnv1a};
+use super::cache::{cache_directory, fnv1a};
 
 /// The program of the module `tests/NAME`, built if it is not there.
 ///

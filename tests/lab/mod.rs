@@ -12,7 +12,7 @@
 //!     pod  container  launch  environment  volumes  probes      our Pods: our program, as the chart says
 //!   tools          the real kubectl and helm
 //!   dns            CoreDNS, from the first question on    resolver
-//! go_program    what tests have written in Go
+//! go_program    what tests have written in Go    cache
 //! ```
 //!
 //! What is real: every component of the control plane, helm, kubectl, RBAC, the ServiceAccount tokens, the Service and
@@ -34,6 +34,7 @@ pub(crate) mod tools;
 pub(crate) mod watch;
 
 pub(crate) mod binaries;
+pub(crate) mod cache;
 mod container;
 mod dns;
 mod environment;

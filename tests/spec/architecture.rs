@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 /// The pure rooms name no crate that does IO, and no clock.
-pub fn pure_rooms_stay_pure(root: &Path) -> Result<(), String> {
+#[test]
+fn pure_rooms_stay_pure() -> Result<(), String> {
+    let root = crate::root();
     let mut faults = Vec::new();
     for file in rust_files(&root.join("src")) {
         let name = relative(root, &file);
@@ -20,7 +22,9 @@ pub fn pure_rooms_stay_pure(root: &Path) -> Result<(), String> {
 
 /// Only the certificates, the companions, the Events, the list of namespaces and what keeps strict singletons alive write to
 /// the API server, and a check of the installation as a dry run: a review has no side effects.
-pub fn reviews_have_no_side_effects(root: &Path) -> Result<(), String> {
+#[test]
+fn reviews_have_no_side_effects() -> Result<(), String> {
+    let root = crate::root();
     let mut faults = Vec::new();
     for file in rust_files(&root.join("src")) {
         let name = relative(root, &file);
@@ -33,7 +37,9 @@ pub fn reviews_have_no_side_effects(root: &Path) -> Result<(), String> {
 }
 
 /// Every file says what it is for, and has one concern's length.
-pub fn files_are_introduced_and_short(root: &Path) -> Result<(), String> {
+#[test]
+fn files_are_introduced_and_short() -> Result<(), String> {
+    let root = crate::root();
     let mut faults = Vec::new();
     for file in ["src", "tests"].iter().flat_map(|directory| rust_files(&root.join(directory))) {
         let name = relative(root, &file);
@@ -50,7 +56,9 @@ pub fn files_are_introduced_and_short(root: &Path) -> Result<(), String> {
 }
 
 /// The versions of the crate and of the chart are one number.
-pub fn versions_agree(root: &Path) -> Result<(), String> {
+#[test]
+fn the_versions_of_crate_and_chart_are_one_number() -> Result<(), String> {
+    let root = crate::root();
     let chart =
         std::fs::read_to_string(root.join("charts/singleton-guard/Chart.yaml")).map_err(|error| error.to_string())?;
     let expected = env!("CARGO_PKG_VERSION");

@@ -11,7 +11,9 @@ use singleton_guard::policy::rules::RULES;
 use super::{case, generated, snapshot};
 
 /// Compares the page with what the registry, the rules' own prose, the catalogue and the cases say.
-pub fn page(root: &Path) -> Result<(), String> {
+#[test]
+fn the_page_of_codes_is_what_rules_and_cases_say() -> Result<(), String> {
+    let root = crate::root();
     let mut page = "# What does a code mean?
 
 <!-- Made from the rules, their words and their cases: `UPDATE=1 cargo test` rewrites it. -->

@@ -12,21 +12,9 @@ use singleton_guard::companions::plan::selector::{Labels, PodLabels, Selector};
 use singleton_guard::companions::plan::{BudgetSpec, Companion, Existing, Owner, Step, Surroundings, Workload, plan};
 use singleton_guard::settings::Companions;
 
-use crate::Property;
-
-/// Each is a trial of its own.
-pub const FACTS: [(&str, Property); 7] = [
-    ("companions: two replicas that disagree write seldom", two_that_disagree_write_seldom),
-    ("companions: a replica that never waits is answered seldom", one_that_never_waits_is_answered_seldom),
-    ("companions: what users do is answered at once", what_users_do_is_answered_at_once),
-    ("companions: a wait begins when a write was undone", a_wait_begins_when_it_was_undone),
-    ("companions: another wish is never held up", another_wish_is_never_held_up),
-    ("companions: what has stood is forgotten", what_has_stood_is_forgotten),
-    ("the clock is the API server's", the_clock_is_the_servers),
-];
-
 /// Both of ours: together five times in the first minute at most, and then once a minute.
-fn two_that_disagree_write_seldom() -> Result<(), String> {
+#[test]
+fn two_replicas_that_disagree_write_seldom() -> Result<(), String> {
     for (one, other) in [("allow", "block"), ("allow", "none"), ("none", "block")] {
         let mut world = World::new([replica(one), replica(other)]);
         world.pass(Duration::from_secs(600));
@@ -36,7 +24,8 @@ fn two_that_disagree_write_seldom() -> Result<(), String> {
 }
 
 /// The other one answers at once, as all did before.
-fn one_that_never_waits_is_answered_seldom() -> Result<(), String> {
+#[test]
+fn a_replica_that_never_waits_is_answered_seldom() -> Result<(), String> {
     for (ours, other) in [("allow", "block"), ("allow", "none"), ("none", "block")] {
         let mut world = World::new([replica(ours), Replica { waits: false, ..replica(other) }]);
         world.pass(Duration::from_secs(600));
@@ -49,6 +38,7 @@ fn one_that_never_waits_is_answered_seldom() -> Result<(), String> {
 
 /// One that is deleted comes back, one that is in pieces is mended, and one that another budget made go comes back with
 /// it gone; each within a look.
+#[test]
 fn what_users_do_is_answered_at_once() -> Result<(), String> {
     let deeds: [(&str, Deed); 5] = [
         ("a deletion", |world| world.ours = None),
@@ -86,7 +76,8 @@ fn what_users_do_is_answered_at_once() -> Result<(), String> {
 }
 
 /// A wait begins anew where another replica of the same mind was quicker: what it wrote has stood for a while.
-fn a_wait_begins_when_it_was_undone() -> Result<(), String> {
+#[test]
+fn a_wait_begins_when_a_write_was_undone() -> Result<(), String> {
     let [mut world, mut other] = ["allow", "block"].map(|disruption| World::new([replica(disruption)]));
     for world in [&mut world, &mut other] {
         world.pass(Duration::from_secs(5));
@@ -102,6 +93,7 @@ fn a_wait_begins_when_it_was_undone() -> Result<(), String> {
 }
 
 /// In the middle of a quarrel: an annotation counts at once, and a window of consent closes at its end.
+#[test]
 fn another_wish_is_never_held_up() -> Result<(), String> {
     let mut world = World::new([replica("allow"), replica("none")]);
     world.pass(Duration::from_secs(70));
@@ -123,6 +115,7 @@ fn another_wish_is_never_held_up() -> Result<(), String> {
 }
 
 /// Two minutes of peace, and the first answer is as quick as ever.
+#[test]
 fn what_has_stood_is_forgotten() -> Result<(), String> {
     let mut world = World::new([replica("allow")]);
     for deletions in 0..4 {
@@ -143,7 +136,8 @@ fn what_has_stood_is_forgotten() -> Result<(), String> {
 
 /// Never ahead of the server, behind by less than a second, and with it where it is set back; an answer that comes late
 /// says nothing new.
-fn the_clock_is_the_servers() -> Result<(), String> {
+#[test]
+fn the_clock_is_the_api_servers() -> Result<(), String> {
     let (clock, begin) = (Clock::default(), Instant::now());
     same(&clock.at(begin), &None, "what is known before the first answer")?;
     let server = |milliseconds: u64| SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds);

@@ -11,33 +11,12 @@ use singleton_guard::companions::plan::{
 };
 use singleton_guard::settings::Companions;
 
-use crate::Property;
-
 mod budgets;
 mod names;
 mod theirs;
 
-/// Each is a trial of its own.
-pub fn facts() -> impl Iterator<Item = (&'static str, Property)> {
-    FACTS.into_iter().chain(budgets::FACTS).chain(names::FACTS).chain(theirs::FACTS)
-}
-
-const FACTS: [(&str, Property); 9] = [
-    ("companions: what is made is what is kept", what_is_made_is_what_is_kept),
-    ("companions: the Service has the name asked for", the_service_has_the_name_asked_for),
-    ("companions: a Service that selects the Pods is enough", a_service_that_selects_the_pods_is_enough),
-    (
-        "companions: a Service of ours under another name is exchanged",
-        a_service_of_ours_under_another_name_is_exchanged,
-    ),
-    ("companions: who is controlled gets nothing", who_is_controlled_gets_nothing),
-    ("companions: a release is of one workload", a_release_is_of_one_workload),
-    ("companions: names of ports are distinct", names_of_ports_are_distinct),
-    ("companions: expressions are no Service", expressions_are_no_service),
-    ("companions: nothing happens to what is being deleted", nothing_happens_to_what_is_being_deleted),
-];
-
 /// Putting what a plan applies into the surroundings, as the watch would, leaves nothing to do: no write for ever.
+#[test]
 fn what_is_made_is_what_is_kept() -> Result<(), String> {
     for kind in [Kind::StatefulSet, Kind::ReplicaSet, Kind::Deployment, Kind::ReplicationController] {
         for disruption in ["allow", "block", "none"] {
@@ -62,6 +41,7 @@ fn what_is_made_is_what_is_kept() -> Result<(), String> {
 }
 
 /// `serviceName` names it, the workload where there is none, the annotation above all.
+#[test]
 fn the_service_has_the_name_asked_for() -> Result<(), String> {
     let foreign = Allowed { foreign_names: true, ..Allowed::default() };
     let all = Companions { allowed: foreign, ..Companions::default() };
@@ -97,6 +77,7 @@ fn the_service_has_the_name_asked_for() -> Result<(), String> {
 }
 
 /// Unless the workload needs another one or has it: a StatefulSet's own, one asked for by name, one that is there.
+#[test]
 fn a_service_that_selects_the_pods_is_enough() -> Result<(), String> {
     let deployment = workload(Kind::Deployment, "web");
     let mut governed = workload(Kind::StatefulSet, "web");
@@ -130,6 +111,7 @@ fn a_service_that_selects_the_pods_is_enough() -> Result<(), String> {
 }
 
 /// The workload asked for another name before.
+#[test]
 fn a_service_of_ours_under_another_name_is_exchanged() -> Result<(), String> {
     let workload = workload(Kind::Deployment, "web");
     let mut asking = workload.clone();
@@ -143,6 +125,7 @@ fn a_service_of_ours_under_another_name_is_exchanged() -> Result<(), String> {
 }
 
 /// Also one whose controller is no singleton; what it had of its own goes.
+#[test]
 fn who_is_controlled_gets_nothing() -> Result<(), String> {
     let mut workload = workload(Kind::ReplicaSet, "web-5d9c");
     let (Some(service), Some(budget)) = made(&workload, &Companions::default(), now()) else {
@@ -163,6 +146,7 @@ fn who_is_controlled_gets_nothing() -> Result<(), String> {
 }
 
 /// The budget of who is released goes, and no other: not that of a namesake, nor of anybody who is not ours.
+#[test]
 fn a_release_is_of_one_workload() -> Result<(), String> {
     let workload = workload(Kind::StatefulSet, "ledger");
     let Some(budget) = made(&workload, &Companions::default(), now()).1 else {
@@ -177,6 +161,7 @@ fn a_release_is_of_one_workload() -> Result<(), String> {
     same(&(steps(&mine, &budget), left), &(1, [0, 0, 0]), "what a release removes")
 }
 
+#[test]
 fn names_of_ports_are_distinct() -> Result<(), String> {
     let mut workload = workload(Kind::Deployment, "web");
     let udp = Port { name: String::new(), protocol: "UDP".to_owned(), number: 80 };
@@ -191,6 +176,7 @@ fn names_of_ports_are_distinct() -> Result<(), String> {
     same(&names(&workload), &vec![json!("tcp-81"), json!("tcp-81-2")], "where the made name is taken")
 }
 
+#[test]
 fn expressions_are_no_service() -> Result<(), String> {
     let mut workload = workload(Kind::Deployment, "web");
     let selector = |value: Value| serde_json::from_value::<Selector>(value).map_err(|error| error.to_string());
@@ -210,6 +196,7 @@ fn expressions_are_no_service() -> Result<(), String> {
     same(&kept, &json!({"matchExpressions": [several, of_deployment]}), "the budget's selector")
 }
 
+#[test]
 fn nothing_happens_to_what_is_being_deleted() -> Result<(), String> {
     let mut workload = workload(Kind::StatefulSet, "ledger");
     workload.is_deleted = true;

@@ -12,7 +12,8 @@ use singleton_guard::telemetry::log::Level;
 use singleton_guard::telemetry::metrics::Metrics;
 
 /// A wrong file names the line, the field and what would be right; so at every field and at every level.
-pub fn names_what_is_wrong() -> Result<(), String> {
+#[test]
+fn a_wrong_configuration_names_the_line_the_field_and_what_would_be_right() -> Result<(), String> {
     for (text, says) in HEADS {
         refused(text, says)?;
     }
@@ -50,7 +51,8 @@ fn fields(path: &[&str]) -> Result<Vec<String>, String> {
 }
 
 /// A changed file comes into force, the way a kubelet changes it; a wrong one, or none, changes nothing and is counted.
-pub fn is_read_again() -> Result<(), String> {
+#[test]
+fn a_configuration_is_read_again_and_a_wrong_one_changes_nothing() -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
     runtime.block_on(read_again()).map_err(|error| error.to_string())
 }

@@ -16,7 +16,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 /// See `tests/reference/main.go`.
-pub fn what_the_reference_refuses_we_never_allow(root: &Path) -> Result<(), String> {
+#[test]
+fn what_the_reference_refuses_we_never_allow() -> Result<(), String> {
+    let root = crate::root();
     let program = program(root)?;
     let bodies = bodies(root)?;
     let answers = answers(&program, &bodies)?;
@@ -34,7 +36,9 @@ pub fn what_the_reference_refuses_we_never_allow(root: &Path) -> Result<(), Stri
 }
 
 /// The targets of the fuzzers, on reviews that are nearly right.
-pub fn what_holds_for_any_bytes_holds(root: &Path) -> Result<(), String> {
+#[test]
+fn what_holds_for_any_bytes_holds() -> Result<(), String> {
+    let root = crate::root();
     for body in bodies(root)? {
         targets::read(&body);
         targets::decide(&body);

@@ -10,7 +10,9 @@ const WORDS: usize = 1_300;
 const COLUMNS: usize = 120;
 
 /// Every relative link of every page leads to a file that exists, and its anchor to a heading of that file.
-pub fn links_lead_somewhere(root: &Path) -> Result<(), String> {
+#[test]
+fn every_link_leads_somewhere() -> Result<(), String> {
+    let root = crate::root();
     let pages = pages(root)?;
     let mut faults = Vec::new();
     for (path, text) in &pages {
@@ -28,7 +30,9 @@ pub fn links_lead_somewhere(root: &Path) -> Result<(), String> {
 }
 
 /// Whoever follows links from the README comes to every page under `docs`.
-pub fn every_page_is_found(root: &Path) -> Result<(), String> {
+#[test]
+fn every_page_is_found_from_the_readme() -> Result<(), String> {
+    let root = crate::root();
     let pages = pages(root)?;
     let (mut found, mut next) = (BTreeSet::new(), vec![PathBuf::from("README.md")]);
     while let Some(path) = next.pop() {
@@ -43,9 +47,10 @@ pub fn every_page_is_found(root: &Path) -> Result<(), String> {
 }
 
 /// Whatever of ours a page names is there: a metric in the table of metrics, a program of the tests, a group of its live tests.
-pub fn what_is_named_exists(root: &Path) -> Result<(), String> {
+#[test]
+fn what_is_named_exists() -> Result<(), String> {
+    let root = crate::root();
     let pages = pages(root)?;
-    let tests = files(&root.join("tests"), "rs")?;
     let metrics = pages.get(Path::new("docs/reference/metrics.md")).ok_or("there is no page of metrics")?;
     let mut faults = Vec::new();
     // The change log tells of what was.
@@ -56,23 +61,37 @@ pub fn what_is_named_exists(root: &Path) -> Result<(), String> {
                 faults.push(format!("{}: there is no metric singleton_guard_{name}", path.display()));
             }
         }
-        for (group, _) in words_after(text, "live::").filter(|(group, _)| !group.is_empty()) {
-            let begins = format!("\"{group}::");
-            if !root.join("tests/cases").join(group).is_dir() && !tests.values().any(|test| test.contains(&begins)) {
-                faults.push(format!("{}: there is no live test {group}", path.display()));
+        for (name, rest) in words_after(text, "--test ").filter(|(name, _)| *name != "NAME") {
+            if ![format!("tests/{name}.rs"), format!("tests/{name}/main.rs")]
+                .iter()
+                .any(|file| root.join(file).exists())
+            {
+                faults.push(format!("{}: there is no program {name} in tests", path.display()));
             }
-        }
-        for (name, _) in words_after(text, "--test ").filter(|(name, _)| *name != "NAME") {
-            if !root.join(format!("tests/{name}.rs")).exists() {
-                faults.push(format!("{}: there is no program tests/{name}.rs", path.display()));
+            if let Some(filter) = rest.strip_prefix(" -- ").filter(|_| name == "live")
+                && !names_live_tests(root, filter.trim_start_matches("--ignored "))
+            {
+                faults.push(format!("{}: no live test is called {filter:.40}", path.display()));
             }
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
 }
 
+/// Whether such a filter of live tests names a group, and in it a topic of cases or a file.
+fn names_live_tests(root: &Path, filter: &str) -> bool {
+    let filter = filter.trim_start_matches('"').split([' ', '`', '\n', '"']).next().unwrap_or_default();
+    let Some((group, rest)) = filter.split_once("::") else { return filter.is_empty() || filter.starts_with('-') };
+    let rest = rest.split(['/', ':']).next().unwrap_or_default();
+    let within = if group == "cases" { "tests/cases".to_owned() } else { format!("tests/live/{group}") };
+    let entries = std::fs::read_dir(root.join(within)).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(rest))
+}
+
 /// Every reason of an Event that the code gives is explained.
-pub fn events_are_explained(root: &Path) -> Result<(), String> {
+#[test]
+fn every_event_is_explained() -> Result<(), String> {
+    let root = crate::root();
     let page = std::fs::read_to_string(root.join("docs/reference/events.md")).map_err(|error| error.to_string())?;
     let sources = files(&root.join("src"), "rs")?;
     let strings = sources.values().flat_map(|text| text.split('"').skip(1).step_by(2));
@@ -86,7 +105,9 @@ pub fn events_are_explained(root: &Path) -> Result<(), String> {
 }
 
 /// The README keeps its bounds. Tables and what a program prints are as wide as they are.
-pub fn the_readme_is_short(root: &Path) -> Result<(), String> {
+#[test]
+fn the_readme_is_short() -> Result<(), String> {
+    let root = crate::root();
     let text = std::fs::read_to_string(root.join("README.md")).map_err(|error| error.to_string())?;
     let (lines, words) = (text.lines().count(), text.split_whitespace().count());
     if lines > LINES || words > WORDS {

@@ -18,7 +18,8 @@ use tokio::time::Instant;
 use super::generated::every_violation;
 
 /// The first of a kind is told at once; what repeats it is told together, and not more often than every few seconds.
-pub fn are_folded() -> Result<(), String> {
+#[test]
+fn a_denial_is_one_event_however_often_it_happens() -> Result<(), String> {
     let (mut fold, start) = (Fold::default(), Instant::now());
     let said = about("pay", "ledger", "o-1")?;
     let mut told = Vec::new();
@@ -41,7 +42,8 @@ pub fn are_folded() -> Result<(), String> {
 }
 
 /// However many objects are named, no more waits, and no more is written in a minute, than the limits say.
-pub fn are_bounded() -> Result<(), String> {
+#[test]
+fn what_waits_to_be_told_is_bounded_and_what_is_written() -> Result<(), String> {
     let (mut fold, start) = (Fold::default(), Instant::now());
     let mut dropped = 0;
     for number in 0..10_000 {
@@ -69,7 +71,8 @@ pub fn are_bounded() -> Result<(), String> {
 }
 
 /// Questions about objects have a bound of their own, in every minute.
-pub fn are_doubted_within_bounds() -> Result<(), String> {
+#[test]
+fn questions_about_what_is_to_be_told_are_bounded() -> Result<(), String> {
     let (mut doubt, start) = (Doubt::default(), Instant::now());
     let asked =
         |doubt: &mut Doubt, second| (0..1_000).filter(|_| doubt.may_ask(start + Duration::from_secs(second))).count();
@@ -78,7 +81,8 @@ pub fn are_doubted_within_bounds() -> Result<(), String> {
 }
 
 /// Told is a refusal of a change to an object that exists; its names cannot lead a path anywhere else.
-pub fn are_about_what_exists() -> Result<(), String> {
+#[test]
+fn an_event_is_about_what_exists_and_can_be_named() -> Result<(), String> {
     let denied = |namespace: &str, name: &str, uid: &str, first: Violation| {
         let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
         let subject = Regarding { group: "apps", kind: "StatefulSet", namespace, name, uid };
@@ -131,7 +135,8 @@ pub fn are_about_what_exists() -> Result<(), String> {
 
 /// Who asked is said of what Kubernetes itself has named, of people only where the settings say so; so people who ask for the
 /// same are told of in one Event, and a name cannot make a note longer than an Event may have it.
-pub fn name_no_people() -> Result<(), String> {
+#[test]
+fn an_event_says_who_asked_and_no_person_unless_it_is_to() -> Result<(), String> {
     let subject = |name: &str| Regarding {
         group: "apps",
         kind: "StatefulSet",

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
 
 use singleton_guard::chart::policies::{COMPANION_PLACES, Parameters, STRICT_PLACES, places};
 use singleton_guard::chart::webhooks::Selected;
@@ -13,7 +12,9 @@ use super::generated::{GENERATED, block, every_violation, object_selector, polic
 use super::snapshot;
 
 /// One template per policy.
-pub fn templates(root: &Path) -> Result<(), String> {
+#[test]
+fn the_charts_native_policies_are_those_of_the_registries() -> Result<(), String> {
+    let root = crate::root();
     for place in places().into_iter().chain(STRICT_PLACES).chain(COMPANION_PLACES) {
         let directory = match place {
             Place::ServiceRight => "companions",
@@ -27,7 +28,8 @@ pub fn templates(root: &Path) -> Result<(), String> {
 }
 
 /// Every way to break a rule is held by the floor, but for those that are listed.
-pub fn holds_all_but_what_it_cannot(_: &Path) -> Result<(), String> {
+#[test]
+fn it_holds_every_rule_but_what_it_cannot_see() -> Result<(), String> {
     let held: BTreeSet<String> = places()
         .into_iter()
         .chain(STRICT_PLACES)

@@ -1,7 +1,6 @@
 //! What the registries make: the chart's webhook configurations, the tables of the documentation, the message catalogue.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
 use singleton_guard::api::kind::UNMARKABLE;
@@ -20,7 +19,9 @@ use singleton_guard::policy::violation::{
 use super::snapshot;
 
 /// One template per row of the webhook configuration.
-pub fn webhook_templates(root: &Path) -> Result<(), String> {
+#[test]
+fn the_charts_webhook_configurations_are_those_of_the_registries() -> Result<(), String> {
+    let root = crate::root();
     for row in ROWS {
         let path = format!("charts/singleton-guard/templates/webhooks/{}.yaml", row.name());
         snapshot::file(root, &path, &template(row))?;
@@ -29,7 +30,9 @@ pub fn webhook_templates(root: &Path) -> Result<(), String> {
 }
 
 /// The chart's list of kinds and rows, which its RBAC and the program's arguments are made from.
-pub fn chart_registry(root: &Path) -> Result<(), String> {
+#[test]
+fn the_charts_kinds_and_rows_are_those_of_the_registries() -> Result<(), String> {
+    let root = crate::root();
     let mut text = GENERATED.to_owned();
     text.push_str(
         "
@@ -55,7 +58,9 @@ pub fn chart_registry(root: &Path) -> Result<(), String> {
 }
 
 /// The table of rules in `docs/rules.md`.
-pub fn rule_table(root: &Path) -> Result<(), String> {
+#[test]
+fn the_documented_rules_are_those_of_the_registry() -> Result<(), String> {
+    let root = crate::root();
     let mut rules: Vec<_> = RULES.iter().collect();
     rules.sort_by_key(|rule| rule.code);
     let mut table = "| code | rule |\n|---|---|\n".to_owned();
@@ -66,7 +71,9 @@ pub fn rule_table(root: &Path) -> Result<(), String> {
 }
 
 /// The table of webhooks in `docs/outages.md`.
-pub fn webhook_table(root: &Path) -> Result<(), String> {
+#[test]
+fn the_documented_webhooks_are_those_of_the_registry() -> Result<(), String> {
+    let root = crate::root();
     let mut table = "| webhook | what it does | while no replica answers |\n|---|---|---|\n".to_owned();
     for row in ROWS {
         let entries = row.entries();
@@ -92,7 +99,9 @@ fn outage(row: Row, entry: Entry) -> String {
 }
 
 /// Every sentence a person may read, in one file.
-pub fn catalogue(root: &Path) -> Result<(), String> {
+#[test]
+fn the_message_catalogue_is_the_one_that_was_reviewed() -> Result<(), String> {
+    let root = crate::root();
     let mut text = "Every refusal, as kubectl shows it: the line, the field it names, and the remedy that comes along as a warning.\n".to_owned();
     for violation in every_violation() {
         let field = violation.field(&MarkKey::default());

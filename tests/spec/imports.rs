@@ -9,12 +9,16 @@ use syn::UseTree;
 use syn::visit::{self, Visit};
 
 /// No file imports, over however many others, a file that imports it.
-pub fn files_import_in_one_direction(root: &Path) -> Result<(), String> {
+#[test]
+fn files_import_in_one_direction() -> Result<(), String> {
+    let root = crate::root();
     no_circle(&House::read(root)?.imports)
 }
 
 /// So for the rooms: what is on a lower floor knows nothing of what is above.
-pub fn rooms_import_in_one_direction(root: &Path) -> Result<(), String> {
+#[test]
+fn rooms_import_in_one_direction() -> Result<(), String> {
+    let root = crate::root();
     let mut rooms = Imports::new();
     for (from, to) in House::read(root)?.imports {
         let from = room(&from);

@@ -11,7 +11,8 @@ use self::Reminder::{Given, Seen};
 use super::case;
 
 /// What has ended goes at once; who has reason to wait is waited for; the rest is said.
-pub fn each_holder_has_its_step() -> Result<(), String> {
+#[test]
+fn each_holder_of_a_name_has_its_step() -> Result<(), String> {
     let strict = |state| Some(Holder { node: "a".to_owned(), is_strict: true, state, controller: String::new() });
     let (ends, lingers) = (State::Ends(Duration::from_secs(9)), State::Lingers(Duration::from_secs(9)));
     let finalizes = State::Finalizes(Duration::from_secs(9));
@@ -42,7 +43,8 @@ pub fn each_holder_has_its_step() -> Result<(), String> {
 }
 
 /// Every one counts once, and the pause grows, whoever gave it.
-pub fn reminders_count_once() -> Result<(), String> {
+#[test]
+fn reminders_count_once_whoever_gives_them() -> Result<(), String> {
     let at = |second| Some(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(second));
     for (what, begun, steps, seconds) in [
         ("none", None, &[][..], 1),
@@ -72,7 +74,8 @@ pub fn reminders_count_once() -> Result<(), String> {
 }
 
 /// Whoever may delete a Pod gives any grace, and what is said of it has to hold.
-pub fn any_grace_can_be_told() -> Result<(), String> {
+#[test]
+fn any_grace_can_be_told() -> Result<(), String> {
     // 2027-01-15T08:00:00Z
     let gone_by = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let now = gone_by + Duration::from_secs(60);
@@ -93,7 +96,8 @@ pub fn any_grace_can_be_told() -> Result<(), String> {
 }
 
 /// What the metadata and the phase of a Pod say of it.
-pub fn each_pod_is_in_one_state() -> Result<(), String> {
+#[test]
+fn each_pod_that_holds_a_name_is_in_one_state() -> Result<(), String> {
     let asked = json!({"deletionTimestamp": "1970-01-01T00:01:00Z", "deletionGracePeriodSeconds": 30});
     let over = json!({"deletionTimestamp": "1970-01-01T00:00:30Z", "deletionGracePeriodSeconds": 0});
     let kept = case::with(&over, json!({"finalizers": ["example.com/archive"]}));

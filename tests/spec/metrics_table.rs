@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use singleton_guard::policy::decision::Decision;
@@ -15,7 +14,9 @@ use singleton_guard::telemetry::metrics::Metrics;
 use super::snapshot;
 
 /// The table names every metric with its type, its labels and its help.
-pub fn is_complete(root: &Path) -> Result<(), String> {
+#[test]
+fn the_table_of_metrics_is_what_is_exported() -> Result<(), String> {
+    let root = crate::root();
     let text = text()?;
     let mut table = "| metric | type | labels | what it says |\n|---|---|---|---|\n".to_owned();
     for (name, Family { type_, help, labels }) in families(&text) {

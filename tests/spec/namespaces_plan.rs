@@ -7,17 +7,8 @@ use serde_json::{Value, json};
 use singleton_guard::namespaces::plan::{Absences, LISTED_FOR, NAMES_MAX, Selection, Step, step, target};
 use singleton_guard::namespaces::selectors::{answer_alike, refuses_in_listed, selection, written};
 
-use crate::Property;
-
-/// Each is a trial of its own.
-pub const FACTS: [(&str, Property); 4] = [
-    ("namespaces: what is seen is listed at once, what is gone only later and with more proof", grows_at_once),
-    ("namespaces: a namespace is gone when it was absent for long, without a break", absences),
-    ("namespaces: what is written is what is read", written_is_read),
-    ("namespaces: what somebody else has written is foreign", foreign),
-];
-
-fn grows_at_once() -> Result<(), String> {
+#[test]
+fn what_is_seen_is_listed_at_once_what_is_gone_only_later_and_with_more_proof() -> Result<(), String> {
     let many: Vec<String> = (0..=NAMES_MAX).map(|number| format!("n{number}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     // What is stored, what is seen, what is gone: what it should be, and what it takes.
@@ -46,7 +37,8 @@ fn grows_at_once() -> Result<(), String> {
     same(&next, &listed(&["a", "b"]))
 }
 
-fn absences() -> Result<(), String> {
+#[test]
+fn a_namespace_is_gone_when_it_was_absent_for_long_without_a_break() -> Result<(), String> {
     let (start, moment) = (Instant::now(), Duration::from_secs(1));
     let mut absences = Absences::default();
     let both = names(&["a", "b"]);
@@ -59,7 +51,8 @@ fn absences() -> Result<(), String> {
     same(&absences.gone(&both, &names(&[]), start + LISTED_FOR + moment + LISTED_FOR), &both)
 }
 
-fn written_is_read() -> Result<(), String> {
+#[test]
+fn what_is_written_is_what_is_read() -> Result<(), String> {
     for configuration in [twins(), json!({"webhooks": [{"name": "first.singleton-guard.io"}]})] {
         for selection_ in [listed(&["a", "b"]), Selection::Everywhere] {
             let stored = with_selectors(&configuration, &written(&configuration, &selection_));
@@ -84,7 +77,8 @@ fn written_is_read() -> Result<(), String> {
     Ok(())
 }
 
-fn foreign() -> Result<(), String> {
+#[test]
+fn what_somebody_else_has_written_is_foreign() -> Result<(), String> {
     let selectors = written(&twins(), &listed(&["a"]));
     let good = with_selectors(&twins(), &selectors);
     let changes = [

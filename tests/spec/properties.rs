@@ -8,9 +8,6 @@ use std::time::SystemTime;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
-use singleton_guard::api::key;
-use singleton_guard::api::kind::Kind;
-use singleton_guard::api::object::Object;
 use singleton_guard::policy::decision::Decision;
 use singleton_guard::policy::lookup::{Found, Owner, Unknown};
 use singleton_guard::policy::request::Phase;
@@ -22,25 +19,9 @@ use super::case::{self, Case, MARK};
 use super::model::Model;
 use super::pure::Core;
 
-/// A derived key is the name of a Pod, and tells apart workloads whatever they are called.
-pub fn derived_keys_are_names() -> Result<(), String> {
-    let name = "[a-z0-9]([a-z0-9.-]{0,100}[a-z0-9])?";
-    let kinds = prop::sample::select(vec![Kind::ReplicaSet, Kind::Deployment, Kind::ReplicationController]);
-    check(2_000, (name, name, kinds.clone(), kinds), |(one, other, kind, another)| {
-        let key = |kind, name: &str| {
-            let object = json!({"metadata": {"name": name}}).to_string();
-            let object: Object<'_> = serde_json::from_str(&object).expect("an object");
-            key::derived(kind, &object).expect("a key")
-        };
-        let (a, b) = (key(kind, &one), key(another, &other));
-        prop_assert!(key::is_key(&a), "{} gives {}", one, a);
-        prop_assert!((kind, one) == (another, other) || a != b, "{} for both", a);
-        Ok(())
-    })
-}
-
 /// No bytes make us panic, and an unreadable body that has a uid keeps it.
-pub fn any_bytes_are_answered() -> Result<(), String> {
+#[test]
+fn any_bytes_are_answered() -> Result<(), String> {
     let whole = base_review("StatefulSet", "UPDATE").to_string();
     check(
         4_000,
@@ -73,7 +54,8 @@ pub fn any_bytes_are_answered() -> Result<(), String> {
 }
 
 /// Any JSON at any place that a decision reads leaves an answer with the uid, and never an allowed increase.
-pub fn any_type_at_any_field_is_answered() -> Result<(), String> {
+#[test]
+fn any_type_at_any_field_is_answered() -> Result<(), String> {
     let strategy =
         (prop::sample::select(READ_PATHS.to_vec()), any_json(), any::<bool>(), prop::sample::select(KINDS.to_vec()));
     check(6_000, strategy, |(path, value, in_old, kind)| {
@@ -95,7 +77,8 @@ pub fn any_type_at_any_field_is_answered() -> Result<(), String> {
 
 /// No sequence of requests takes a marked workload, or the ReplicaSet behind one, past one replica. Of each way to ask some
 /// requests change what is stored and, where it can scale up, some are refused: else the property would say nothing.
-pub fn no_sequence_passes_one() -> Result<(), String> {
+#[test]
+fn no_sequence_of_requests_takes_a_singleton_past_one() -> Result<(), String> {
     let tally = RefCell::new(BTreeMap::<(String, &str), u32>::new());
     check(
         1_500,
@@ -133,7 +116,8 @@ pub fn no_sequence_passes_one() -> Result<(), String> {
 }
 
 /// Completing an object that was completed changes nothing more.
-pub fn defaults_are_idempotent() -> Result<(), String> {
+#[test]
+fn completing_twice_changes_nothing_more() -> Result<(), String> {
     check(
         1_500,
         (prop::sample::select(KINDS.to_vec()), any_strategy(), any::<bool>(), any::<bool>()),
@@ -159,7 +143,8 @@ pub fn defaults_are_idempotent() -> Result<(), String> {
 }
 
 /// The order of fields, unknown fields and deep nesting in them never change a verdict.
-pub fn form_does_not_matter() -> Result<(), String> {
+#[test]
+fn field_order_unknown_fields_and_nesting_do_not_matter() -> Result<(), String> {
     let strategy = (prop::sample::select(KINDS.to_vec()), any_strategy(), any::<u64>(), 0..4_i64);
     check(1_500, strategy, |(kind, strategy, seed, replicas)| {
         let mut review = base_review(kind, "UPDATE");

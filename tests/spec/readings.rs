@@ -13,7 +13,8 @@ use singleton_guard::settings::Settings;
 use super::case::MARK;
 
 /// `maxSurge` is rounded up, as the Deployment controller does at one replica.
-pub fn max_surge_is_rounded_up() -> Result<(), String> {
+#[test]
+fn maxsurge_is_rounded_up() -> Result<(), String> {
     let surging =
         [Value::Null, json!(1), json!(-1), json!("1%"), json!("10%"), json!("%"), json!(""), json!({}), json!(0.5)];
     let still = [json!(0), json!("0%"), json!("00%")];
@@ -34,7 +35,8 @@ pub fn max_surge_is_rounded_up() -> Result<(), String> {
 }
 
 /// There may be a Pod if one is desired or one is still counted.
-pub fn the_numbering_moves_only_without_a_pod() -> Result<(), String> {
+#[test]
+fn the_numbering_moves_only_without_a_pod() -> Result<(), String> {
     for (desired, counted) in [(0, None), (0, Some(0)), (0, Some(1)), (1, Some(0)), (1, None), (1, Some(1))] {
         let mut review = edit("StatefulSet", json!({"spec": {"replicas": desired, "ordinals": {"start": 5}}}));
         review["request"]["oldObject"]["spec"]["replicas"] = json!(desired);
@@ -48,7 +50,8 @@ pub fn the_numbering_moves_only_without_a_pod() -> Result<(), String> {
 }
 
 /// A review that lacks what it must have is unreadable, with its uid; what the API server never trusts is not read.
-pub fn reviews_are_read_strictly() -> Result<(), String> {
+#[test]
+fn reviews_are_read_strictly() -> Result<(), String> {
     for (change, uid) in [
         (json!({"request": {"object": null}}), Some("u-1")),
         (json!({"request": {"oldObject": null}}), Some("u-1")),
@@ -116,7 +119,8 @@ pub fn reviews_are_read_strictly() -> Result<(), String> {
 }
 
 /// A resource is known by its group too; about others no rule speaks.
-pub fn only_the_guarded_groups_are_judged() -> Result<(), String> {
+#[test]
+fn only_the_guarded_groups_are_judged() -> Result<(), String> {
     let found = [
         (Resource::find("apps", "deployments"), Resource::Guarded(Kind::Deployment)),
         (Resource::find("", "replicationcontrollers"), Resource::Guarded(Kind::ReplicationController)),
@@ -133,7 +137,8 @@ pub fn only_the_guarded_groups_are_judged() -> Result<(), String> {
 }
 
 /// An answer that is none, or answers another question, never lets an increase through.
-pub fn no_answer_is_no_consent() -> Result<(), String> {
+#[test]
+fn no_answer_is_no_consent() -> Result<(), String> {
     let mut scale = edit("ReplicaSet", json!({"spec": {"replicas": 3}}));
     scale["request"]["subResource"] = json!("scale");
     let mut owned = edit("ReplicaSet", json!({"spec": {"replicas": 3}}));
@@ -162,7 +167,8 @@ pub fn no_answer_is_no_consent() -> Result<(), String> {
 }
 
 /// Who holds the name of a strict singleton is asked for the words. The name is the lock, so no answer refuses nothing.
-pub fn advice_that_does_not_come_refuses_nothing() -> Result<(), String> {
+#[test]
+fn advice_that_does_not_come_refuses_nothing() -> Result<(), String> {
     let mut arrival = edit("Pod", json!({"metadata": {"labels": {KEY: "ledger"}}}));
     arrival["request"]["operation"] = json!("CREATE");
     let holder = |is_strict| {
@@ -196,7 +202,8 @@ pub fn advice_that_does_not_come_refuses_nothing() -> Result<(), String> {
 }
 
 /// The answer carries what `Status` of `metav1` has room for.
-pub fn a_refusal_is_a_whole_status() -> Result<(), String> {
+#[test]
+fn a_refusal_is_a_whole_status() -> Result<(), String> {
     let review = edit("StatefulSet", json!({"metadata": {"labels": {MARK: null}}, "spec": {"replicas": 3}}));
     let answer = answer(&review);
     let status = &answer["response"]["status"];

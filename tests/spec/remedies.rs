@@ -3,27 +3,14 @@
 //! reason, and with the test that does where there is one.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use anyhow::{Result, ensure};
-use http::Method;
-use serde_json::{Value, json};
-use singleton_guard::api::key::KEY;
-use singleton_guard::policy::violation::{Sg010, Violation};
-
-use super::api;
-use super::case::{self, MARK, Verdict};
-use super::companions_place::Place;
+use super::case::{self, Verdict};
 use super::generated::every_violation;
-use crate::LiveTest;
-use crate::lab::Lab;
-
-pub const STORIES: [(&str, LiveTest); 1] = [("remedy::a released workload is told why it gets no second Pod", |lab| {
-    Box::pin(a_released_workload_is_told_why_it_gets_no_second_pod(lab))
-})];
 
 /// Every remedy of the catalogue is followed by a case, or listed. So whoever changes the words of one follows it again.
-pub fn are_followed(root: &Path) -> Result<(), String> {
+#[test]
+fn each_is_followed_or_listed_with_the_reason() -> Result<(), String> {
+    let root = crate::root();
     let mut followed = BTreeSet::new();
     for case in case::load(&root.join("tests/cases")).iter().filter(|case| case.name.starts_with("remedy/")) {
         for (index, step) in case.steps.iter().enumerate() {
@@ -46,84 +33,39 @@ pub fn are_followed(root: &Path) -> Result<(), String> {
     Err(format!("nobody follows {missing:#?}; no remedy any more: {stale:#?}; followed, and listed too: {twice:#?}"))
 }
 
-/// What is released and scaled still has the label in its template, so its controller is refused a second Pod. It reads why,
-/// and once the label is gone from the template there are two.
-async fn a_released_workload_is_told_why_it_gets_no_second_pod(lab: &Lab) -> Result<()> {
-    let place = Place::new(lab).await?;
-    let template = json!({"metadata": {"labels": {KEY: "mailer"}}, "spec": {"terminationGracePeriodSeconds": 1}});
-    let strict = json!({"metadata": {"labels": {MARK: "strict"}}, "spec": {"template": template}});
-    place.create("ReplicaSet", "mailer", strict).await?;
-    let count = async || {
-        let set = place.get("ReplicaSet", "mailer").await?.unwrap_or_default();
-        anyhow::Ok((set["status"]["replicas"].as_u64().unwrap_or_default(), set["status"]["conditions"].clone()))
-    };
-    place.until("its Pod", async || Ok(count().await?.0 == 1)).await?;
-    place.patch("ReplicaSet", "mailer", json!({"metadata": {"labels": {MARK: null}}, "spec": {}})).await?;
-    place.patch("ReplicaSet", "mailer", json!({"spec": {"replicas": 2}})).await?;
-    let told = Violation::from(Sg010::WantsTwo { node: String::new() });
-    place
-        .until("the controller to be told of the label", async || {
-            let (replicas, conditions) = count().await?;
-            ensure!(replicas < 2, "the label keeps nothing away");
-            let told = "and its workload wants a second: label singleton-guard.io/key of its Pod template allows one";
-            Ok(conditions.to_string().contains(told))
-        })
-        .await?;
-    // The controller does not hear the remedy; a person who tries the same does.
-    let pod = json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": "mailer", "namespace": place.namespace, "labels": {KEY: "mailer"}, "ownerReferences": owner(&place).await?},
-        "spec": {"containers": [{"name": "main", "image": "registry.example/app:1"}]},
-    });
-    let path = place.path("Pod", None);
-    let content = Some(("application/json", pod.to_string()));
-    let answer = api::call(&lab.client(), Method::POST, &path, content, None).await?;
-    let remedy = format!("SG010: {}", told.remedy());
-    ensure!(answer.warnings.contains(&remedy), "{answer:?}");
-    place.patch("ReplicaSet", "mailer", json!({"spec": {"template": {"metadata": {"labels": {KEY: null}}}}})).await?;
-    place.until("two Pods", async || Ok(count().await?.0 == 2)).await
-}
-
-async fn owner(place: &Place<'_>) -> Result<Value> {
-    let set = place.get("ReplicaSet", "mailer").await?.unwrap_or_default();
-    Ok(
-        json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "mailer", "uid": set["metadata"]["uid"], "controller": true}]),
-    )
-}
-
 /// Remedies, and why no case follows them.
 const NOT_BY_A_CASE: [(&str, &str); 17] = [
     (
         "delete that Pod, and make it anew under another name if you need it: nothing deletes it for you",
-        "no case has two objects of a name: `strict_live::a_foreign_pod_on_the_name_is_reported`",
+        "no case has two objects of a name: `stories::strict::a_foreign_pod_on_the_name_is_reported`",
     ),
     (
         "set spec.replicas to 1 (or 0) first, in a request that changes nothing else, then add the singleton label",
-        "it takes a rollout, or a deletion, that hangs: `becoming`",
+        "it takes a rollout, or a deletion, that hangs: `stories::becoming`",
     ),
     (
         "scale it to 1, then mark it enabled; once status.replicas is 1, make it strict",
-        "it takes a rollout, or a deletion, that hangs: `becoming`",
+        "it takes a rollout, or a deletion, that hangs: `stories::becoming`",
     ),
     (
         "leave the label out here, and mark the workload that takes its place",
-        "it takes a rollout, or a deletion, that hangs: `becoming`",
+        "it takes a rollout, or a deletion, that hangs: `stories::becoming`",
     ),
     (
         "set spec.paused to false in the same request, or resume it first (kubectl rollout resume)",
-        "it takes a rollout, or a deletion, that hangs: `becoming`",
+        "it takes a rollout, or a deletion, that hangs: `stories::becoming`",
     ),
     (
         "try again in a moment: the Deployment controller has not seen the last change yet",
-        "it takes a rollout, or a deletion, that hangs: `becoming`",
+        "it takes a rollout, or a deletion, that hangs: `stories::becoming`",
     ),
     (
         "wait for its end; if none comes, set spec.strategy to {\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"maxSurge\":0}}",
-        "it takes a rollout, or a deletion, that hangs: `becoming`",
+        "it takes a rollout, or a deletion, that hangs: `stories::becoming`",
     ),
     (
         "ask for that right, or annotate the workload with singleton-guard.io/headless-service: none",
-        "its policy is there only with companions.requireServiceRight: `companions_stories::deputy` follows it",
+        "its policy is there only with companions.requireServiceRight: `stories::companions::deputy` follows it",
     ),
     (
         "nothing is to be done if that Pod is the singleton; two workloads with one key share one Pod",
@@ -131,15 +73,15 @@ const NOT_BY_A_CASE: [(&str, &str); 17] = [
     ),
     (
         "wait until its kubelet (or one of strict.nodeUsers) says that it has ended; a forced deletion would let two run",
-        "a kubelet does it: `strict_live::one_pod_at_every_revision`",
+        "a kubelet does it: `stories::strict::one_pod_at_every_revision`",
     ),
     (
         "it is deleted in a moment; if it stays, delete it",
-        "we do it: `strict_live::a_pod_that_has_ended_gives_its_name_free`",
+        "we do it: `stories::strict::a_pod_that_has_ended_gives_its_name_free`",
     ),
     (
         "its kubelet takes it away, or it is deleted after a minute; if it stays, delete it",
-        "a kubelet or we do it: `strict_nodes`, a Pod that has ended under a node that is silent",
+        "a kubelet or we do it: `stories::strict::nodes`, a Pod that has ended under a node that is silent",
     ),
     (
         "whoever put metadata.finalizers on it has to take them off; nothing else keeps it",
@@ -147,15 +89,15 @@ const NOT_BY_A_CASE: [(&str, &str); 17] = [
     ),
     (
         "to run more than one copy take the mark off, and that label off the Pod template (a rollout)",
-        "a controller is refused: the story above",
+        "a controller is refused: `stories::remedies`",
     ),
     (
         "wait for its kubelet or strict.nodeUsers; a node off for sure: taint node.kubernetes.io/out-of-service:NoExecute",
-        "it takes a node: `strict_nodes`",
+        "it takes a node: `stories::strict::nodes`",
     ),
     (
         "name each Pod, as kubectl delete does: of many at once the API server may drop one that is just being started",
-        "a case deletes nothing but by its name, which is the remedy: `strict_held_up`",
+        "a case deletes nothing but by its name, which is the remedy: `stories::strict::held_up`",
     ),
     (
         "leave it as it is; what the next Pod carries is what the Pod template of its workload says",

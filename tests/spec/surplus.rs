@@ -17,7 +17,8 @@ use super::properties::check;
 
 /// Of the requests that are let through many have other Pods to end, and of those that are refused many would have left the
 /// Deployment standing still: else the property would say nothing.
-pub fn what_may_become_a_singleton_ends_at_one() -> Result<(), String> {
+#[test]
+fn what_may_become_a_singleton_ends_at_one() -> Result<(), String> {
     let (let_through, stood_still) = (Cell::new(0_u32), Cell::new(0_u32));
     let inputs = (prop::collection::vec(any_act(), 0..24), any_edit(), any::<bool>(), 0..2_i64, 1..4_i64);
     check(5_000, inputs, |(acts, mut edit, cannot_surge, replicas, at_first)| {

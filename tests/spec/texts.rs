@@ -11,7 +11,8 @@ use singleton_guard::settings::Mode;
 use super::generated::every_violation;
 
 /// Every line is one line of at most 250 characters and keeps its code and its value; every remedy has at most 120.
-pub fn keep_their_limits() -> Result<(), String> {
+#[test]
+fn texts_keep_their_limits() -> Result<(), String> {
     let long = |length: usize| "n".repeat(length);
     let key = MarkKey::parse(&format!("{}.example/{}", vec![long(60); 4].join("."), long(63))).expect("a valid key");
     let owner = OwnerReference {

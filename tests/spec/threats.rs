@@ -1,12 +1,12 @@
 //! The table of threats in SECURITY.md: all of them answered, and every answer that claims a test names one that is there.
 
-use std::path::Path;
-
 /// Those of the admission control threat model of Kubernetes SIG Security; our own follow.
 const THREATS: usize = 18;
 
 /// Reads the table.
-pub fn are_answered(root: &Path) -> Result<(), String> {
+#[test]
+fn security_md_answers_every_threat_with_tests_that_exist() -> Result<(), String> {
+    let root = crate::root();
     let read = |path: &str| std::fs::read_to_string(root.join(path)).map_err(|error| format!("{path}: {error}"));
     let text = read("SECURITY.md")?;
     let (_, table) = text.split_once("<!-- threats -->\n").ok_or("no table")?;

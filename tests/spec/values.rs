@@ -19,7 +19,9 @@ pub struct Entry {
 }
 
 /// The table in the chart's README.
-pub fn table(root: &Path) -> Result<(), String> {
+#[test]
+fn the_chart_readmes_table_is_that_of_values_yaml() -> Result<(), String> {
+    let root = crate::root();
     let mut table = "| key | default | description |\n|---|---|---|\n".to_owned();
     for entry in entries(root)? {
         let default = entry.default.to_string().replace(',', ", ");
@@ -29,7 +31,9 @@ pub fn table(root: &Path) -> Result<(), String> {
 }
 
 /// Every value has a comment, and the schema knows it with the same words.
-pub fn schema(root: &Path) -> Result<(), String> {
+#[test]
+fn the_schema_knows_every_value_by_the_same_words() -> Result<(), String> {
+    let root = crate::root();
     let text = std::fs::read_to_string(root.join("charts/singleton-guard/values.schema.json"));
     let schema: Value = serde_json::from_str(&text.map_err(|error| error.to_string())?).map_err(|e| e.to_string())?;
     let entries = entries(root)?;

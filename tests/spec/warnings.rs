@@ -1,17 +1,18 @@
 //! The policies that only warn as the chart's templates, and their sentences.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
-use singleton_guard::chart::warnings::{Sentence, WARNING_POLICIES, WarningPolicy};
+use singleton_guard::chart::warnings::{WARNING_POLICIES, WarningPolicy};
 use singleton_guard::chart::webhooks::Watched;
 
-use super::case::MARK;
 use super::generated::{GENERATED, block, object_selector, policy_head, policy_name, with_values};
+use super::sentence::{prefix, said};
 use super::snapshot;
 
 /// One template per policy.
-pub fn templates(root: &Path) -> Result<(), String> {
+#[test]
+fn the_charts_policies_that_warn_are_those_of_the_registry() -> Result<(), String> {
+    let root = crate::root();
     for policy in WARNING_POLICIES {
         let path = format!("charts/singleton-guard/templates/warnings/{}.yaml", policy.name());
         snapshot::file(root, &path, &template(policy))?;
@@ -20,7 +21,8 @@ pub fn templates(root: &Path) -> Result<(), String> {
 }
 
 /// With what the API server puts before it, and names as people give them, a warning is one line.
-pub fn fit_into_a_line(_: &Path) -> Result<(), String> {
+#[test]
+fn each_fits_into_a_line() -> Result<(), String> {
     for policy in WARNING_POLICIES {
         for sentence in policy.sentences() {
             let line = format!("{}{}", prefix(policy), said(&sentence, "StatefulSet", "ledger-0"));
@@ -30,17 +32,6 @@ pub fn fit_into_a_line(_: &Path) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// What the API server puts before the words of a policy.
-pub fn prefix(policy: WarningPolicy) -> String {
-    let name = format!("singleton-guard-{}", policy.name());
-    format!("Validation failed for ValidatingAdmissionPolicy '{name}' with binding '{name}': ")
-}
-
-/// The words about this object.
-pub fn said(sentence: &Sentence, kind: &str, name: &str) -> String {
-    sentence.says.replace("{kind}", kind).replace("{name}", name).replace("MARK", MARK)
 }
 
 fn template(policy: WarningPolicy) -> String {

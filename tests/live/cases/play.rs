@@ -1,7 +1,6 @@
 //! The third boundary: the same cases against a real API server, with the guard installed by helm and the Pods made by
 //! real controllers. Each case has a namespace of its own.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
@@ -9,23 +8,14 @@ use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::api::{self, Answer};
-use super::case::{
+use crate::common::api::{self, Answer};
+use crate::common::installed::Guard;
+use crate::common::{eventually, new_namespace, unguarded};
+use crate::lab::Lab;
+use crate::spec::case::{
     self, Case, Delete, Outcome, Patch, PatchType, Request, Scale, Step, User, addressed, complete, matches,
     placeholders, with,
 };
-use crate::lab::Lab;
-
-/// What guards the lab.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Guard {
-    /// The chart, as it is by default.
-    Webhook,
-    /// The native floor alone: the chart with it, and then the webhook configurations deleted.
-    Floor,
-    /// Nothing.
-    None,
-}
 
 /// Runs a case against what guards the lab.
 pub async fn run(lab: &Lab, guard: Guard, case: &Case) -> Result<()> {
@@ -41,35 +31,6 @@ pub async fn run(lab: &Lab, guard: Guard, case: &Case) -> Result<()> {
         run.step(step).await.with_context(|| format!("step {}", index + 1))?;
     }
     Ok(())
-}
-
-/// A namespace that nobody else uses.
-pub async fn new_namespace(lab: &Lab) -> Result<String> {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    let name = format!("case-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    lab.namespace(&name).await?;
-    Ok(name)
-}
-
-/// Polls until something is there.
-pub async fn eventually<T, F: Future<Output = Result<Option<T>>>>(
-    what: &str,
-    mut probe: impl FnMut() -> F,
-) -> Result<T> {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = probe().await? {
-            return Ok(found);
-        }
-        ensure!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// The administrator with the glass broken: puts things in place that nobody else may.
-pub fn unguarded() -> User {
-    let groups = ["system:masters", singleton_guard::policy::exemption::BREAK_GLASS];
-    User { name: "setup".to_owned(), groups: groups.map(str::to_owned).to_vec() }
 }
 
 struct Run<'a> {
@@ -370,8 +331,6 @@ fn text_of(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// How long a controller may take.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// How old what the floor knows of other objects may be: far more than was ever seen.
 const FLOOR_LAG: Duration = Duration::from_secs(5);
 const CONFLICTS: usize = 20;

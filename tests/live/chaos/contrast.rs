@@ -11,7 +11,7 @@ use super::seed::Stage;
 use super::steps::Step;
 use super::watching::Watching;
 use super::workloads::populate;
-use crate::spec::installed::{NAMESPACE, RELEASE, chart, values};
+use crate::common::installed::{NAMESPACE, RELEASE, chart, values};
 
 /// Marked `true`: never more than one that is wanted, and two that are there.
 pub async fn overlaps_without_strict(stage: &Stage<'_>, seed: u64) -> Result<()> {

@@ -74,11 +74,6 @@ impl Count {
         }
     }
 
-    /// The most that are there of one identity now.
-    pub fn most(&self) -> usize {
-        self.there.values().map(BTreeMap::len).max().unwrap_or_default()
-    }
-
     /// What is known of an identity, the last of it.
     pub fn lately(&self, identity: &Identity) -> Vec<String> {
         self.lately.get(identity).into_iter().flatten().cloned().collect()

@@ -14,12 +14,12 @@ use super::living::Living;
 use super::steps::call;
 use super::watching::Watching;
 use super::workloads::Workload;
+use crate::common::api::Answer;
+use crate::common::workloads::guards;
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 use crate::lab::control_plane::Part;
 use crate::lab::node::Node;
-use crate::spec::api::Answer;
-use crate::spec::workloads::guards;
 
 /// What they do it to, and until when.
 pub struct Faults<'a> {

@@ -9,20 +9,7 @@ use super::count::{Identity, Violation};
 use super::processes::{Deed, Processes};
 use super::revisions::{Pods, Revisions};
 
-/// A history, and what is to be found in it.
-pub type History = fn() -> Result<()>;
-
-/// Each with what it is to show.
-pub const HISTORIES: [(&str, History); 7] = [
-    ("history: one after the other is one", one_after_the_other_is_one),
-    ("history: an overlap of one revision is found", an_overlap_of_one_revision_is_found),
-    ("history: a gap is found", a_gap_is_found),
-    ("history: a cut watch that went on is no gap", a_cut_watch_that_went_on_is_no_gap),
-    ("history: what the watch left out shows in the list", what_the_watch_left_out_shows_in_the_list),
-    ("history: a node has been given what is gone too", a_node_has_been_given_what_is_gone_too),
-    ("history: two processes are found, but for a node that was declared dead", two_processes_are_found),
-];
-
+#[test]
 fn one_after_the_other_is_one() -> Result<()> {
     let mut changes = life("ledger", "a", 11);
     changes.extend(life("ledger", "b", 14));
@@ -36,6 +23,7 @@ fn one_after_the_other_is_one() -> Result<()> {
 }
 
 /// Both are there from revision 14 on, until 15: no look at the state in between need ever have seen it.
+#[test]
 fn an_overlap_of_one_revision_is_found() -> Result<()> {
     let [created, asked, gone] = <[Value; 3]>::try_from(life("ledger", "a", 11)).expect("three");
     let second = at_revision(added("pay", "ledger", "b", 0), 14);
@@ -59,6 +47,7 @@ fn an_overlap_of_one_revision_is_found() -> Result<()> {
     Ok(())
 }
 
+#[test]
 fn a_gap_is_found() -> Result<()> {
     let life = life("ledger", "a", 11);
     let expired = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "metadata": {},
@@ -76,6 +65,7 @@ fn a_gap_is_found() -> Result<()> {
     Ok(())
 }
 
+#[test]
 fn a_cut_watch_that_went_on_is_no_gap() -> Result<()> {
     let mut seen = Revisions::after(10, "chaos-");
     for change in life("ledger", "a", 11) {
@@ -87,6 +77,7 @@ fn a_cut_watch_that_went_on_is_no_gap() -> Result<()> {
     Ok(())
 }
 
+#[test]
 fn what_the_watch_left_out_shows_in_the_list() -> Result<()> {
     let seen = replay([added("pay", "ledger", "a", 11)])?;
     let list = |items: &[Value]| {
@@ -104,6 +95,7 @@ fn what_the_watch_left_out_shows_in_the_list() -> Result<()> {
 }
 
 /// Its kubelet may have heard of one that is gone, and starts it when the node comes back.
+#[test]
 fn a_node_has_been_given_what_is_gone_too() -> Result<()> {
     let seen = replay(life("ledger", "a", 11))?;
     ensure!(seen.pods().count() == 0 && seen.given_to("one") == ["a"], "{:?}", seen.given_to("one"));
@@ -111,7 +103,8 @@ fn a_node_has_been_given_what_is_gone_too() -> Result<()> {
     Ok(())
 }
 
-fn two_processes_are_found() -> Result<()> {
+#[test]
+fn two_processes_are_found_but_for_a_node_that_was_declared_dead() -> Result<()> {
     let start = |uid: &str, node: &str| Deed::Started {
         node: node.to_owned(),
         identity: Identity { namespace: "chaos-pay".to_owned(), key: "ledger".to_owned() },

@@ -16,7 +16,6 @@ mod contrast;
 mod count;
 mod faults;
 mod form;
-mod histories;
 mod living;
 mod processes;
 mod revisions;
@@ -30,14 +29,14 @@ mod workloads;
 use crate::harness::{Group, Test};
 use run::Run;
 
-/// One at a time: there is one cluster. What is played comes after the histories that the checkers are tried on.
+/// One at a time: there is one cluster, and the last part changes what is installed. The histories that the checkers are tried on need none
+/// (`tests/spec`).
 pub fn group() -> Group<Run> {
-    let histories = histories::HISTORIES.into_iter().map(|(name, history)| Test::new(name, move |_: &Run| history()));
     let parts = run::PARTS.into_iter().map(|(name, part)| {
         Test::new(name, move |run: &Run| {
             // Said at once: the summary comes minutes later.
             run.play(part).inspect_err(|error| eprintln!("{name}: {error:#}"))
         })
     });
-    Group { name: "chaos", side_by_side: 1, tests: histories.chain(parts).collect() }
+    Group { name: "chaos", side_by_side: 1, tests: parts.collect() }
 }

@@ -11,8 +11,8 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::common::https::{self, Https};
 use crate::lab::Lab;
-use crate::spec::https::{self, Https};
 
 /// The webhook, until it is dropped.
 pub struct Rival {

@@ -13,13 +13,13 @@ use super::living::Living;
 use super::rival::Rival;
 use super::seed::{Figures, Stage};
 use super::watching::Watching;
+use crate::common::binary::guard_binary;
+use crate::common::installed::{NAMESPACE, RELEASE, chart, values};
 use crate::harness::Cluster;
 use crate::lab::component::Component;
 use crate::lab::progress::Progress;
 use crate::lab::stage::Entered;
 use crate::lab::{Lab, Options};
-use crate::spec::binary::guard_binary;
-use crate::spec::installed::{NAMESPACE, RELEASE, chart, values};
 
 /// A lab with the guard, nodes for the singletons, and a second API server that nobody harms: the checker looks through
 /// it, because one that was killed has forgotten what came before.

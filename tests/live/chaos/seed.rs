@@ -21,10 +21,10 @@ use super::rival::Rival;
 use super::steps::{Step, call};
 use super::watching::Watching;
 use super::workloads::{Workload, populate};
+use crate::common::eventually;
+use crate::common::workloads::both_ready;
 use crate::lab::Lab;
 use crate::lab::control_plane::Part;
-use crate::spec::live::eventually;
-use crate::spec::workloads::both_ready;
 
 /// What a seed came to.
 #[derive(Debug, Default)]

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
 
 use super::workloads::{Workload, app_pod};
-use crate::spec::api::{self, Answer};
+use crate::common::api::{self, Answer};
+use crate::common::workloads::MERGE;
 use crate::spec::case::MARK;
-use crate::spec::workloads::MERGE;
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::revisions::{Pod, Pods, Revisions, revision};
+use crate::common::api;
 use crate::lab::watch::Watch;
-use crate::spec::api;
 
 /// A checker at work.
 pub struct Watching {

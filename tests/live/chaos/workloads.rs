@@ -9,11 +9,11 @@ use singleton_guard::api::key::KEY;
 
 use super::rival::ASKED;
 use super::steps::{call, patch};
+use crate::common::api::{self, Answer};
+use crate::common::eventually;
 use crate::lab::Lab;
 use crate::lab::node::{ENDS_AFTER, OTHERS};
-use crate::spec::api::{self, Answer};
 use crate::spec::case::{MARK, complete, with};
-use crate::spec::live::eventually;
 
 /// One of them.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::Value;
 
-use super::case::{User, api_version, plural};
+use crate::spec::case::{User, api_version, plural};
 
 /// What the API server answered.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::lab::binaries::cache_directory;
+use crate::lab::cache::cache_directory;
 use crate::lab::progress::Progress;
 
 /// How it is built.

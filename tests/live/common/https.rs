@@ -18,8 +18,8 @@ use singleton_guard::server::{Door, Limits, Readiness, Server, tls_config};
 use singleton_guard::telemetry::metrics::Metrics;
 use tokio::task::JoinHandle;
 
-use super::api;
-use super::case::with;
+use crate::common::api;
+use crate::spec::case::with;
 
 /// A server that runs until its task is aborted.
 pub struct Https {

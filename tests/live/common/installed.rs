@@ -7,14 +7,25 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::api;
-use super::binary::guard_binary;
-use super::case::{MARK, complete};
-use super::in_lab::Booted;
-use super::live::{Guard, eventually};
+use super::workloads::both_ready;
+use crate::common::binary::guard_binary;
+use crate::common::{api, eventually};
+use crate::harness::{Cluster, Run};
 use crate::lab::progress::Progress;
 use crate::lab::stage::Entered;
 use crate::lab::{Lab, Options};
+use crate::spec::case::{MARK, complete};
+
+/// What guards the lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// The chart, as it is by default.
+    Webhook,
+    /// The native floor alone: the chart with it, and then the webhook configurations deleted.
+    Floor,
+    /// Nothing.
+    None,
+}
 
 /// The lab, and the runtime that its parts run on.
 pub struct Installed {
@@ -33,9 +44,7 @@ pub fn wanted() -> Guard {
     }
 }
 
-impl Booted for Installed {
-    const BOOTS: &'static str = "the lab boots and the chart installs";
-
+impl Cluster for Installed {
     /// Boots the lab and installs what is to guard it.
     fn boot(entered: Entered, progress: &Progress) -> Result<Self> {
         let runtime = Runtime::new().context("starting a runtime")?;
@@ -79,10 +88,25 @@ impl Installed {
         self.guard
     }
 
+    /// Runs a story that needs the guard for itself. It finds both replicas at rest, whatever the one before has done to
+    /// them.
+    pub fn run_alone(&self, run: Run) -> Result<()> {
+        self.block_on(async {
+            both_ready(&self.lab).await?;
+            run(&self.lab).await
+        })
+    }
+
     /// Runs a future from a test's own thread.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
+}
+
+/// How many tests are run side by side: they wait more than they work, and too many on a small machine only wait for each
+/// other.
+pub fn many_at_a_time() -> usize {
+    (2 * std::thread::available_parallelism().map_or(1, usize::from)).min(8)
 }
 
 /// Deletes the webhook configurations, and waits until the API server has noticed, and judges by the policies.

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::definitions::{definition, establish, of_spec};
+use crate::common::definitions::{definition, establish, of_spec};
 use crate::lab::Lab;
 
 /// Makes the kinds known to the API server, if they are not yet.

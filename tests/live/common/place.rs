@@ -6,10 +6,9 @@ use proptest::prelude::Rng as _;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
 
-use super::api;
-use super::case::{MARK, complete, with};
-use super::live::{eventually, new_namespace};
+use crate::common::{api, eventually, new_namespace};
 use crate::lab::Lab;
+use crate::spec::case::{MARK, complete, with};
 
 /// A namespace of its own.
 pub struct Place<'a> {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::installed::NAMESPACE;
+use crate::common::installed::NAMESPACE;
 use crate::lab::Lab;
 use crate::lab::component::Component;
 

@@ -8,7 +8,7 @@ use kube::api::{WatchEvent, WatchParams};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::companions_place::Place;
+use crate::common::place::Place;
 use crate::lab::watch::Watch;
 
 /// What the watch has told so far.

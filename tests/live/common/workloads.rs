@@ -5,11 +5,11 @@ use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::api::{self, Answer};
-use super::case::{self, User};
-use super::installed::{NAMESPACE, RELEASE};
-use super::live::{eventually, unguarded};
+use crate::common::api::{self, Answer};
+use crate::common::installed::{NAMESPACE, RELEASE};
+use crate::common::{eventually, unguarded};
 use crate::lab::Lab;
+use crate::spec::case::{self, User};
 
 /// Creates a workload, a marked one with the glass broken, and waits until it runs.
 pub async fn create(

@@ -13,15 +13,14 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::process::Process;
+use crate::common::place::KINDS;
+use crate::common::{api, new_namespace};
 use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 use crate::lab::control_plane::Part;
 use crate::lab::etcd::{Etcd, Likeness, numbered};
-use crate::spec::api;
 use crate::spec::case::{MARK, complete, plural, with};
-use crate::spec::companions_place::KINDS;
-use crate::spec::live::new_namespace;
 
 stories!(Measured: figures);
 

@@ -12,15 +12,15 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::process::{Nature, Process};
+use crate::common::api;
+use crate::common::before::{self, Profile};
+use crate::common::binary::guard_binary;
+use crate::common::place::{Place, budget_name};
+use crate::harness::left_out::LeftOut;
 use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::progress::Progress;
-use crate::spec::api;
-use crate::spec::before::{self, Profile};
-use crate::spec::binary::guard_binary;
 use crate::spec::case::complete;
-use crate::spec::companions_place::{Place, budget_name};
-use crate::spec::left_out::LeftOut;
 
 stories!(
     replicas_of_two_configurations_and_versions_write_seldom after before::prepare,

@@ -9,10 +9,10 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::process::Process;
+use crate::common::api;
+use crate::common::place::{KINDS, Place, budget_name, service_name};
 use crate::harness::stories;
 use crate::lab::Lab;
-use crate::spec::api;
-use crate::spec::companions_place::{KINDS, Place, budget_name, service_name};
 
 stories!(
     a_missing_right_is_said_once,

@@ -11,11 +11,11 @@ mod together;
 use anyhow::{Context as _, Result};
 use tokio::runtime::Runtime;
 
+use crate::common::binary::guard_binary;
 use crate::harness::{Cluster, Group, Run};
 use crate::lab::progress::Progress;
 use crate::lab::stage::Entered;
 use crate::lab::{Lab, Options};
-use crate::spec::binary::guard_binary;
 
 /// One at a time: each disturbs the other, and all are long. The crowd comes last, because nobody clears it away.
 pub fn group() -> Group<WithoutGuard> {

@@ -12,10 +12,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
+use crate::common::binary::guard_binary;
+use crate::common::eventually;
 use crate::lab::Lab;
-use crate::spec::binary::guard_binary;
 use crate::spec::case::with;
-use crate::spec::live::eventually;
 
 /// A controller of the test's own.
 pub struct Process {

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use super::faults::settle;
 use super::process::Process;
+use crate::common::api;
+use crate::common::place::{KINDS, Place, budget_name, chance, pick, service_name};
 use crate::harness::stories;
 use crate::lab::Lab;
-use crate::spec::api;
 use crate::spec::case::{MARK, complete};
-use crate::spec::companions_place::{KINDS, Place, budget_name, chance, pick, service_name};
 
 stories!(
     Beside: a_budget_for_many_costs_little, a_controller_that_is_killed_at_random_points_ends_where_it_should;

@@ -12,10 +12,10 @@ use time::format_description::well_known::Rfc3339;
 use super::faults::settle;
 use super::process::Process;
 use super::storm::moment;
+use crate::common::place::{MORE_THAN_ALL, Place, budget_name, chance, pick, service_name};
 use crate::harness::stories;
 use crate::lab::Lab;
 use crate::spec::case::{MARK, complete};
-use crate::spec::companions_place::{MORE_THAN_ALL, Place, budget_name, chance, pick, service_name};
 
 stories!(two_budgets_for_one_pod_do_not_last, two_guards_leave_each_other_alone, an_open_window_of_consent_is_counted,);
 

@@ -19,13 +19,12 @@ use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::handshakes::{CONFIGURATIONS, Handshakes, Seen, bundle};
+use crate::common::installed::{self, NAMESPACE, RELEASE, chart};
+use crate::common::workloads::guards;
+use crate::common::{api, eventually, new_namespace, unguarded};
 use crate::harness::stories;
 use crate::lab::Lab;
-use crate::spec::api;
 use crate::spec::case::{MARK, complete};
-use crate::spec::installed::{self, NAMESPACE, RELEASE, chart};
-use crate::spec::live::{eventually, new_namespace, unguarded};
-use crate::spec::workloads::guards;
 
 stories!(years_of_certificates_in_minutes_fail_no_call);
 

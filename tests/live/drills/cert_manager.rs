@@ -15,14 +15,13 @@ use tokio::time::sleep;
 
 use super::handshakes::{CONFIGURATIONS, Handshakes, bundle};
 use super::load::Load;
+use crate::common::installed::{self, NAMESPACE, RELEASE, chart};
+use crate::common::workloads::guards;
+use crate::common::{api, eventually};
 use crate::harness::stories;
 use crate::lab::component::Component;
 use crate::lab::progress::Progress;
 use crate::lab::{Lab, go_program};
-use crate::spec::api;
-use crate::spec::installed::{self, NAMESPACE, RELEASE, chart};
-use crate::spec::live::eventually;
-use crate::spec::workloads::guards;
 
 stories!(Long: a_certificate_that_cert_manager_renews_fails_no_call after built);
 

@@ -8,10 +8,9 @@ use anyhow::{Context as _, Error, Result, anyhow, ensure};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::common::{api, eventually, new_namespace};
 use crate::lab::Lab;
-use crate::spec::api;
 use crate::spec::case::{MARK, complete, with};
-use crate::spec::live::{eventually, new_namespace};
 
 /// In a namespace for each kind.
 pub struct Crowd<'a> {

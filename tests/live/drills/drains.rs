@@ -16,11 +16,10 @@ use singleton_guard::certs::{Own, SecretRef, provider};
 use singleton_guard::server::Readiness;
 use singleton_guard::telemetry::metrics::Metrics;
 
+use crate::common::workloads::MERGE;
+use crate::common::{api, new_namespace};
 use crate::harness::stories;
 use crate::lab::Lab;
-use crate::spec::api;
-use crate::spec::live::new_namespace;
-use crate::spec::workloads::MERGE;
 
 stories!(a_replica_that_drains_stores_no_certificate);
 

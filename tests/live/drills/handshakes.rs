@@ -19,8 +19,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::spec::api;
-use crate::spec::installed::{NAMESPACE, RELEASE};
+use crate::common::api;
+use crate::common::installed::{NAMESPACE, RELEASE};
 
 /// What was seen.
 #[derive(Debug, Default)]

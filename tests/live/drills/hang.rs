@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::common::api;
+use crate::common::installed::{NAMESPACE, RELEASE};
+use crate::common::workloads::guards;
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 use crate::lab::stage::NODE_ADDRESS;
-use crate::spec::api;
-use crate::spec::installed::{NAMESPACE, RELEASE};
-use crate::spec::workloads::guards;
 
 /// While it lasts.
 pub struct Hang {

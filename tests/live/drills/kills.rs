@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::load::Load;
+use crate::common::workloads::{both_ready, guards};
 use crate::harness::{is_long, stories};
 use crate::lab::Lab;
 use crate::lab::component::Signal;
-use crate::spec::workloads::{both_ready, guards};
 
 stories!(a_kill_of_one_replica_fails_calls_for_a_second_at_most);
 

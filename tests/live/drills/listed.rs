@@ -7,9 +7,8 @@ use http::Method;
 use kube::Client;
 use serde_json::Value;
 
-use crate::spec::api;
-use crate::spec::installed::RELEASE;
-use crate::spec::live::eventually;
+use crate::common::installed::RELEASE;
+use crate::common::{api, eventually};
 
 /// The configurations that carry the list, by row.
 pub const ROWS: [&str; 3] = ["scale", "owned", "first"];

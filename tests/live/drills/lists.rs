@@ -8,12 +8,11 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use super::listed::{self, ROWS, generations, names, until_listed};
+use crate::common::installed::{NAMESPACE, RELEASE};
+use crate::common::workloads::{both_ready, create, post};
+use crate::common::{api, eventually, new_namespace};
 use crate::harness::{is_long, stories};
 use crate::lab::Lab;
-use crate::spec::api;
-use crate::spec::installed::{NAMESPACE, RELEASE};
-use crate::spec::live::{eventually, new_namespace};
-use crate::spec::workloads::{both_ready, create, post};
 
 stories!(
     a_namespace_is_listed_within_a_second_of_its_first_mark,

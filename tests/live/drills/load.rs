@@ -9,10 +9,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::listed;
+use crate::common::api::{self, Answer};
+use crate::common::new_namespace;
+use crate::common::workloads::{MERGE, create};
 use crate::lab::Lab;
-use crate::spec::api::{self, Answer};
-use crate::spec::live::new_namespace;
-use crate::spec::workloads::{MERGE, create};
 
 /// A singleton in a namespace that is listed, and an unmarked workload in one that is not.
 pub struct Load {

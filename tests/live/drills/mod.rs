@@ -15,9 +15,8 @@ mod names;
 mod outage;
 mod upgrades;
 
+use crate::common::installed::Installed;
 use crate::harness::Group;
-use crate::spec::installed::Installed;
-use crate::spec::workloads::both_ready;
 
 /// One at a time: each needs the guard for itself.
 pub fn group() -> Group<Installed> {
@@ -31,15 +30,6 @@ pub fn group() -> Group<Installed> {
         accelerated_life::STORIES,
         cert_manager::STORIES,
     ];
-    let stories = stories.concat().into_iter().map(|story| {
-        story.test(|installed: &Installed, run| {
-            let lab = installed.lab();
-            installed.block_on(async {
-                // Whatever the drill before has done to them.
-                both_ready(lab).await?;
-                run(lab).await
-            })
-        })
-    });
-    Group { name: "drills", side_by_side: 1, tests: stories.collect() }
+    let tests = stories.concat().into_iter().map(|story| story.test(Installed::run_alone));
+    Group { name: "drills", side_by_side: 1, tests: tests.collect() }
 }

@@ -7,13 +7,13 @@ use anyhow::{Context as _, Error, Result, ensure};
 use serde_json::json;
 
 use super::crowd::{Crowd, QUIET};
+use crate::common::before::{self, Profile};
+use crate::common::eventually;
+use crate::common::installed::{NAMESPACE, RELEASE, chart, values};
+use crate::common::workloads::both_ready;
 use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::progress::Progress;
-use crate::spec::before::{self, Profile};
-use crate::spec::installed::{NAMESPACE, RELEASE, chart, values};
-use crate::spec::live::eventually;
-use crate::spec::workloads::both_ready;
 
 stories!(an_upgrade_and_a_rollback_lose_no_name after before::prepare);
 

@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 
 use super::hang;
 use super::listed::until_listed;
+use crate::common::api::{self, Answer};
+use crate::common::installed::NAMESPACE;
+use crate::common::workloads::{both_ready, create, guards, patch, post, scale};
+use crate::common::{eventually, new_namespace};
 use crate::harness::{is_long, stories};
 use crate::lab::Lab;
 use crate::lab::component::Signal;
 use crate::lab::node::NODE_NAME;
-use crate::spec::api::{self, Answer};
 use crate::spec::case::{self, User};
-use crate::spec::installed::NAMESPACE;
-use crate::spec::live::{eventually, new_namespace};
-use crate::spec::workloads::{both_ready, create, guards, patch, post, scale};
 
 stories!(with_every_replica_dead_then_hanging_only_what_could_break_a_rule_waits);
 

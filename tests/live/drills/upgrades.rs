@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::listed::{generations, until_listed};
 use super::load::{Figures, Load, failed_open};
+use crate::common::installed::{NAMESPACE, RELEASE, chart, values};
+use crate::common::workloads::both_ready;
 use crate::harness::{is_long, stories};
 use crate::lab::Lab;
-use crate::spec::installed::{NAMESPACE, RELEASE, chart, values};
-use crate::spec::workloads::both_ready;
 
 stories!(a_rolling_restart_and_upgrades_lose_no_call, an_upgrade_to_other_rows_loses_no_call,);
 

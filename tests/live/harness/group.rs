@@ -7,9 +7,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use libtest_mimic::{Arguments, Conclusion, Trial};
 
+use super::left_out;
 use crate::lab::progress::Progress;
 use crate::lab::stage::Entered;
-use crate::spec::left_out;
 
 /// What the tests of a group need, from the first to the last.
 pub trait Cluster: Sized + Send + Sync + 'static {

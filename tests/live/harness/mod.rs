@@ -4,9 +4,14 @@
 //! main       which groups are wanted, and one after the other of them in a lab
 //!   group    what a group boots, and its tests
 //!     story  the tests of a file, named by their functions
+//! late       a test that is run again, because the machine was slow    repeats
+//! left_out   what was not run is never reported as ok
 //! ```
 
 mod group;
+pub mod late;
+pub mod left_out;
+mod repeats;
 mod story;
 
 use std::process::ExitCode;
@@ -21,7 +26,6 @@ pub use story::{Run, Story, When};
 use crate::lab::binaries::Names;
 use crate::lab::progress::Progress;
 use crate::lab::stage::{self, Ended, Reach, Stage};
-use crate::spec::left_out;
 
 /// Lists the tests, or plays each group of which any is wanted: this program runs itself again for it, inside a lab. A
 /// group whose lab dies has failed, and the next one is played.

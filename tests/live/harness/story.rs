@@ -36,6 +36,11 @@ pub struct Story {
 }
 
 impl Story {
+    /// Whether it needs the cluster for itself.
+    pub fn is_alone(&self) -> bool {
+        matches!(self.when, When::Alone | When::Measured)
+    }
+
     /// As a test of its group. `play` says what is done around it.
     pub fn test<C: 'static>(self, play: fn(&C, Run) -> Result<()>) -> Test<C> {
         // The program and the group come first.
@@ -43,7 +48,7 @@ impl Story {
         let name = room.map_or_else(|| self.function.to_owned(), |room| format!("{room}::{}", self.function));
         let test = Test::new(name, move |cluster| play(cluster, self.run));
         Test {
-            is_alone: matches!(self.when, When::Alone | When::Measured),
+            is_alone: self.is_alone(),
             is_ignored: match self.when {
                 When::Beside | When::Alone => false,
                 When::Long => !is_long(),

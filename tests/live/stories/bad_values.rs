@@ -5,13 +5,16 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::installed::{NAMESPACE, chart};
-use super::values::{Entry, entries};
+use crate::common::installed::{NAMESPACE, chart};
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::tools::Outcome;
+use crate::spec::values::{Entry, entries};
+
+stories!(every_key_of_the_values_is_known, every_type_of_the_values_is_checked, values_that_cannot_work_are_refused,);
 
 /// A value of the wrong type is refused for every field there is.
-pub async fn every_type_is_checked(lab: &Lab) -> Result<()> {
+async fn every_type_of_the_values_is_checked(lab: &Lab) -> Result<()> {
     let entries = entries(Path::new(env!("CARGO_MANIFEST_DIR"))).map_err(anyhow::Error::msg)?;
     let mut values = json!({});
     for entry in leaves(&entries) {
@@ -31,7 +34,7 @@ pub async fn every_type_is_checked(lab: &Lab) -> Result<()> {
 }
 
 /// A key that does not exist is refused in every map but those that hold whatever a user puts there.
-pub async fn every_key_is_known(lab: &Lab) -> Result<()> {
+async fn every_key_of_the_values_is_known(lab: &Lab) -> Result<()> {
     let schema = std::fs::read_to_string(chart().join("values.schema.json"))?;
     let schema: Value = serde_json::from_str(&schema)?;
     let mut maps = Vec::new();
@@ -51,7 +54,7 @@ pub async fn every_key_is_known(lab: &Lab) -> Result<()> {
 }
 
 /// Values of the right type that cannot work.
-pub async fn what_cannot_work_is_refused(lab: &Lab) -> Result<()> {
+async fn values_that_cannot_work_are_refused(lab: &Lab) -> Result<()> {
     for (values, says) in CANNOT_WORK {
         let values: Value = serde_saphyr::from_str(values).with_context(|| values.to_owned())?;
         let done = render(lab, &values).await?;

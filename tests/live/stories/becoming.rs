@@ -4,22 +4,21 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::case::{MARK, complete, with};
-use super::companions_place::Place;
-use crate::LiveTest;
+use crate::common::place::Place;
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::tools::Outcome;
+use crate::spec::case::{MARK, complete, with};
 
-/// Those that others may run beside.
-pub const STORIES: [(&str, LiveTest); 4] = [
-    ("mark: of two Pods one is left, whatever tool brings the mark", |lab| Box::pin(of_two_one_is_left(lab))),
-    ("mark: a rollout that hangs is mended, and the older Pod goes", |lab| Box::pin(a_hanging_rollout_is_mended(lab))),
-    ("mark: a paused rollout is resumed and then takes the mark", |lab| Box::pin(a_paused_rollout_is_resumed(lab))),
-    ("mark: what its controller has not seen waits", |lab| Box::pin(what_is_not_seen_waits(lab))),
-];
+stories!(
+    of_two_pods_one_is_left_whatever_tool_brings_the_mark,
+    a_rollout_that_hangs_is_mended_and_the_older_pod_goes,
+    a_paused_rollout_is_resumed_and_then_takes_the_mark,
+    what_its_controller_has_not_seen_waits,
+);
 
 /// One commit that says one replica and brings the mark.
-async fn of_two_one_is_left(lab: &Lab) -> Result<()> {
+async fn of_two_pods_one_is_left_whatever_tool_brings_the_mark(lab: &Lab) -> Result<()> {
     for tool in [Tool::Apply, Tool::ServerSide, Tool::Helm] {
         let place = Place::new(lab).await?;
         let two = manifest(&place, &json!({"spec": {"replicas": 2}}));
@@ -36,7 +35,7 @@ async fn of_two_one_is_left(lab: &Lab) -> Result<()> {
 }
 
 /// The label alone, as somebody puts it on in an emergency.
-async fn a_hanging_rollout_is_mended(lab: &Lab) -> Result<()> {
+async fn a_rollout_that_hangs_is_mended_and_the_older_pod_goes(lab: &Lab) -> Result<()> {
     let place = hanging(lab, 1).await?;
     let done = label(&place).await?;
     ensure!(done.succeeded() && done.stderr.contains("the older Pods end first"), "{done:?}");
@@ -49,7 +48,7 @@ async fn a_hanging_rollout_is_mended(lab: &Lab) -> Result<()> {
 }
 
 /// It is refused, the remedy is followed, and it is accepted.
-async fn a_paused_rollout_is_resumed(lab: &Lab) -> Result<()> {
+async fn a_paused_rollout_is_resumed_and_then_takes_the_mark(lab: &Lab) -> Result<()> {
     let place = hanging(lab, 1).await?;
     let rollout = async |verb| {
         let arguments = ["-n", &place.namespace, "rollout", verb, "deployment", "ledger"];
@@ -67,7 +66,7 @@ async fn a_paused_rollout_is_resumed(lab: &Lab) -> Result<()> {
 }
 
 /// A quota keeps the controller from the ReplicaSet of the new template, and so from saying that it has seen it.
-async fn what_is_not_seen_waits(lab: &Lab) -> Result<()> {
+async fn what_its_controller_has_not_seen_waits(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let two = complete(
         &json!({"kind": "Deployment", "metadata": {"name": "ledger"}, "spec": {"replicas": 2}}),

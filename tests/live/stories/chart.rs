@@ -15,12 +15,23 @@ use singleton_guard::chart::webhooks::ROWS;
 use singleton_guard::configuration;
 use singleton_guard::settings::{Companions, Mode};
 
-use super::installed::{NAMESPACE, RELEASE, chart};
-use super::{api, issuers, monitors, snapshot};
+use crate::common::installed::{NAMESPACE, RELEASE, chart};
+use crate::common::{api, issuers, monitors};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::snapshot;
+
+stories!(
+    Beside:
+    file_and_webhooks_agree,
+    every_values_file_renders_and_is_accepted,
+    the_rendered_rights_are_the_reviewed_ones,
+    rights_are_the_least;
+    Alone: an_upgrade_keeps_the_certificate;
+);
 
 /// `helm lint --strict`, two equal renders, and a server-side dry run of every object, for every values file.
-pub async fn every_values_file_renders_and_is_accepted(lab: &Lab) -> Result<()> {
+async fn every_values_file_renders_and_is_accepted(lab: &Lab) -> Result<()> {
     monitors::install(lab).await?;
     let monitoring = lab.kubectl(&["create", "namespace", "monitoring"]).await?;
     ensure!(monitoring.succeeded() || monitoring.stderr.contains("AlreadyExists"), "{monitoring:?}");
@@ -44,7 +55,7 @@ pub async fn every_values_file_renders_and_is_accepted(lab: &Lab) -> Result<()> 
 
 /// One value reaches the selectors, the conditions and the process: the file, read as the process reads it, and the webhook
 /// configurations say the same, whatever the values.
-pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
+async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
     let sets: [&[&str]; 3] = [
         &[],
         &[
@@ -144,7 +155,7 @@ pub async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
 }
 
 /// The rights are those that the registry's kinds need, and no Secret but our own.
-pub async fn rights_are_the_least(lab: &Lab) -> Result<()> {
+async fn rights_are_the_least(lab: &Lab) -> Result<()> {
     let account = format!("system:serviceaccount:{NAMESPACE}:{RELEASE}");
     let list = lab
         .kubectl(&["auth", "can-i", "--list", "--as", &account, "-n", "default", "--no-headers"])
@@ -202,7 +213,7 @@ pub async fn rights_are_the_least(lab: &Lab) -> Result<()> {
 }
 
 /// Everything that the chart grants, for each values file, is what somebody has looked at: `tests/rights`.
-pub async fn the_rendered_rights_are_the_reviewed_ones(lab: &Lab) -> Result<()> {
+async fn the_rendered_rights_are_the_reviewed_ones(lab: &Lab) -> Result<()> {
     for file in values_files()? {
         let rendered = render(lab, &file).await?;
         let grants = |document: &&str| {
@@ -220,7 +231,7 @@ pub async fn the_rendered_rights_are_the_reviewed_ones(lab: &Lab) -> Result<()> 
 }
 
 /// An upgrade and a rollback keep the certificate and its trust.
-pub async fn an_upgrade_keeps_the_certificate(lab: &Lab) -> Result<()> {
+async fn an_upgrade_keeps_the_certificate(lab: &Lab) -> Result<()> {
     let before = trust(lab).await?;
     for arguments in [
         &[

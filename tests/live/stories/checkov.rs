@@ -7,13 +7,16 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::chart::{render, values_files};
-use super::left_out::LeftOut;
-use super::rules::on_path;
+use crate::common::on_path;
+use crate::harness::left_out::LeftOut;
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::stories::chart::{render, values_files};
+
+stories!(checkov_finds_nothing_unexplained);
 
 /// Renders every values file and scans them all at once.
-pub async fn nothing_is_unexplained(lab: &Lab) -> Result<()> {
+async fn checkov_finds_nothing_unexplained(lab: &Lab) -> Result<()> {
     let Some(checkov) = on_path("checkov") else {
         bail!(LeftOut("checkov is not there (`pip install checkov`)".to_owned()));
     };

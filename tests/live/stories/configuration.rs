@@ -8,13 +8,16 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::api;
-use super::case::{Case, MARK};
-use super::companions_place::{MORE_THAN_ALL, Place, budget_name};
-use super::installed::{NAMESPACE, RELEASE, chart};
-use super::live::{self, eventually};
+use crate::cases::play;
+use crate::common::installed::{Guard, NAMESPACE, RELEASE, chart};
+use crate::common::place::{MORE_THAN_ALL, Place, budget_name};
+use crate::common::{api, eventually};
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::node::Process;
+use crate::spec::case::{Case, MARK};
+
+stories!(Alone: a_running_pod_follows_its_configuration);
 
 /// Runs a case that asks for a configuration, with that in force; afterwards it is as it was.
 pub async fn run(lab: &Lab, case: &Case) -> Result<()> {
@@ -27,7 +30,7 @@ pub async fn run(lab: &Lab, case: &Case) -> Result<()> {
     if let Some(namespace) = &case.namespace {
         let _there_already = lab.kubectl(&["create", "namespace", namespace]).await?;
     }
-    let outcome = live::run(lab, live::Guard::Webhook, case).await;
+    let outcome = play::run(lab, Guard::Webhook, case).await;
     if node_users.is_some() {
         set_node_users(lab, &json!([])).await?;
     }
@@ -55,7 +58,7 @@ pub async fn set_node_users(lab: &Lab, entries: &Value) -> Result<()> {
 }
 
 /// A changed file comes into force everywhere without a restart; a wrong one changes nothing, is counted, and is told of.
-pub async fn a_running_pod_follows_its_configuration(lab: &Lab) -> Result<()> {
+async fn a_running_pod_follows_its_configuration(lab: &Lab) -> Result<()> {
     let original = original(lab).await?;
     bring(lab, &original).await?;
     let before = processes(lab);

@@ -5,17 +5,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::api::Answer;
-use super::configuration_live::metrics;
-use super::installed::NAMESPACE;
-use super::live::{eventually, new_namespace};
-use super::route::{Quality, Route};
-use super::workloads::{both_ready, create, post, scale};
+use crate::common::api::Answer;
+use crate::common::installed::NAMESPACE;
+use crate::common::route::{Quality, Route};
+use crate::common::workloads::{both_ready, create, post, scale};
+use crate::common::{eventually, new_namespace};
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::stage::{API_ADDRESS, API_PORT};
+use crate::stories::configuration::metrics;
+
+stories!(Alone: cut_off_from_the_api_server_it_decides_what_it_can);
 
 /// Every replica's own way to the API server goes through a route that goes bad in each way.
-pub async fn it_decides_what_it_can(lab: &Lab) -> Result<()> {
+async fn cut_off_from_the_api_server_it_decides_what_it_can(lab: &Lab) -> Result<()> {
     let route = Route::lay(format!("{API_ADDRESS}:{API_PORT}").parse()?).await?;
     let (host, port) = (route.address.ip(), route.address.port());
     asks_through(lab, [&format!("KUBERNETES_SERVICE_HOST={host}"), &format!("KUBERNETES_SERVICE_PORT={port}")]).await?;

@@ -6,18 +6,26 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api;
-use super::case::{MARK, complete};
-use super::companions_place::Place;
-use super::configuration_live::metrics;
-use super::installed::NAMESPACE;
-use super::modes::outputs;
-use super::workloads::both_ready;
+use crate::common::api;
+use crate::common::installed::NAMESPACE;
+use crate::common::place::Place;
+use crate::common::workloads::both_ready;
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case::{MARK, complete};
+use crate::stories::configuration::metrics;
+use crate::stories::modes::outputs;
+
+stories!(
+    Alone:
+    a_denial_is_one_event_on_the_workload,
+    a_forged_review_leaves_no_event,
+    the_audit_log_has_the_verdict;
+);
 
 /// A denial is an Event on the workload, by whatever replica; its repetitions count up in that Event; a dry run and a
 /// refused creation leave none.
-pub async fn a_denial_is_one_event_on_the_workload(lab: &Lab) -> Result<()> {
+async fn a_denial_is_one_event_on_the_workload(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let ledger = place.create("StatefulSet", "ledger", json!({})).await?;
     place.create("StatefulSet", "dry", json!({})).await?;
@@ -59,7 +67,7 @@ pub async fn a_denial_is_one_event_on_the_workload(lab: &Lab) -> Result<()> {
 
 /// Reviews that no API server has sent, about objects that do not exist, leave no Event, and keep no real denial from being
 /// told: to each replica more than may be written in a minute.
-pub async fn a_forged_review_leaves_none(lab: &Lab) -> Result<()> {
+async fn a_forged_review_leaves_no_event(lab: &Lab) -> Result<()> {
     let (place, client) = (Place::new(lab).await?, lab.client());
     place.create("StatefulSet", "ledger", json!({})).await?;
     for pod in both_ready(lab).await? {
@@ -108,7 +116,7 @@ fn forged(namespace: &str, number: usize) -> Value {
 }
 
 /// The audit log has what was decided, and why, under the webhook's name.
-pub async fn the_audit_log_has_the_verdict(lab: &Lab) -> Result<()> {
+async fn the_audit_log_has_the_verdict(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     place.create("StatefulSet", "ledger", json!({})).await?;
     refused(&place, "ledger", "").await?;

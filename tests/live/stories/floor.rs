@@ -9,26 +9,21 @@ use serde_json::{Value, json};
 use singleton_guard::chart::policies::{STRICT_PLACES, places};
 use singleton_guard::chart::warnings::WARNING_POLICIES;
 
-use super::api;
-use super::case::{MARK, complete};
-use super::installed::{NAMESPACE, RELEASE, chart};
-use super::live::{eventually, new_namespace};
-use super::workloads::{both_ready, create, patch, scale};
-use crate::LiveTest;
+use crate::common::installed::{NAMESPACE, RELEASE, chart};
+use crate::common::workloads::{both_ready, create, patch, scale};
+use crate::common::{api, eventually, new_namespace};
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::binaries::is_oldest;
 use crate::lab::component::Signal;
+use crate::spec::case::{MARK, complete};
 
-/// Those that need the guard for themselves.
-pub const ALONE: [(&str, LiveTest); 3] = [
-    ("floor::an upgrade keeps every policy", |lab| Box::pin(an_upgrade_keeps_every_policy(lab))),
-    ("floor::it speaks first and the webhook knows more", |lab| {
-        Box::pin(it_speaks_first_and_the_webhook_knows_more(lab))
-    }),
-    ("floor::an outage holds up nothing that is not marked", |lab| {
-        Box::pin(an_outage_holds_up_nothing_that_is_not_marked(lab))
-    }),
-];
+stories!(
+    Alone:
+    an_upgrade_keeps_every_policy,
+    it_speaks_first_and_the_webhook_knows_more,
+    an_outage_holds_up_nothing_that_is_not_marked;
+);
 
 /// Why a case cannot end alike with the floor alone; `None` where it must.
 pub fn why_it_is_not_held(case: &str) -> Option<&'static str> {
@@ -38,7 +33,7 @@ pub fn why_it_is_not_held(case: &str) -> Option<&'static str> {
 
 /// Whatever values change, a policy or binding is never made anew: a parameter kind that no policy uses for a moment
 /// would be watched no longer until the API server restarts (kubernetes#130887).
-pub async fn an_upgrade_keeps_every_policy(lab: &Lab) -> Result<()> {
+async fn an_upgrade_keeps_every_policy(lab: &Lab) -> Result<()> {
     let client = lab.client();
     let before = identities(&client).await?;
     let policies = places().len() + STRICT_PLACES.len() + WARNING_POLICIES.len();
@@ -61,7 +56,7 @@ pub async fn an_upgrade_keeps_every_policy(lab: &Lab) -> Result<()> {
 }
 
 /// Where both would refuse, a person reads the floor's line; a mark that the floor has not seen yet is the webhook's.
-pub async fn it_speaks_first_and_the_webhook_knows_more(lab: &Lab) -> Result<()> {
+async fn it_speaks_first_and_the_webhook_knows_more(lab: &Lab) -> Result<()> {
     let (namespace, client) = (new_namespace(lab).await?, lab.client());
     create(&client, &namespace, "StatefulSet", "ledger", true, 1).await?;
     let line = format!(
@@ -93,7 +88,7 @@ pub async fn it_speaks_first_and_the_webhook_knows_more(lab: &Lab) -> Result<()>
 }
 
 /// With every replica dead unmarked work goes on, a singleton is scaled by nobody, and one can be born.
-pub async fn an_outage_holds_up_nothing_that_is_not_marked(lab: &Lab) -> Result<()> {
+async fn an_outage_holds_up_nothing_that_is_not_marked(lab: &Lab) -> Result<()> {
     let (namespace, client) = (new_namespace(lab).await?, lab.client());
     create(&client, &namespace, "StatefulSet", "ledger", true, 1).await?;
     create(&client, &namespace, "Deployment", "plain", false, 1).await?;
@@ -125,7 +120,8 @@ async fn while_dead(client: &Client, namespace: &str) -> Result<()> {
         eventually(&format!("the floor to know {what}"), || async {
             let dry = format!("{}/scale?dryRun=All", api::path("StatefulSet", namespace, Some(name)));
             let body = json!({"spec": {"replicas": 3}}).to_string();
-            let answer = api::call(client, Method::PATCH, &dry, Some((super::workloads::MERGE, body)), None).await?;
+            let answer =
+                api::call(client, Method::PATCH, &dry, Some((crate::common::workloads::MERGE, body)), None).await?;
             Ok((!answer.succeeded()).then_some(()))
         })
         .await?;

@@ -7,15 +7,17 @@ use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::api;
-use super::case::{MARK, complete};
-use super::live::{new_namespace, unguarded};
-use super::workloads::MERGE;
+use crate::common::workloads::MERGE;
+use crate::common::{api, new_namespace, unguarded};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case::{MARK, complete};
+
+stories!(Measured: figures);
 
 /// Prints the median of a dry run that scales an unmarked StatefulSet up, and of one that does not, in a namespace
 /// without singletons and in one with many.
-pub async fn a_call_of_scale(lab: &Lab) -> Result<()> {
+async fn figures(lab: &Lab) -> Result<()> {
     let client = lab.client();
     for marked in [0, MARKED] {
         let namespace = new_namespace(lab).await?;

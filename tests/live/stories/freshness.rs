@@ -11,16 +11,22 @@ use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::api;
-use super::case::{MARK, complete};
-use super::configuration_live::{bring, metrics, original, with};
-use super::live::{eventually, new_namespace};
-use super::workloads::{create, patch, scale};
+use crate::common::workloads::{create, patch, scale};
+use crate::common::{api, eventually, new_namespace};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case::{MARK, complete};
+use crate::stories::configuration::{bring, metrics, original, with};
+
+stories!(
+    Alone:
+    a_mark_and_a_scale_up_never_both_win,
+    increases_are_answered_without_a_question;
+);
 
 /// Somebody marks a workload while somebody else scales it up, each through an API server of its own: never do both
 /// come through.
-pub async fn a_mark_and_a_scale_up_never_both_win(lab: &Lab) -> Result<()> {
+async fn a_mark_and_a_scale_up_never_both_win(lab: &Lab) -> Result<()> {
     let namespace = new_namespace(lab).await?;
     let (mut second, through_second) = lab.another_api_server().await?;
     let clients = [lab.client(), through_second];
@@ -69,7 +75,7 @@ async fn races(clients: &[Client; 2], namespace: &str, number: usize, rounds: us
 
 /// Increases of what is not marked are answered without a question; so is one of what is. With the proof switched off
 /// each is a question, and the answers are the same.
-pub async fn increases_are_answered_without_a_question(lab: &Lab) -> Result<()> {
+async fn increases_are_answered_without_a_question(lab: &Lab) -> Result<()> {
     let (client, namespace) = (lab.client(), new_namespace(lab).await?);
     make(&client, &namespace, "web").await?;
     create(&client, &namespace, "StatefulSet", "ledger", true, 1).await?;

@@ -4,11 +4,14 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use super::installed::chart;
+use crate::common::installed::chart;
+use crate::harness::stories;
 use crate::lab::Lab;
 
+stories!(every_value_for_a_platform_reaches_its_objects, no_value_for_a_platform_changes_anything_else,);
+
 /// What each value does can be seen in the render, and is not there without it.
-pub async fn every_value_reaches_its_objects(lab: &Lab) -> Result<()> {
+async fn every_value_for_a_platform_reaches_its_objects(lab: &Lab) -> Result<()> {
     for (values, kind, pointer, expected) in REACHES {
         let expected: Value = serde_saphyr::from_str(expected).with_context(|| format!("{values}: {expected}"))?;
         let reached = |objects: &[Value]| {
@@ -27,7 +30,7 @@ pub async fn every_value_reaches_its_objects(lab: &Lab) -> Result<()> {
 
 /// Roles and bindings are all that goes with `rbac.create`; the dashboard is where it is wanted; and nothing stays in the
 /// namespace of the release.
-pub async fn nothing_else_is_changed(lab: &Lab) -> Result<()> {
+async fn no_value_for_a_platform_changes_anything_else(lab: &Lab) -> Result<()> {
     let grants = |object: &Value| {
         let kind = object["kind"].as_str().unwrap_or_default();
         kind.ends_with("Role") || kind.ends_with("RoleBinding")

@@ -8,16 +8,18 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::api;
-use super::case::{MARK, complete};
-use super::https::CONFIGURATIONS;
-use super::installed::{self, NAMESPACE, RELEASE, chart};
-use super::live::{eventually, new_namespace, unguarded};
+use crate::common::https::CONFIGURATIONS;
+use crate::common::installed::{self, NAMESPACE, RELEASE, chart};
+use crate::common::{api, eventually, new_namespace, unguarded};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case::{MARK, complete};
+
+stories!(Alone: one_that_is_provided_is_verified_and_exchanged);
 
 /// Mode `provided`: refusals work; another certificate is used without a restart; a replica that no API server would
 /// believe is not ready, and says why.
-pub async fn a_provided_certificate(lab: &Lab) -> Result<()> {
+async fn one_that_is_provided_is_verified_and_exchanged(lab: &Lab) -> Result<()> {
     let directory = Directory::create()?;
     let commands = commands()?;
     directory.run(&commands).await?;

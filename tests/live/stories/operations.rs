@@ -11,15 +11,24 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use super::installed::{NAMESPACE, chart, values};
-use super::live::eventually;
-use super::{monitors, rules};
+use crate::common::installed::{NAMESPACE, chart, values};
+use crate::common::{eventually, monitors};
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::tools::Outcome;
+use crate::spec::rules;
+
+stories!(
+    Beside: verify_tells_what_it_sees;
+    Alone:
+    a_release_comes_works_and_goes,
+    an_installation_that_guards_nothing_fails,
+    a_second_release_of_the_name_is_refused;
+);
 
 /// A release with everything on guards when `helm install` returns, says so on request, is scraped by what its
 /// monitor selects, has the alerts that were tested, and goes without leaving anything.
-pub async fn a_release_comes_works_and_goes(lab: &Lab) -> Result<()> {
+async fn a_release_comes_works_and_goes(lab: &Lab) -> Result<()> {
     monitors::install(lab).await?;
     let on = json!({"enabled": true});
     let more = json!({
@@ -50,7 +59,7 @@ pub async fn a_release_comes_works_and_goes(lab: &Lab) -> Result<()> {
 }
 
 /// An installation that guards nothing fails, with the reason; the right to check does not outlive the check.
-pub async fn an_installation_that_guards_nothing_fails(lab: &Lab) -> Result<()> {
+async fn an_installation_that_guards_nothing_fails(lab: &Lab) -> Result<()> {
     // Nobody listens there.
     let nowhere = json!({
         "mark": {"key": MARK},
@@ -87,7 +96,7 @@ pub async fn an_installation_that_guards_nothing_fails(lab: &Lab) -> Result<()> 
 }
 
 /// `verify` tells a guarded namespace from one that is not.
-pub async fn verify_tells_what_it_sees(lab: &Lab) -> Result<()> {
+async fn verify_tells_what_it_sees(lab: &Lab) -> Result<()> {
     for (arguments, code, says) in [
         (&["--namespace", "default"][..], 0, "refusals work: "),
         (
@@ -110,7 +119,7 @@ pub async fn verify_tells_what_it_sees(lab: &Lab) -> Result<()> {
 }
 
 /// A second release of the same name is refused, and the first one does not notice.
-pub async fn a_second_release_of_the_name_is_refused(lab: &Lab) -> Result<()> {
+async fn a_second_release_of_the_name_is_refused(lab: &Lab) -> Result<()> {
     let chart = chart().display().to_string();
     let install = ["install", NAMESPACE, &chart, "-n", "second", "--create-namespace"];
     let refused = lab.helm(&install).await?;

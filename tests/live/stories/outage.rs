@@ -8,12 +8,20 @@ use http::Method;
 use kube::Client;
 use serde_json::json;
 
-use super::installed::RELEASE;
-use super::live::{eventually, new_namespace};
-use super::workloads::{MERGE, both_ready, create, patch, scale};
-use super::{api, case};
+use crate::common::installed::RELEASE;
+use crate::common::workloads::{MERGE, both_ready, create, patch, scale};
+use crate::common::{api, eventually, new_namespace};
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::component::Signal;
+use crate::spec::case;
+
+stories!(
+    Alone:
+    without_its_rights_it_says_so,
+    unmarked_work_never_reaches_us,
+    with_every_replica_dead_scaling_up_waits;
+);
 
 /// Without the right to look things up every increase above one that needs it is refused, in words that are not a rule's:
 /// those of ReplicaSets, whose Deployment decides.
@@ -91,7 +99,7 @@ async fn until_it_holds_in_an_outage(client: &Client, namespace: &str) -> Result
 }
 
 /// Writes and rollouts of unmarked workloads never reach us, by the API server's own count.
-pub async fn unmarked_work_never_reaches_us(lab: &Lab) -> Result<()> {
+async fn unmarked_work_never_reaches_us(lab: &Lab) -> Result<()> {
     let namespace = new_namespace(lab).await?;
     let client = lab.client();
     let before = calls_but_refused_pods(&client).await?;

@@ -2,11 +2,14 @@
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::live::new_namespace;
+use crate::common::new_namespace;
+use crate::harness::stories;
 use crate::lab::Lab;
 
+stories!(the_quickstart_prints_what_it_says);
+
 /// Runs the commands of every `console` block in their order, in a namespace that stands for `default`.
-pub async fn prints_what_it_says(lab: &Lab) -> Result<()> {
+async fn the_quickstart_prints_what_it_says(lab: &Lab) -> Result<()> {
     let page = std::fs::read_to_string("docs/quickstart.md")?;
     let blocks = page.split("```console\n$ kubectl ").skip(1).filter_map(|rest| rest.split("```").next());
     let commands: Vec<&str> = blocks.flat_map(|block| block.split("$ kubectl ")).collect();

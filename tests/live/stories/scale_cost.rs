@@ -2,7 +2,7 @@
 //! bound that fails. Of a release build:
 //!
 //! ```text
-//! BINARY=target/release/singleton-guard cargo test --test spec -- --ignored live::scale::figures
+//! BINARY=target/release/singleton-guard cargo test --test live -- --ignored stories::scale_cost
 //! ```
 //!
 //! The same calls are made in turn by somebody who is judged and by somebody who has broken the glass, whom a condition
@@ -15,14 +15,16 @@ use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::api;
-use super::case::{User, complete};
-use super::live::{new_namespace, unguarded};
+use crate::common::{api, new_namespace, unguarded};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case::{User, complete};
+
+stories!(Measured: figures);
 
 /// Prints how long an increase of an unmarked StatefulSet takes with the guard and without, over connections that are
 /// open and over new ones.
-pub async fn what_is_added(lab: &Lab) -> Result<()> {
+async fn figures(lab: &Lab) -> Result<()> {
     let scale = Scale::new(lab).await?;
     // The first one of each kind of user is slow.
     scale.up(true).await?;

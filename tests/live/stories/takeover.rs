@@ -4,13 +4,19 @@ use anyhow::{Result, ensure};
 use http::Method;
 use serde_json::Value;
 
-use super::installed::{NAMESPACE, RELEASE, chart};
-use super::live::eventually;
-use super::{api, monitors};
+use crate::common::installed::{NAMESPACE, RELEASE, chart};
+use crate::common::{api, eventually, monitors};
+use crate::harness::stories;
 use crate::lab::Lab;
 
+stories!(
+    Alone:
+    another_manager_finds_no_conflict,
+    the_only_node_can_be_drained;
+);
+
 /// Every object of the release, applied as it was rendered by another manager, meets no conflict: nothing differs.
-pub async fn another_manager_finds_no_conflict(lab: &Lab) -> Result<()> {
+async fn another_manager_finds_no_conflict(lab: &Lab) -> Result<()> {
     monitors::install(lab).await?;
     let more = [
         "flowSchema.enabled=true",
@@ -31,7 +37,7 @@ pub async fn another_manager_finds_no_conflict(lab: &Lab) -> Result<()> {
 }
 
 /// On the only node a drain waits for the second replica for ever, and takes a single one.
-pub async fn the_only_node_can_be_drained(lab: &Lab) -> Result<()> {
+async fn the_only_node_can_be_drained(lab: &Lab) -> Result<()> {
     let drain = async |timeout: &str| {
         let selector = format!("--pod-selector=app.kubernetes.io/instance={RELEASE}");
         let done = lab.kubectl(&["drain", "lab-node", &selector, timeout]).await;

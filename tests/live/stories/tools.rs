@@ -5,14 +5,25 @@ use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::api;
-use super::case::{self, complete, with};
-use super::live::{eventually, new_namespace};
+use crate::common::{api, eventually, new_namespace};
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::binaries::is_oldest;
+use crate::spec::case::{self, complete, with};
+
+stories!(
+    the_release_is_the_one_asked_for,
+    an_unquoted_true_is_answered_by_the_docs,
+    who_is_on_call_breaks_the_glass,
+    an_autoscaler_is_told_why_not,
+    marking_does_not_restart_the_pod,
+    a_namespace_of_singletons_can_be_deleted,
+    a_deployment_can_be_deleted_in_every_mode,
+    kubectl_shows_one_line_and_what_to_do,
+);
 
 /// The control plane is of the release that `KUBERNETES` names, and without it of a newer one.
-pub async fn the_release_is_the_one_asked_for(lab: &Lab) -> Result<()> {
+async fn the_release_is_the_one_asked_for(lab: &Lab) -> Result<()> {
     let release = lab.client().apiserver_version().await?.git_version;
     let oldest = is_oldest();
     ensure!(oldest == release.starts_with("v1.30."), "asked for the oldest release: {oldest}, got {release}");
@@ -20,7 +31,7 @@ pub async fn the_release_is_the_one_asked_for(lab: &Lab) -> Result<()> {
 }
 
 /// A real HorizontalPodAutoscaler that wants two is told why not, and nothing is scaled.
-pub async fn an_autoscaler_is_told_why_not(lab: &Lab) -> Result<()> {
+async fn an_autoscaler_is_told_why_not(lab: &Lab) -> Result<()> {
     let namespace = new_namespace(lab).await?;
     let client = lab.client();
     create(&client, &namespace, "Deployment", true).await?;
@@ -51,7 +62,7 @@ pub async fn an_autoscaler_is_told_why_not(lab: &Lab) -> Result<()> {
 }
 
 /// Marking a workload that runs does not touch its Pod.
-pub async fn marking_does_not_restart_the_pod(lab: &Lab) -> Result<()> {
+async fn marking_does_not_restart_the_pod(lab: &Lab) -> Result<()> {
     for kind in KINDS {
         let namespace = new_namespace(lab).await?;
         let client = lab.client();
@@ -72,7 +83,7 @@ pub async fn marking_does_not_restart_the_pod(lab: &Lab) -> Result<()> {
 }
 
 /// A namespace full of singletons can be deleted.
-pub async fn a_namespace_of_singletons_can_be_deleted(lab: &Lab) -> Result<()> {
+async fn a_namespace_of_singletons_can_be_deleted(lab: &Lab) -> Result<()> {
     let namespace = new_namespace(lab).await?;
     let client = lab.client();
     create(&client, &namespace, "Deployment", true).await?;
@@ -94,7 +105,7 @@ pub async fn a_namespace_of_singletons_can_be_deleted(lab: &Lab) -> Result<()> {
 }
 
 /// Deleting a Deployment works in every mode: what is orphaned runs on, what is collected goes.
-pub async fn a_deployment_can_be_deleted_in_every_mode(lab: &Lab) -> Result<()> {
+async fn a_deployment_can_be_deleted_in_every_mode(lab: &Lab) -> Result<()> {
     for mode in ["Orphan", "Foreground", "Background"] {
         let namespace = new_namespace(lab).await?;
         let client = lab.client();
@@ -121,7 +132,7 @@ pub async fn a_deployment_can_be_deleted_in_every_mode(lab: &Lab) -> Result<()> 
 }
 
 /// What a person reads in front of a real kubectl.
-pub async fn kubectl_shows_one_line_and_what_to_do(lab: &Lab) -> Result<()> {
+async fn kubectl_shows_one_line_and_what_to_do(lab: &Lab) -> Result<()> {
     let namespace = new_namespace(lab).await?;
     create(&lab.client(), &namespace, "StatefulSet", true).await?;
     for extra in [&[][..], &["--current-replicas=1"][..], &["--dry-run=server"][..]] {
@@ -142,7 +153,7 @@ pub async fn kubectl_shows_one_line_and_what_to_do(lab: &Lab) -> Result<()> {
 }
 
 /// What kubectl prints where the value is a boolean is what the page on labels says that it prints.
-pub async fn an_unquoted_true_is_answered_by_the_docs(lab: &Lab) -> Result<()> {
+async fn an_unquoted_true_is_answered_by_the_docs(lab: &Lab) -> Result<()> {
     let namespace = new_namespace(lab).await?;
     let page = std::fs::read_to_string("docs/reference/labels.md")?;
     let said = page.split('`').find(|words| words.starts_with("cannot unmarshal")).context("no error on the page")?;
@@ -157,7 +168,7 @@ pub async fn an_unquoted_true_is_answered_by_the_docs(lab: &Lab) -> Result<()> {
 }
 
 /// Whoever has the role that the page on break-glass gives, and no other right, scales a singleton by the command beside it.
-pub async fn who_is_on_call_breaks_the_glass(lab: &Lab) -> Result<()> {
+async fn who_is_on_call_breaks_the_glass(lab: &Lab) -> Result<()> {
     let page = std::fs::read_to_string("docs/break-glass.md")?;
     let mut manifests = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
     let role = manifests.find(|manifest| manifest.contains("impersonate")).context("no role on the page")?;

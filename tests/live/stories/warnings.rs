@@ -7,15 +7,18 @@ use serde_json::{Value, json};
 use singleton_guard::chart::warnings::WarningPolicy;
 use singleton_guard::policy::exemption::BREAK_GLASS;
 
-use super::api::{self, Answer};
-use super::case::{MARK, User, complete, with};
-use super::definitions::{definition, establish};
-use super::live::{eventually, new_namespace};
-use super::warnings::{prefix, said};
+use crate::common::api::{self, Answer};
+use crate::common::definitions::{definition, establish};
+use crate::common::{eventually, new_namespace};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case::{MARK, User, complete, with};
+use crate::spec::sentence::{prefix, said};
+
+stories!(a_mark_without_effect_is_told);
 
 /// Every way to bring it, and what only looks like one.
-pub async fn a_mark_without_effect_is_told(lab: &Lab) -> Result<()> {
+async fn a_mark_without_effect_is_told(lab: &Lab) -> Result<()> {
     define(lab).await?;
     let namespace = new_namespace(lab).await?;
     let at = Place { lab, namespace: &namespace };

@@ -7,23 +7,27 @@ use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::installed::NAMESPACE;
-use super::left_out::LeftOut;
-use super::live::{eventually, new_namespace};
-use super::operations::get;
-use super::prometheus::Prometheus;
-use super::{api, case, outage, rules};
+use crate::common::installed::NAMESPACE;
+use crate::common::prometheus::Prometheus;
+use crate::common::{api, eventually, new_namespace, on_path, promtool};
+use crate::harness::left_out::LeftOut;
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case;
+use crate::stories::operations::get;
+use crate::stories::{outage, queries};
+
+stories!(Alone: every_query_is_answered);
 
 /// Every query has an answer, but for those that have none for a reason.
-pub async fn every_query_is_answered(lab: &Lab) -> Result<()> {
-    let queries = rules::queries(Path::new(env!("CARGO_MANIFEST_DIR"))).map_err(anyhow::Error::msg)?;
+async fn every_query_is_answered(lab: &Lab) -> Result<()> {
+    let queries = queries::queries(Path::new(env!("CARGO_MANIFEST_DIR"))).map_err(anyhow::Error::msg)?;
     ensure!(queries.len() > 35, "only {} queries were found", queries.len());
     for (place, _) in UNANSWERED {
         ensure!(queries.iter().any(|query| query.place == place), "nothing is asked at {place}");
     }
-    let [promtool, program] = ["promtool", "prometheus"].map(rules::on_path);
-    let (promtool, program) = promtool.zip(program).ok_or_else(|| LeftOut(rules::NO_PROMETHEUS.to_owned()))?;
+    let [promtool, program] = ["promtool", "prometheus"].map(on_path);
+    let (promtool, program) = promtool.zip(program).ok_or_else(|| LeftOut(promtool::NO_PROMETHEUS.to_owned()))?;
     let pods = pods(lab).await?;
     let prometheus = Prometheus::start(lab, &program, &pods)?;
     eventually("Prometheus to scrape the API server and two replicas", || async {
@@ -50,13 +54,13 @@ pub async fn every_query_is_answered(lab: &Lab) -> Result<()> {
         let answer = get(address, "/metrics").await?;
         let (head, text) = answer.split_once("\r\n\r\n").context("an answer without a head")?;
         ensure!(head.contains("content-type: text/plain; version=0.0.4"), "{pod}: {head}");
-        rules::well_formed(&promtool, text).map_err(anyhow::Error::msg)?;
+        promtool::well_formed(&promtool, text)?;
     }
     prometheus.stop().await
 }
 
 /// What is wrong with the answers.
-async fn faults_of(prometheus: &Prometheus, queries: &[rules::Query]) -> Result<Vec<String>> {
+async fn faults_of(prometheus: &Prometheus, queries: &[queries::Query]) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     for query in queries {
         let series = prometheus.ask(&query.expression).await?;

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::eve::Eve;
 use super::poison::object;
+use crate::common::eventually;
+use crate::common::installed::NAMESPACE;
+use crate::common::place::Place;
 use crate::harness::stories;
 use crate::lab::Lab;
-use crate::spec::companions_place::Place;
-use crate::spec::installed::NAMESPACE;
-use crate::spec::live::eventually;
 
 stories!(one_budget_for_everything_costs_a_write_or_two_for_each_singleton);
 

@@ -5,12 +5,12 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::common::api::{self, Answer};
+use crate::common::eventually;
+use crate::common::place::Place;
+use crate::common::workloads::MERGE;
 use crate::lab::Lab;
-use crate::spec::api::{self, Answer};
 use crate::spec::case::User;
-use crate::spec::companions_place::Place;
-use crate::spec::live::eventually;
-use crate::spec::workloads::MERGE;
 
 /// She, in a namespace of her own.
 pub struct Eve<'a> {

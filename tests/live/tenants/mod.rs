@@ -21,8 +21,8 @@ use poison::{CARRIERS, FORMS};
 use promises::PROMISES;
 use stages::{Moment, Stage, Stages};
 
+use crate::common::installed::Installed;
 use crate::harness::{Group, Run, Test, is_long};
-use crate::spec::installed::Installed;
 
 /// One at a time, in the order in which they are played: each needs the guard for itself.
 pub fn group() -> Group<Installed> {

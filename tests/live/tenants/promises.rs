@@ -9,14 +9,13 @@ use kube::Client;
 use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
 
+use crate::common::place::{Place, budget_name, service_name};
+use crate::common::workloads::{MERGE, post, scale};
+use crate::common::{api, eventually};
 use crate::drills::listed::{ROWS, names};
 use crate::lab::Lab;
-use crate::spec::api;
 use crate::spec::case::{MARK, complete, with};
-use crate::spec::companions_place::{Place, budget_name, service_name};
-use crate::spec::configuration_live::metrics;
-use crate::spec::live::eventually;
-use crate::spec::workloads::{MERGE, post, scale};
+use crate::stories::configuration::metrics;
 
 /// A promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

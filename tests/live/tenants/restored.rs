@@ -7,11 +7,11 @@ use anyhow::{Result, ensure};
 
 use super::poison::{CARRIERS, object};
 use super::promises::Tenant;
+use crate::common::place::Place;
+use crate::common::workloads::both_ready;
 use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::etcd::Etcd;
-use crate::spec::companions_place::Place;
-use crate::spec::workloads::both_ready;
 
 stories!(after_a_restore_of_etcd_every_watch_hears_of_what_is_made);
 

@@ -13,9 +13,9 @@ use super::attacks::Attack;
 use super::eve::Eve;
 use super::memory::Seen;
 use super::promises::{Promise, Tenant, all_follow, is_silent};
+use crate::common::workloads::both_ready;
 use crate::lab::Lab;
 use crate::lab::component::Signal;
-use crate::spec::workloads::both_ready;
 
 /// When the attack meets the replicas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,21 +9,9 @@ use singleton_guard::companions::plan::selector::{Labels, PodLabels, Selector};
 use singleton_guard::companions::plan::{Companion, Step, Surroundings, Workload, lets_none_go, plan};
 use singleton_guard::settings::Companions;
 
-use crate::Property;
-
 use super::{body, made, now, planned, same, workload};
 
-/// Each is a trial of its own.
-pub const FACTS: [(&str, Property); 7] = [
-    ("companions: a budget that lets none go is a warning", a_budget_that_lets_none_go_is_a_warning),
-    ("companions: the settings decide what no annotation does", the_settings_decide_what_no_annotation_does),
-    ("companions: consent opens and closes", consent_opens_and_closes),
-    ("companions: a budget is about one Pod", a_budget_is_about_one_pod),
-    ("companions: former budgets are changed once", former_budgets_are_changed_once),
-    ("companions: two singletons that share Pods have one budget", two_singletons_that_share_pods_have_one_budget),
-    ("companions: what is orphaned is adopted by name only", what_is_orphaned_is_adopted_by_name_only),
-];
-
+#[test]
 fn the_settings_decide_what_no_annotation_does() -> Result<(), String> {
     for (default, annotation, bound) in [
         (Disruption::Allow, None, Some(NONE)),
@@ -47,6 +35,7 @@ fn the_settings_decide_what_no_annotation_does() -> Result<(), String> {
 }
 
 /// Where the workload is to be let go; otherwise it is what somebody wants.
+#[test]
 fn a_budget_that_lets_none_go_is_a_warning() -> Result<(), String> {
     for (least, most, pods, none) in [
         (json!(1), Value::Null, 1, true),
@@ -91,6 +80,7 @@ fn a_budget_that_lets_none_go_is_a_warning() -> Result<(), String> {
     Ok(())
 }
 
+#[test]
 fn consent_opens_and_closes() -> Result<(), String> {
     let mut workload = workload(Kind::StatefulSet, "ledger");
     workload.annotations.disruption = Some("block".to_owned());
@@ -115,6 +105,7 @@ fn consent_opens_and_closes() -> Result<(), String> {
 
 /// What a controller alone gives is selected too, and of a strict one what nobody else can have; that holds only where the
 /// API server holds it.
+#[test]
 fn a_budget_is_about_one_pod() -> Result<(), String> {
     let app = json!({"app": "ledger"});
     let hash = json!([{"key": "pod-template-hash", "operator": "Exists"}]);
@@ -149,6 +140,7 @@ fn a_budget_is_about_one_pod() -> Result<(), String> {
 }
 
 /// A budget of a former form is changed once, into what is kept.
+#[test]
 fn former_budgets_are_changed_once() -> Result<(), String> {
     for (disruption, bound) in [("allow", "maxUnavailable"), ("block", "minAvailable")] {
         let mut workload = workload(Kind::Deployment, "ledger");
@@ -167,6 +159,7 @@ fn former_budgets_are_changed_once() -> Result<(), String> {
 }
 
 /// Unless their controllers tell them apart.
+#[test]
 fn two_singletons_that_share_pods_have_one_budget() -> Result<(), String> {
     let (one, mut other) = (workload(Kind::Deployment, "a"), workload(Kind::Deployment, "b"));
     other.selector = one.selector.clone();
@@ -199,6 +192,7 @@ fn two_singletons_that_share_pods_have_one_budget() -> Result<(), String> {
     Ok(())
 }
 
+#[test]
 fn what_is_orphaned_is_adopted_by_name_only() -> Result<(), String> {
     let workload = workload(Kind::StatefulSet, "ledger");
     let (_, budget) = made(&workload, &Companions::default(), now());

@@ -16,25 +16,10 @@ use singleton_guard::companions::plan::{
 };
 use singleton_guard::settings::Companions;
 
-use crate::Property;
-
 use super::{body, made, now, same, workload};
 
-/// Each is a trial of its own.
-pub const FACTS: [(&str, Property); 10] = [
-    ("companions: it is told apart who has the name", it_is_told_apart_who_has_the_name),
-    ("companions: names never change", names_never_change),
-    ("companions: no two names are alike", no_two_names_are_alike),
-    ("companions: what is there keeps its name", what_is_there_keeps_its_name),
-    ("companions: what an earlier version has made is kept", what_an_earlier_version_has_made_is_kept),
-    ("companions: another wish ends what an earlier version has made", another_wish_ends_it),
-    ("companions: a name must be the workload's own", a_name_must_be_the_workloads_own),
-    ("companions: what was made stays until the workload goes", what_was_made_stays_until_the_workload_goes),
-    ("companions: what is denied counts as the default", what_is_denied_counts_as_the_default),
-    ("companions: a name that was freed is left free", a_name_that_was_freed_is_left_free),
-];
-
 /// Running clusters know the old ones. What follows from a name is a name again, and nobody else's.
+#[test]
 fn names_never_change() -> Result<(), String> {
     let long = "a".repeat(70);
     for (name, service) in [
@@ -59,6 +44,7 @@ fn names_never_change() -> Result<(), String> {
 }
 
 /// Names that were chosen to meet, as of every kind, all in one namespace: each has a Service of its own.
+#[test]
 fn no_two_names_are_alike() -> Result<(), String> {
     let long = "a".repeat(63);
     let names = [
@@ -89,6 +75,7 @@ fn no_two_names_are_alike() -> Result<(), String> {
 }
 
 /// Whoever comes beside it: a Deployment's Service is not taken away for a StatefulSet of its name, which waits for it.
+#[test]
 fn what_is_there_keeps_its_name() -> Result<(), String> {
     let deployment = workload(Kind::Deployment, "web");
     let mut set = Workload { uid: "uid-of-the-set".to_owned(), ..workload(Kind::StatefulSet, "web") };
@@ -117,6 +104,7 @@ fn what_is_there_keeps_its_name() -> Result<(), String> {
 
 /// Under the workload's own name: it stays, is kept right, and there is no second one beside it; also where it was left
 /// without an owner. Only a StatefulSet that names another has both.
+#[test]
 fn what_an_earlier_version_has_made_is_kept() -> Result<(), String> {
     for (name, former) in [("web", "web"), ("ledger.books", "ledger-books-d5aeab08")] {
         for kind in KINDS.iter().map(|info| info.kind) {
@@ -154,6 +142,7 @@ fn what_an_earlier_version_has_made_is_kept() -> Result<(), String> {
 
 /// Ours for another, the user's for these Pods, the user's for others; nobody is told to delete a Service that leads to
 /// the Pod.
+#[test]
 fn it_is_told_apart_who_has_the_name() -> Result<(), String> {
     let mut set = workload(Kind::StatefulSet, "web");
     set.service_name = Some("web".to_owned());
@@ -198,7 +187,8 @@ fn it_is_told_apart_who_has_the_name() -> Result<(), String> {
 }
 
 /// The annotation names another, or none.
-fn another_wish_ends_it() -> Result<(), String> {
+#[test]
+fn another_wish_ends_what_an_earlier_version_has_made() -> Result<(), String> {
     let workload = workload(Kind::Deployment, "web");
     let (Some(service), _) = made(&workload, &Companions::default(), now()) else {
         return Err("none is made".to_owned());
@@ -218,6 +208,7 @@ fn another_wish_ends_it() -> Result<(), String> {
 }
 
 /// Its name, or with more behind a dash, or the label that is derived from it.
+#[test]
 fn a_name_must_be_the_workloads_own() -> Result<(), String> {
     for (name, service, allowed) in [
         ("web", "web", true),
@@ -254,6 +245,7 @@ fn a_name_must_be_the_workloads_own() -> Result<(), String> {
     Ok(())
 }
 
+#[test]
 fn what_was_made_stays_until_the_workload_goes() -> Result<(), String> {
     let all = Companions { allowed: Allowed { foreign_names: true, ..Allowed::default() }, ..Companions::default() };
     for annotation in [true, false] {
@@ -285,6 +277,7 @@ fn what_was_made_stays_until_the_workload_goes() -> Result<(), String> {
 }
 
 /// `block` as `allow`, with a word about it.
+#[test]
 fn what_is_denied_counts_as_the_default() -> Result<(), String> {
     let mut workload = workload(Kind::Deployment, "web");
     workload.annotations.disruption = Some("block".to_owned());
@@ -296,6 +289,7 @@ fn what_is_denied_counts_as_the_default() -> Result<(), String> {
 }
 
 /// For a minute, but for a name that nobody else gives.
+#[test]
 fn a_name_that_was_freed_is_left_free() -> Result<(), String> {
     for (name, service, waits) in [
         ("web", "web", true),

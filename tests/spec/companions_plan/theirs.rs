@@ -10,23 +10,13 @@ use singleton_guard::companions::plan::theirs::{ANNOTATIONS, Found, Hand, LABELS
 use singleton_guard::companions::plan::{Companion, Existing, Owner, Step, Surroundings, let_go, plan};
 use singleton_guard::settings::Companions;
 
-use crate::Property;
-
 use super::{made, now, same, workload};
-
-/// Each is a trial of its own.
-pub const FACTS: [(&str, Property); 5] = [
-    ("companions: who writes what is ours has it", who_writes_what_is_ours_has_it),
-    ("companions: letting go changes nothing else", letting_go_changes_nothing_else),
-    ("companions: what was taken is let go of once", what_was_taken_is_let_go_of_once),
-    ("companions: what is adopted is written later than others wrote", what_is_adopted_is_written_later),
-    ("companions: no managed fields are too many", no_managed_fields_are_too_many),
-];
 
 const OURS: &str = "singleton-guard-companions";
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
 /// Only what is written on purpose and not before us.
+#[test]
 fn who_writes_what_is_ours_has_it() -> Result<(), String> {
     let label = |key: &str| json!({"f:metadata": {"f:labels": {".": {}, (format!("f:{key}")): {}}}});
     let annotation = |key: &str| json!({"f:metadata": {"f:annotations": {(format!("f:{key}")): {}}}});
@@ -81,6 +71,7 @@ fn who_writes_what_is_ours_has_it() -> Result<(), String> {
 }
 
 /// What is left is what there was, without what was ours, wherever it stands; of another version nothing changes.
+#[test]
 fn letting_go_changes_nothing_else() -> Result<(), String> {
     let ours = || entry(OURS, "", 0, json!({"f:spec": {"f:selector": {}, "f:ports": {}}}));
     let theirs = entry("kubectl", "", 1, json!({"f:spec": {}}));
@@ -111,6 +102,7 @@ fn letting_go_changes_nothing_else() -> Result<(), String> {
 }
 
 /// It is nobody's companion from then on, whatever the workload asks for; its owner may be a singleton no more.
+#[test]
 fn what_was_taken_is_let_go_of_once() -> Result<(), String> {
     let workload = workload(Kind::StatefulSet, "ledger");
     let (Some(mut service), Some(mut budget)) = made(&workload, &Companions::default(), now()) else {
@@ -156,7 +148,8 @@ fn what_was_taken_is_let_go_of_once() -> Result<(), String> {
 }
 
 /// Or it would look as if they had written to what is ours.
-fn what_is_adopted_is_written_later() -> Result<(), String> {
+#[test]
+fn what_is_adopted_is_written_later_than_others_wrote() -> Result<(), String> {
     let restored = object(Some("singleton-guard"), json!([entry("velero-server", "", 0, json!({"f:spec": {}}))]));
     let Whose::Ours(adoptable) = whose(&restored)? else { return Err("it is ours".to_owned()) };
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600 + 10 + 2);
@@ -196,6 +189,7 @@ fn what_is_adopted_is_written_later() -> Result<(), String> {
 }
 
 /// More than are read count as none: nothing is let go of on the strength of a part.
+#[test]
 fn no_managed_fields_are_too_many() -> Result<(), String> {
     let deep = (0..200).fold(json!({}), |inner, _| json!({"f:x": inner}));
     let large: serde_json::Map<_, _> = (0..2_000).map(|n| (format!("f:n{n}"), json!({}))).collect();

@@ -5,12 +5,15 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
-use super::super::companions_drain::evict;
-use super::super::companions_place::Place;
+use crate::common::place::Place;
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::stories::companions::drain::evict;
+
+stories!(a_budget_that_blocks_is_a_warning);
 
 /// By every form of the two bounds, for one Pod and for two that share a budget; `block` is what somebody wants.
-pub async fn a_budget_that_blocks_is_a_warning(lab: &Lab) -> Result<()> {
+async fn a_budget_that_blocks_is_a_warning(lab: &Lab) -> Result<()> {
     let one = [
         (json!({"minAvailable": 1}), true),
         (json!({"minAvailable": "100%"}), true),

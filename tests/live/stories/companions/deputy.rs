@@ -7,15 +7,22 @@ use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::super::api::{self, Answer};
-use super::super::case::{MARK, User, complete, with};
-use super::super::companions_place::{Place, budget_name};
-use super::super::installed::{NAMESPACE, RELEASE, chart};
+use crate::common::api::{self, Answer};
+use crate::common::installed::{NAMESPACE, RELEASE, chart};
+use crate::common::place::{Place, budget_name};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case::{MARK, User, complete, with};
+
+stories!(
+    a_name_that_somebody_has_freed_is_left_free,
+    nobody_gets_a_service_under_their_name,
+    who_may_make_no_service_gets_none_where_that_is_asked_for,
+);
 
 /// A Service that was deleted under a name that a user could give is left to him for a minute, ours or his; a budget, and
 /// what has a name of our own, is back at once.
-pub async fn a_freed_name_is_left_free(lab: &Lab) -> Result<()> {
+async fn a_name_that_somebody_has_freed_is_left_free(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let named = json!({"metadata": {"annotations": {"singleton-guard.io/headless-service": "shop"}}});
     place.create("Deployment", "shop", named).await?;
@@ -54,7 +61,7 @@ pub async fn a_freed_name_is_left_free(lab: &Lab) -> Result<()> {
 }
 
 /// Neither by annotation nor by `serviceName`, though the name is free for a moment.
-pub async fn nobody_gets_what_is_anothers(lab: &Lab) -> Result<()> {
+async fn nobody_gets_a_service_under_their_name(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let mallory = mallory(&place).await?;
     let theirs = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db"}, "spec": {"ports": [{"port": 5432}], "selector": {"app": "db"}}});
@@ -80,7 +87,7 @@ pub async fn nobody_gets_what_is_anothers(lab: &Lab) -> Result<()> {
 }
 
 /// With `companions.requireServiceRight`: by whichever request a Service would come about.
-pub async fn who_may_make_none_gets_none(lab: &Lab) -> Result<()> {
+async fn who_may_make_no_service_gets_none_where_that_is_asked_for(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let mallory = mallory(&place).await?;
     let policy = require_service_right(lab, &place.namespace).await?;

@@ -5,11 +5,14 @@ use std::net::IpAddr;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::companions_place::{KINDS, Place, service_name};
+use crate::common::place::{KINDS, Place, service_name};
+use crate::harness::stories;
 use crate::lab::Lab;
 
+stories!(the_name_is_the_pod_and_nobody_while_it_ends);
+
 /// The Pod's address; nothing while it terminates; the next one's afterwards. For every kind.
-pub async fn the_name_is_the_pod(lab: &Lab) -> Result<()> {
+async fn the_name_is_the_pod_and_nobody_while_it_ends(lab: &Lab) -> Result<()> {
     for kind in KINDS {
         let place = Place::new(lab).await?;
         // Long enough to see nothing.

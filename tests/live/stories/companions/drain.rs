@@ -8,13 +8,20 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::api::{self, Answer};
-use super::case::{MARK, complete, with};
-use super::companions_place::{KINDS, Place, budget_name, service_name};
+use crate::common::api::{self, Answer};
+use crate::common::place::{KINDS, Place, budget_name, service_name};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case::{MARK, complete, with};
+
+stories!(
+    a_drain_passes_waits_and_passes_with_consent,
+    a_pod_that_is_not_ready_can_be_evicted_in_every_mode,
+    a_second_apply_a_diff_and_an_upgrade_move_nothing,
+);
 
 /// `allow`: it finishes. `block`: it waits, an open window lets it through, and afterwards it waits again.
-pub async fn drain(lab: &Lab) -> Result<()> {
+async fn a_drain_passes_waits_and_passes_with_consent(lab: &Lab) -> Result<()> {
     for kind in ["Deployment", "StatefulSet"] {
         drain_of(lab, kind).await.with_context(|| kind.to_owned())?;
     }
@@ -76,7 +83,7 @@ async fn drain_of(lab: &Lab, kind: &str) -> Result<()> {
 }
 
 /// A Pod that is not ready can be evicted in every mode, for every kind.
-pub async fn crash_looping(lab: &Lab) -> Result<()> {
+async fn a_pod_that_is_not_ready_can_be_evicted_in_every_mode(lab: &Lab) -> Result<()> {
     for kind in KINDS {
         for mode in ["allow", "block", "none"] {
             let place = Place::new(lab).await?;
@@ -110,7 +117,7 @@ pub async fn crash_looping(lab: &Lab) -> Result<()> {
 }
 
 /// The second apply, `kubectl diff` and `helm upgrade` move neither the workload nor a companion.
-pub async fn second_apply(lab: &Lab) -> Result<()> {
+async fn a_second_apply_a_diff_and_an_upgrade_move_nothing(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let mut manifests = Vec::new();
     for kind in KINDS {

@@ -6,13 +6,20 @@ use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::super::api;
-use super::super::case::MARK;
-use super::super::companions_place::{KINDS, Place, budget_name, service_name};
+use crate::common::api;
+use crate::common::place::{KINDS, Place, budget_name, service_name};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case::MARK;
+
+stories!(
+    what_a_version_of_before_has_made_is_changed_once,
+    services_keep_the_workloads_own_name,
+    services_stay_while_a_pod_bears_their_name,
+);
 
 /// They are brought into their present form by one write each, for every kind and strict ones.
-pub async fn are_changed_once(lab: &Lab) -> Result<()> {
+async fn what_a_version_of_before_has_made_is_changed_once(lab: &Lab) -> Result<()> {
     let strict = ["StatefulSet", "Deployment"].map(|kind| (kind, "strict"));
     for (kind, mark) in KINDS.map(|kind| (kind, "true")).into_iter().chain(strict) {
         let place = Place::new(lab).await?;
@@ -61,7 +68,7 @@ pub async fn are_changed_once(lab: &Lab) -> Result<()> {
 
 /// What has the workload's own name stays, alone and with the same uid: of a Deployment though nothing asks for that name
 /// any more, until the annotation asks for another.
-pub async fn keep_their_name(lab: &Lab) -> Result<()> {
+async fn services_keep_the_workloads_own_name(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let asks = |name: Value| json!({"singleton-guard.io/headless-service": name});
     for kind in ["Deployment", "ReplicaSet", "ReplicationController"] {
@@ -90,7 +97,7 @@ pub async fn keep_their_name(lab: &Lab) -> Result<()> {
 
 /// A StatefulSet whose `serviceName` an earlier version has filled in is deleted without its Pod and made anew: the Pod
 /// bears the former name, so that goes on to resolve beside the new one.
-pub async fn stay_while_a_pod_bears_their_name(lab: &Lab) -> Result<()> {
+async fn services_stay_while_a_pod_bears_their_name(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     place.create("StatefulSet", "ledger", json!({"spec": {"serviceName": "ledger"}})).await?;
     let former = place.service("ledger").await?;

@@ -6,13 +6,26 @@ use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api;
-use super::case::{MARK, with};
-use super::companions_place::{KINDS, MORE_THAN_ALL, Place, budget_name};
+use crate::common::api;
+use crate::common::place::{KINDS, MORE_THAN_ALL, Place, budget_name};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case::{MARK, with};
+
+stories!(
+    they_are_made_for_every_kind_with_one_write_each,
+    they_follow_the_annotations_and_come_back_by_themselves,
+    a_budget_of_a_user_makes_ours_step_aside,
+    a_service_of_a_user_is_left_alone,
+    what_is_made_never_falls_on_what_is_there,
+    the_rest_of_a_manifest_comes_first,
+    a_release_takes_the_budget_and_leaves_the_service,
+    deletion_takes_or_leaves_them_as_asked,
+    an_orphaned_replicaset_stays_guarded,
+);
 
 /// Made with one write each, as the pattern wants them, for every kind; nothing moves afterwards.
-pub async fn made_for_every_kind(lab: &Lab) -> Result<()> {
+async fn they_are_made_for_every_kind_with_one_write_each(lab: &Lab) -> Result<()> {
     for kind in KINDS {
         let place = Place::new(lab).await?;
         // A child with the tracking label or annotation of its parent is one that Argo CD deletes.
@@ -75,7 +88,7 @@ pub async fn made_for_every_kind(lab: &Lab) -> Result<()> {
 
 /// A budget that is deleted by hand comes back; `none` takes it away; the other modes change it in place. A Service that is
 /// deleted is another story.
-pub async fn follows_the_annotations(lab: &Lab) -> Result<()> {
+async fn they_follow_the_annotations_and_come_back_by_themselves(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     place.create("StatefulSet", "ledger", json!({})).await?;
     let name = budget_name("ledger", "StatefulSet");
@@ -156,7 +169,7 @@ pub async fn follows_the_annotations(lab: &Lab) -> Result<()> {
 }
 
 /// A user's budget makes ours go, and ours is back when theirs goes; the selectors need not be alike.
-pub async fn steps_aside_for_a_budget(lab: &Lab) -> Result<()> {
+async fn a_budget_of_a_user_makes_ours_step_aside(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     place.create("StatefulSet", "ledger", json!({})).await?;
     let name = budget_name("ledger", "StatefulSet");
@@ -186,7 +199,7 @@ pub async fn steps_aside_for_a_budget(lab: &Lab) -> Result<()> {
 }
 
 /// A Service of a user is never touched, whatever it is like.
-pub async fn leaves_services_alone(lab: &Lab) -> Result<()> {
+async fn a_service_of_a_user_is_left_alone(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let service = |name: &str, spec: Value| json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": with(&json!({"ports": [{"port": 80}], "selector": {"app": name}}), spec)});
     place.make(service("ledger", json!({}))).await?;
@@ -226,7 +239,7 @@ pub async fn leaves_services_alone(lab: &Lab) -> Result<()> {
 }
 
 /// An apply behind the workload, as in one manifest, meets no Service of ours.
-pub async fn waits_for_the_rest_of_a_manifest(lab: &Lab) -> Result<()> {
+async fn the_rest_of_a_manifest_comes_first(lab: &Lab) -> Result<()> {
     loop {
         let place = Place::new(lab).await?;
         let began = Instant::now();
@@ -247,7 +260,7 @@ pub async fn waits_for_the_rest_of_a_manifest(lab: &Lab) -> Result<()> {
 
 /// What a plan creates cannot fall on an object that has come about since: an apply with a revision that no object has
 /// creates, and conflicts with whatever is there.
-pub async fn creates_or_nothing(lab: &Lab) -> Result<()> {
+async fn what_is_made_never_falls_on_what_is_there(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let body = |port: u16| json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "theirs", "resourceVersion": "1", "labels": {"by": "us"}}, "spec": {"clusterIP": "None", "ports": [{"port": port}]}});
     let path = format!("{}?fieldManager=somebody", place.path("Service", Some("theirs")));
@@ -268,7 +281,7 @@ pub async fn creates_or_nothing(lab: &Lab) -> Result<()> {
 }
 
 /// Release: the budget goes, the Service stays until the workload does, a Deployment's ReplicaSets lose their stamp.
-pub async fn release(lab: &Lab) -> Result<()> {
+async fn a_release_takes_the_budget_and_leaves_the_service(lab: &Lab) -> Result<()> {
     for kind in KINDS {
         let place = Place::new(lab).await?;
         place.create(kind, "ledger", json!({})).await?;
@@ -309,7 +322,7 @@ pub async fn release(lab: &Lab) -> Result<()> {
 }
 
 /// Deletion in each mode; what was orphaned is adopted when the workload comes back.
-pub async fn deletion(lab: &Lab) -> Result<()> {
+async fn deletion_takes_or_leaves_them_as_asked(lab: &Lab) -> Result<()> {
     for kind in KINDS {
         for mode in ["Foreground", "Background", "Orphan"] {
             let place = Place::new(lab).await?;
@@ -352,7 +365,7 @@ pub async fn deletion(lab: &Lab) -> Result<()> {
 }
 
 /// A ReplicaSet that was orphaned stays guarded by its stamp.
-pub async fn an_orphaned_replica_set_stays_guarded(lab: &Lab) -> Result<()> {
+async fn an_orphaned_replicaset_stays_guarded(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     place.create("Deployment", "web", json!({})).await?;
     place

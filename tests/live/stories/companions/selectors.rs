@@ -8,12 +8,15 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use singleton_guard::companions::plan::selector::{PodLabels, Selector};
 
-use super::api;
-use super::companions_place::{Place, chance, pick};
+use crate::common::api;
+use crate::common::place::{Place, chance, pick};
+use crate::harness::stories;
 use crate::lab::Lab;
 
+stories!(selectors_mean_what_the_api_server_says);
+
 /// A ConfigMap for each set of labels; each selector is a list with `labelSelector`.
-pub async fn compare(lab: &Lab) -> Result<()> {
+async fn selectors_mean_what_the_api_server_says(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let mut chance = chance();
     let mut objects = BTreeMap::new();

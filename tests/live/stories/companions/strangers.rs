@@ -10,19 +10,22 @@ use http::Method;
 use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
 
-use super::super::api::{self, Answer};
-use super::super::case::{MARK, with};
-use super::super::companions_drain::{evict, in_an_hour};
-use super::super::companions_place::{KINDS, Place, budget_name};
+use crate::common::api::{self, Answer};
+use crate::common::place::{KINDS, Place, budget_name};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case::{MARK, with};
+use crate::stories::companions::drain::{evict, in_an_hour};
+
+stories!(pods_that_only_share_the_labels_block_no_eviction, pods_that_only_share_the_labels_let_no_singleton_go,);
 
 /// `allow`: an eviction passes.
-pub async fn they_block_nothing(lab: &Lab) -> Result<()> {
+async fn pods_that_only_share_the_labels_block_no_eviction(lab: &Lab) -> Result<()> {
     each(lab, async |stage| stage.passes("an eviction to pass, for `allow`").await).await
 }
 
 /// `block`: an eviction waits, and passes with consent. What is nobody's singleton need not wait.
-pub async fn they_let_nothing_go(lab: &Lab) -> Result<()> {
+async fn pods_that_only_share_the_labels_let_no_singleton_go(lab: &Lab) -> Result<()> {
     each(lab, async |stage| {
         let Stage { place, kind, budget, .. } = stage;
         place.annotate(kind, "ledger", json!({"singleton-guard.io/disruption": "block"})).await?;

@@ -8,13 +8,22 @@ use futures_util::future::try_join_all;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::super::api;
-use super::super::case::{MARK, complete, with};
-use super::super::companions_place::{Place, budget_name};
+use crate::common::api;
+use crate::common::place::{Place, budget_name};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case::{MARK, complete, with};
+
+stories!(
+    what_somebody_writes_to_is_his,
+    what_others_touch_stays_ours,
+    a_released_one_lets_go_too,
+    a_chart_brings_its_service,
+    one_with_an_address_replaces_ours,
+);
 
 /// By every way to write to it, and within a second. The workload may go afterwards, or ask for what it likes.
-pub async fn what_somebody_writes_to_is_his(lab: &Lab) -> Result<()> {
+async fn what_somebody_writes_to_is_his(lab: &Lab) -> Result<()> {
     let apply = ["apply", "-f", "-"];
     let server_side = ["apply", "--server-side", "-f", "-"];
     let force = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
@@ -94,7 +103,7 @@ async fn taken_over(lab: &Lab, kind: &str, way: &[&str], ports: Option<&Value>) 
 
 /// Unrelated labels and annotations, a finalizer and the status are written to other people's objects too; what was
 /// restored from a backup is adopted, and stays ours.
-pub async fn what_others_touch_stays_ours(lab: &Lab) -> Result<()> {
+async fn what_others_touch_stays_ours(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let restored = Place::new(lab).await?;
     // As Velero creates what was ours: with the label, without an owner, under a manager of its own.
@@ -147,7 +156,7 @@ pub async fn what_others_touch_stays_ours(lab: &Lab) -> Result<()> {
 }
 
 /// Also of what a singleton of before has left behind.
-pub async fn a_released_one_lets_go_too(lab: &Lab) -> Result<()> {
+async fn a_released_one_lets_go_too(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let name = started(&place, "Service").await?;
     place.patch("StatefulSet", "ledger", json!({"metadata": {"labels": {MARK: null}}})).await?;
@@ -163,7 +172,7 @@ pub async fn a_released_one_lets_go_too(lab: &Lab) -> Result<()> {
 
 /// The next version of a chart brings the governing Service: refused without a word to helm, taken over with, and helm's
 /// alone from then on.
-pub async fn a_chart_brings_its_service(lab: &Lab) -> Result<()> {
+async fn a_chart_brings_its_service(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let chart = lab.logs().join(format!("chart-{}", place.namespace));
     std::fs::create_dir_all(chart.join("templates"))?;
@@ -199,7 +208,7 @@ pub async fn a_chart_brings_its_service(lab: &Lab) -> Result<()> {
 
 /// The API server lets nobody apply an address onto a headless Service; what is said to do about it works each time, at
 /// once and after a moment, for ours and for what is theirs by then.
-pub async fn one_with_an_address_replaces_ours(lab: &Lab) -> Result<()> {
+async fn one_with_an_address_replaces_ours(lab: &Lab) -> Result<()> {
     let theirs = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": NAME}, "spec": {
         "type": "NodePort", "ports": [{"port": 80, "targetPort": 8080}], "selector": {"app": "ledger"}}});
     let theirs = &theirs.to_string();

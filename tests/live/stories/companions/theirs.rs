@@ -9,11 +9,14 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
-use super::super::companions_place::{Place, budget_name};
+use crate::common::place::{Place, budget_name};
+use crate::harness::stories;
 use crate::lab::Lab;
 
+stories!(a_service_of_the_workloads_name_is_never_ours, a_service_can_be_replaced_by_force,);
+
 /// By every usual way, for a Deployment and for a StatefulSet that names no Service.
-pub async fn made_after_ours(lab: &Lab) -> Result<()> {
+async fn a_service_of_the_workloads_name_is_never_ours(lab: &Lab) -> Result<()> {
     let all = ["Deployment", "StatefulSet"].into_iter().flat_map(|kind| WAYS.map(|way| (kind, way)));
     let told = all.map(|(kind, way)| async move {
         let place = Place::new(lab).await?;
@@ -34,7 +37,7 @@ pub async fn made_after_ours(lab: &Lab) -> Result<()> {
 }
 
 /// A Service that was theirs all along, with an address and ports of its own, is deleted and made anew at once.
-pub async fn replaced_by_force(lab: &Lab) -> Result<()> {
+async fn a_service_can_be_replaced_by_force(lab: &Lab) -> Result<()> {
     let told = ["Deployment", "StatefulSet"].into_iter().map(|kind| async move {
         let place = Place::new(lab).await?;
         place.create(kind, NAME, json!({})).await?;

@@ -5,24 +5,20 @@ use http::Method;
 use serde_json::json;
 use singleton_guard::api::key::KEY;
 
-use super::api;
-use super::case::MARK;
-use super::companions_place::Place;
-use super::revisions::Revisions;
-use super::strict_live::body;
-use super::workloads::MERGE;
-use crate::LiveTest;
+use crate::common::api;
+use crate::common::place::Place;
+use crate::common::revisions::Revisions;
+use crate::common::workloads::MERGE;
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::binaries::is_oldest;
+use crate::spec::case::MARK;
+use crate::stories::strict::body;
 
-/// Those that others may run beside.
-pub const STORIES: [(&str, LiveTest); 1] =
-    [("strict::a Pod that still ends keeps its ReplicaSet from becoming strict", |lab| {
-        Box::pin(a_pod_that_still_ends_counts(lab))
-    })];
+stories!(a_pod_that_still_ends_keeps_its_replicaset_from_becoming_strict);
 
 /// `status.replicas` leaves it out, and from Kubernetes 1.35 on `status.terminatingReplicas` has it.
-async fn a_pod_that_still_ends_counts(lab: &Lab) -> Result<()> {
+async fn a_pod_that_still_ends_keeps_its_replicaset_from_becoming_strict(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let mut pods = Revisions::of(&place).await?;
     let slow = json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": LONG}}}});

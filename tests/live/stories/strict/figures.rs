@@ -7,16 +7,18 @@ use http::Method;
 use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
 
-use super::api;
-use super::companions_place::Place;
-use super::live::{eventually, unguarded};
-use super::outage::calls;
-use super::revisions::Revisions;
-use super::strict_live::{body, strict, take_away, text, ways};
+use crate::common::place::Place;
+use crate::common::revisions::Revisions;
+use crate::common::{api, eventually, unguarded};
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::stories::outage::calls;
+use crate::stories::strict::{body, strict, take_away, text, ways};
+
+stories!(Measured: figures);
 
 /// Figures: from the end of a Pod to the next one beside a plain `Recreate`, and what refusals cost.
-pub async fn measure(lab: &Lab) -> Result<()> {
+async fn figures(lab: &Lab) -> Result<()> {
     for kind in ["Deployment", "ReplicaSet", "StatefulSet"] {
         for mark in ["true", "strict"] {
             gaps(lab, kind, mark).await?;
@@ -103,7 +105,7 @@ async fn quota(lab: &Lab, advised: bool) -> Result<()> {
         Ok::<_, anyhow::Error>(text(&quota["status"]["used"]["pods"]))
     };
     let pod = json!({"kind": "Pod", "metadata": {"name": "cron", "labels": {KEY: "cron"}}});
-    let pod = super::case::complete(&pod, &place.namespace);
+    let pod = crate::spec::case::complete(&pod, &place.namespace);
     eventually("the quota to be counted", || async { Ok((!charged().await?.is_empty()).then_some(())) }).await?;
     place.make(pod.clone()).await?;
     let before = charged().await?;

@@ -5,25 +5,19 @@ use http::Method;
 use serde_json::json;
 use singleton_guard::api::key::KEY;
 
-use super::api;
-use super::companions_place::Place;
-use super::live::eventually;
-use super::slow::Slow;
-use super::strict_live::{body, evict, is_deleted};
-use crate::LiveTest;
+use crate::common::place::Place;
+use crate::common::{api, eventually};
+use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::binaries::is_oldest;
 use crate::lab::node::NODE_NAME;
+use crate::stories::strict::slow::Slow;
+use crate::stories::strict::{body, evict, is_deleted};
 
-/// Those that others may run beside.
-pub const STORIES: [(&str, LiveTest); 2] = [
-    ("strict::a deletion of many leaves a Pod alone that is bound meanwhile", |lab| {
-        Box::pin(a_deletion_of_many_leaves_a_pod_alone_that_is_bound_meanwhile(lab))
-    }),
-    ("strict::an eviction leaves a Pod alone that has come meanwhile", |lab| {
-        Box::pin(an_eviction_leaves_a_pod_alone_that_has_come_meanwhile(lab))
-    }),
-];
+stories!(
+    a_deletion_of_many_leaves_a_pod_alone_that_is_bound_meanwhile,
+    an_eviction_leaves_a_pod_alone_that_has_come_meanwhile,
+);
 
 /// Such a deletion decides on the grace when it reads a Pod, and writes later; a slow webhook makes it much later. A Pod
 /// that is on no node when it is read, and starts before the write, is neither told to end at once nor taken away by
@@ -33,7 +27,7 @@ async fn a_deletion_of_many_leaves_a_pod_alone_that_is_bound_meanwhile(lab: &Lab
     let pod = json!({
         "kind": "Pod", "metadata": {"name": POD, "labels": {KEY: POD}}, "spec": {"schedulerName": "nobody"},
     });
-    let made = place.make(super::case::complete(&pod, &place.namespace)).await?;
+    let made = place.make(crate::spec::case::complete(&pod, &place.namespace)).await?;
     let try_out = format!("{}?dryRun=All", place.path("Pod", Some(POD)));
     let slow = Slow::install(&place, "DELETE", "pods", async || {
         api::call(&client, Method::DELETE, &try_out, None, None).await?.success().map(drop)
@@ -72,7 +66,7 @@ async fn an_eviction_leaves_a_pod_alone_that_has_come_meanwhile(lab: &Lab) -> Re
     let (place, client) = (Place::new(lab).await?, lab.client());
     let make = async || {
         let pod = json!({"kind": "Pod", "metadata": {"name": POD, "labels": {KEY: POD}}});
-        let made = place.make(super::case::complete(&pod, &place.namespace)).await?;
+        let made = place.make(crate::spec::case::complete(&pod, &place.namespace)).await?;
         let runs = async || Ok(place.get("Pod", POD).await?.filter(|pod| pod["status"]["phase"] == "Running"));
         eventually("its kubelet to have said that it runs", runs).await?;
         anyhow::Ok(made["metadata"]["uid"].clone())

@@ -1,5 +1,11 @@
 //! Strict singletons on the live cluster: one Pod at every revision, whatever people and controllers do.
 
+mod becoming;
+mod figures;
+mod held_up;
+mod nodes;
+mod slow;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -9,33 +15,39 @@ use http::Method;
 use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
 
-use super::api::{self, Answer};
-use super::case::{MARK, User};
-use super::companions_place::Place;
-use super::live::{eventually, unguarded};
-use super::revisions::Revisions;
-use super::workloads::{MERGE, both_ready};
-use crate::LiveTest;
+use crate::common::api::{self, Answer};
+use crate::common::place::Place;
+use crate::common::revisions::Revisions;
+use crate::common::workloads::{MERGE, both_ready};
+use crate::common::{eventually, unguarded};
+use crate::harness::{Story, stories};
 use crate::lab::Lab;
 use crate::lab::binaries::is_oldest;
 use crate::lab::component::Signal;
+use crate::spec::case::{MARK, User};
 
-/// Those that others may run beside.
-pub const STORIES: [(&str, LiveTest); 8] = [
-    ("strict::one Pod at every revision", |lab| Box::pin(one_pod_at_every_revision(lab))),
-    ("strict::who holds the name is said", |lab| Box::pin(who_holds_the_name_is_said(lab))),
-    ("strict::a forced deletion is refused", |lab| Box::pin(a_forced_deletion_is_refused(lab))),
-    ("strict::a Pod that has ended gives its name free", |lab| Box::pin(a_pod_that_has_ended_gives_its_name_free(lab))),
-    ("strict::two workloads of one key are one", |lab| Box::pin(two_workloads_of_one_key_are_one(lab))),
-    ("strict::a foreign Pod on the name is reported", |lab| Box::pin(a_foreign_pod_on_the_name_is_reported(lab))),
-    ("strict::a Pod that is relabelled keeps the name", |lab| Box::pin(a_pod_that_is_relabelled_keeps_the_name(lab))),
-    ("strict::breaking the glass does not bring a second Pod", |lab| {
-        Box::pin(breaking_the_glass_does_not_bring_a_second_pod(lab))
-    }),
-];
+stories!(
+    Beside:
+    one_pod_at_every_revision,
+    who_holds_the_name_is_said,
+    a_forced_deletion_is_refused,
+    a_pod_that_has_ended_gives_its_name_free,
+    two_workloads_of_one_key_are_one,
+    a_foreign_pod_on_the_name_is_reported,
+    a_pod_that_is_relabelled_keeps_the_name,
+    breaking_the_glass_does_not_bring_a_second_pod;
+    Alone:
+    of_many_creates_one_succeeds,
+    with_every_replica_dead_the_lock_holds;
+);
+
+/// These, and those of the rooms below.
+pub fn stories() -> Vec<Story> {
+    [STORIES, nodes::STORIES, held_up::STORIES, becoming::STORIES, figures::STORIES].concat()
+}
 
 /// A Pod that is deleted, evicted, scaled away and back, or rolled out is followed by the next one when it is gone.
-pub async fn one_pod_at_every_revision(lab: &Lab) -> Result<()> {
+async fn one_pod_at_every_revision(lab: &Lab) -> Result<()> {
     for kind in ["StatefulSet", "ReplicaSet", "Deployment", "ReplicationController"] {
         let most = replaced_in_every_way(lab, kind, "strict").await?;
         ensure!(most == 1, "{kind}: {most} Pods at one revision");
@@ -101,7 +113,7 @@ pub(super) async fn take_away(
 }
 
 /// While the old Pod ends, the ReplicaSet's own Events say who holds the name, and until when.
-pub async fn who_holds_the_name_is_said(lab: &Lab) -> Result<()> {
+async fn who_holds_the_name_is_said(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let mut pods = Revisions::of(&place).await?;
     place.create("ReplicaSet", "ledger", strict("strict")).await?;
@@ -114,7 +126,7 @@ pub async fn who_holds_the_name_is_said(lab: &Lab) -> Result<()> {
 }
 
 /// A Pod that may run is given time to end, however its deletion is asked for; with the glass broken it is not.
-pub async fn a_forced_deletion_is_refused(lab: &Lab) -> Result<()> {
+async fn a_forced_deletion_is_refused(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let mut pods = Revisions::of(&place).await?;
     place.create("ReplicaSet", "ledger", strict("strict")).await?;
@@ -143,7 +155,7 @@ pub async fn a_forced_deletion_is_refused(lab: &Lab) -> Result<()> {
 }
 
 /// A Pod that has ended for good does not hold the name: it is deleted, and the next one starts.
-pub async fn a_pod_that_has_ended_gives_its_name_free(lab: &Lab) -> Result<()> {
+async fn a_pod_that_has_ended_gives_its_name_free(lab: &Lab) -> Result<()> {
     let of_kind = async |kind| {
         let place = Place::new(lab).await?;
         let mut pods = Revisions::of(&place).await?;
@@ -161,13 +173,13 @@ pub async fn a_pod_that_has_ended_gives_its_name_free(lab: &Lab) -> Result<()> {
 }
 
 /// Two ReplicaSets with one key are one singleton: the second takes over when the first lets go, and is reminded to.
-pub async fn two_workloads_of_one_key_are_one(lab: &Lab) -> Result<()> {
+async fn two_workloads_of_one_key_are_one(lab: &Lab) -> Result<()> {
     // Its controller tries again after ever longer pauses, and may by chance do so at the very moment.
     for _ in 0..TRIES {
         let place = Place::new(lab).await?;
         let mut pods = Revisions::of(&place).await?;
         let shop = json!({"spec": {"template": {"metadata": {"labels": {KEY: "shop"}}}}});
-        let overlay = super::case::with(&strict("strict"), shop);
+        let overlay = crate::spec::case::with(&strict("strict"), shop);
         place.create("ReplicaSet", "blue", overlay.clone()).await?;
         let blue = pods.until_another_runs("").await?;
         place.create("ReplicaSet", "green", overlay).await?;
@@ -194,9 +206,10 @@ pub async fn two_workloads_of_one_key_are_one(lab: &Lab) -> Result<()> {
 }
 
 /// A foreign Pod on the name blocks, which is safe, and is said.
-pub async fn a_foreign_pod_on_the_name_is_reported(lab: &Lab) -> Result<()> {
+async fn a_foreign_pod_on_the_name_is_reported(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
-    let squatter = super::case::complete(&json!({"kind": "Pod", "metadata": {"name": "ledger-rs"}}), &place.namespace);
+    let squatter =
+        crate::spec::case::complete(&json!({"kind": "Pod", "metadata": {"name": "ledger-rs"}}), &place.namespace);
     place.make(squatter).await?;
     place.create("ReplicaSet", "ledger", strict("strict")).await?;
     place
@@ -211,7 +224,7 @@ pub async fn a_foreign_pod_on_the_name_is_reported(lab: &Lab) -> Result<()> {
 }
 
 /// A Pod that leaves its ReplicaSet's selector keeps its name and its key, so no second one starts.
-pub async fn a_pod_that_is_relabelled_keeps_the_name(lab: &Lab) -> Result<()> {
+async fn a_pod_that_is_relabelled_keeps_the_name(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let mut pods = Revisions::of(&place).await?;
     place.create("ReplicaSet", "ledger", strict("strict")).await?;
@@ -222,7 +235,7 @@ pub async fn a_pod_that_is_relabelled_keeps_the_name(lab: &Lab) -> Result<()> {
 
 /// What keeps the Pod one is no one's to switch off: not by the template of the ReplicaSet behind a Deployment, not with
 /// the glass broken.
-pub async fn breaking_the_glass_does_not_bring_a_second_pod(lab: &Lab) -> Result<()> {
+async fn breaking_the_glass_does_not_bring_a_second_pod(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let mut pods = Revisions::of(&place).await?;
     place.create("Deployment", "ledger", strict("strict")).await?;
@@ -251,11 +264,11 @@ async fn the_next_is_refused(place: &Place<'_>, name: &str) -> Result<()> {
 }
 
 /// Of many creates of one key, at the same time and through two API servers, exactly one succeeds.
-pub async fn of_many_creates_one_succeeds(lab: &Lab) -> Result<()> {
+async fn of_many_creates_one_succeeds(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let path = place.path("Pod", None);
     let pod = json!({"kind": "Pod", "metadata": {"name": "cron", "labels": {KEY: "cron"}}});
-    let mut pod = super::case::complete(&pod, &place.namespace);
+    let mut pod = crate::spec::case::complete(&pod, &place.namespace);
     pod["metadata"] = json!({"generateName": "cron-", "labels": {KEY: "cron"}});
     let (mut second, through_second) = lab.another_api_server().await?;
     let clients = [lab.client(), through_second];
@@ -276,7 +289,7 @@ pub async fn of_many_creates_one_succeeds(lab: &Lab) -> Result<()> {
 
 /// With every replica dead the lock holds, and the singleton restarts where the API server can name its Pod itself
 /// (1.36); before that it starts when we are back.
-pub async fn with_every_replica_dead_the_lock_holds(lab: &Lab) -> Result<()> {
+async fn with_every_replica_dead_the_lock_holds(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let mut pods = Revisions::of(&place).await?;
     place.create("ReplicaSet", "ledger", strict("strict")).await?;
@@ -288,7 +301,7 @@ pub async fn with_every_replica_dead_the_lock_holds(lab: &Lab) -> Result<()> {
     }
     let dead = async {
         let other = json!({"kind": "Pod", "metadata": {"name": "other", "labels": {KEY: "ledger-rs"}}});
-        let other = super::case::complete(&other, &place.namespace).to_string();
+        let other = crate::spec::case::complete(&other, &place.namespace).to_string();
         let path = place.path("Pod", None);
         let answer = api::call(&lab.client(), Method::POST, &path, Some(("application/json", other)), None).await?;
         ensure!(answer.message().starts_with("SG012"), "a Pod of another name: {answer:?}");

@@ -6,38 +6,25 @@ use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::api::{self, Answer};
-use super::case::{User, with};
-use super::companions_place::Place;
-use super::configuration_live::set_node_users;
-use super::live::eventually;
-use super::revisions::Revisions;
-use super::strict_live::{body, is_deleted, strict};
-use super::workloads::MERGE;
-use crate::LiveTest;
+use crate::common::api::{self, Answer};
+use crate::common::eventually;
+use crate::common::place::Place;
+use crate::common::revisions::Revisions;
+use crate::common::workloads::MERGE;
+use crate::harness::stories;
 use crate::lab::Lab;
+use crate::spec::case::{User, with};
+use crate::stories::configuration::set_node_users;
+use crate::stories::strict::{body, is_deleted, strict};
 
-/// Those that others may run beside.
-pub const STORIES: [(&str, LiveTest); 4] = [
-    ("strict::a node that is gone gives the name free when it is deleted", |lab| {
-        Box::pin(gives_the_name_free_when_it_is_deleted(lab))
-    }),
-    ("strict::a node that is emptied gives the name free when it is declared out of service", |lab| {
-        Box::pin(gives_the_name_free_when_it_is_declared_out_of_service(lab))
-    }),
-    ("strict::a Pod that has ended under a node that is silent gives its name free", |lab| {
-        Box::pin(a_pod_that_has_ended_gives_its_name_free(lab))
-    }),
-    ("strict::who is preempted goes before the next one comes", |lab| {
-        Box::pin(who_is_preempted_goes_before_the_next_one_comes(lab))
-    }),
-];
-
-/// Those that need the guard for themselves.
-pub const ALONE: [(&str, LiveTest); 1] =
-    [("strict::who is no kubelet has the last word only where it is said so", |lab| {
-        Box::pin(who_is_no_kubelet_has_the_last_word_only_where_it_is_said_so(lab))
-    })];
+stories!(
+    Beside:
+    a_node_that_is_gone_gives_the_name_free_when_it_is_deleted,
+    a_node_that_is_emptied_gives_the_name_free_when_it_is_declared_out_of_service,
+    a_pod_that_has_ended_under_a_node_that_is_silent_gives_its_name_free,
+    who_is_preempted_goes_before_the_next_one_comes;
+    Alone: who_is_no_kubelet_has_the_last_word_only_where_it_is_said_so;
+);
 
 /// A virtual kubelet with all rights ends Pods as a ServiceAccount. Without an entry its last word is refused, and the
 /// singleton waits; with one it counts on its own nodes and nowhere else, and for nobody else.
@@ -87,7 +74,7 @@ async fn who_is_no_kubelet_has_the_last_word_only_where_it_is_said_so(lab: &Lab)
 }
 
 /// The garbage collector fails the Pod of a Node that does not exist, and takes it away.
-async fn gives_the_name_free_when_it_is_deleted(lab: &Lab) -> Result<()> {
+async fn a_node_that_is_gone_gives_the_name_free_when_it_is_deleted(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let (mut pods, node, uid) = bound(&place, "ReplicaSet").await?;
     // Or it would be made again, for a node that is not there.
@@ -100,7 +87,7 @@ async fn gives_the_name_free_when_it_is_deleted(lab: &Lab) -> Result<()> {
 }
 
 /// A taint evicts the Pod, and another one says that its machine is off.
-async fn gives_the_name_free_when_it_is_declared_out_of_service(lab: &Lab) -> Result<()> {
+async fn a_node_that_is_emptied_gives_the_name_free_when_it_is_declared_out_of_service(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     let (mut pods, node, uid) = bound(&place, "ReplicaSet").await?;
     node.taint(json!({"key": "maintenance", "effect": "NoExecute"})).await?;
@@ -121,7 +108,7 @@ async fn gives_the_name_free_when_it_is_declared_out_of_service(lab: &Lab) -> Re
 }
 
 /// Its kubelet has said that it has ended, and nothing more: nobody else would ever take it away.
-async fn a_pod_that_has_ended_gives_its_name_free(lab: &Lab) -> Result<()> {
+async fn a_pod_that_has_ended_under_a_node_that_is_silent_gives_its_name_free(lab: &Lab) -> Result<()> {
     let of_kind = async |kind, pod| {
         let place = Place::new(lab).await?;
         let (mut pods, node, uid) = bound(&place, kind).await?;
@@ -161,7 +148,7 @@ async fn who_is_preempted_goes_before_the_next_one_comes(lab: &Lab) -> Result<()
     let on_the_node = |pod: &Value| pod["spec"]["nodeName"] == node.name.as_str();
     pods.until("the Pod to be bound", |pods| pods.values().any(on_the_node)).await?;
     let urgent = json!({"kind": "Pod", "metadata": {"name": "urgent"}, "spec": {"priorityClassName": class}});
-    let urgent = super::case::complete(&urgent, &place.namespace);
+    let urgent = crate::spec::case::complete(&urgent, &place.namespace);
     place.make(with(&urgent, json!({"spec": most_of_it}))).await?;
     let ledger = |pod: &Value| pod["metadata"]["name"] == POD;
     pods.until("the preemption", |pods| pods.values().any(|pod| ledger(pod) && is_deleted(pod))).await?;

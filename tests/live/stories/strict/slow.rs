@@ -10,10 +10,9 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::api;
-use super::companions_place::Place;
-use super::https::{self, CONFIGURATIONS, Https};
-use super::live::eventually;
+use crate::common::https::{self, CONFIGURATIONS, Https};
+use crate::common::place::Place;
+use crate::common::{api, eventually};
 
 /// It is asked about every request of one kind in a namespace.
 pub struct Slow {
