@@ -12,6 +12,10 @@
 //!
 //! *Pure*, and compiled without the feature `elect`:
 //!
+//! * [`decide`]: the algorithm, whole; [`state`] has its words, and [`record`] what is written.
 //! * [`timing`]: from what a user asks for to the durations that are safe together.
 
+pub mod decide;
+pub mod record;
+pub mod state;
 pub mod timing;
