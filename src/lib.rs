@@ -20,8 +20,8 @@
 //! Above it:
 //!
 //! * [`review`]: the wire, with own lean types borrowed from the body.
-//! * [`policy`]: the decision and nothing else. `evaluate` is its control flow, and [`policy::pod`] that of a request
-//!   about a Pod; [`policy::rules`] holds one file per rule, and says how another is added; [`policy::violation`] has
+//! * [`policy`]: the decision and nothing else. `evaluate` is its control flow, [`policy::pod`] that of a request about a
+//!   Pod, and [`policy::autoscaler`] of one about an autoscaler; [`policy::rules`] holds one file per rule, and says how another is added; [`policy::violation`] has
 //!   what can be broken, `policy::words` how that is said, and [`policy::entry`] by which ways a request comes.
 //! * [`chart`]: what is generated from the kinds and the rules: the webhook configurations and the policies.
 //! * The plans of the rooms below, which decide what the shell carries out: [`companions::plan`] and

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
-use singleton_guard::policy::lookup::{Found, Lookup, Owner};
+use singleton_guard::policy::lookup::{Found, Lookup, Owner, Singleton};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
@@ -38,5 +38,6 @@ fn as_of_a_singleton(lookup: &Lookup<'_>) -> Found {
             after: after.as_ref().map(|_| Owner::Marked),
         },
         Lookup::Holder(_) => Found::Holder(None),
+        Lookup::Target(target) => Found::Target(Some(Singleton { kind: target.kind, name: target.name.to_string() })),
     }
 }

@@ -3,6 +3,8 @@
 //! [`KINDS`] is a registry: the chart's webhook rules, its policies, its RBAC and what the process watches follow from
 //! it. It is not the only place that knows a kind: `CONTRIBUTING.md` lists the others.
 
+use super::autoscaler::{AUTOSCALERS, Autoscaler};
+
 /// A workload kind that can be a singleton.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -57,6 +59,8 @@ pub enum Resource {
     Unmarkable(&'static Unmarkable),
     /// `v1` Pod: the rules of strict singletons speak about it.
     Pod,
+    /// An autoscaler: SG003 speaks about it.
+    Autoscaler(Autoscaler),
     /// Anything else. No rule speaks about it, so it is allowed: an older replica may be asked about a
     /// resource that only a newer chart knows.
     Unknown,
@@ -111,6 +115,11 @@ impl Resource {
         if (group, resource) == ("", PODS) {
             return Self::Pod;
         }
+        let autoscaler =
+            AUTOSCALERS.into_iter().find(|kind| (kind.info().group, kind.info().resource) == (group, resource));
+        if let Some(autoscaler) = autoscaler {
+            return Self::Autoscaler(autoscaler);
+        }
         UNMARKABLE
             .iter()
             .find(|kind| kind.group == group && kind.resource == resource)
@@ -123,6 +132,7 @@ impl Resource {
         match self {
             Self::Guarded(kind) => kind.info().name,
             Self::Unmarkable(kind) => kind.name,
+            Self::Autoscaler(kind) => kind.info().name,
             Self::Pod => "Pod",
             Self::Unknown => "object",
         }
@@ -134,6 +144,7 @@ impl Resource {
         match self {
             Self::Guarded(kind) => kind.info().resource,
             Self::Unmarkable(kind) => kind.resource,
+            Self::Autoscaler(kind) => kind.info().resource,
             Self::Pod => PODS,
             Self::Unknown => "other",
         }
@@ -145,6 +156,7 @@ impl Resource {
         match self {
             Self::Guarded(kind) => kind.info().group,
             Self::Unmarkable(kind) => kind.group,
+            Self::Autoscaler(kind) => kind.info().group,
             Self::Pod | Self::Unknown => "",
         }
     }

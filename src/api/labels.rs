@@ -7,15 +7,21 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::annotation::{Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, PUBLISH_NOT_READY};
+use super::autoscaler::PAUSED_REPLICAS;
 use super::json::ENTRIES_MAX;
 
 /// Labels, in the order they came. A key that comes twice is an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Labels<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-/// The annotations that say what companions a workload wants.
+/// The annotations that a decision reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OurAnnotations<'a>(pub Annotations<Cow<'a, str>>);
+pub struct ReadAnnotations<'a> {
+    /// What companions a workload wants.
+    pub ours: Annotations<Cow<'a, str>>,
+    /// ScaledObject: how many replicas its target has while it is paused.
+    pub paused_replicas: Option<Cow<'a, str>>,
+}
 
 impl Labels<'_> {
     /// The value of a label.
@@ -58,24 +64,25 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for OurAnnotations<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for ReadAnnotations<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Ours<'a>(PhantomData<&'a ()>);
-        impl<'de: 'a, 'a> Visitor<'de> for Ours<'a> {
-            type Value = OurAnnotations<'a>;
+        struct Read<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Read<'a> {
+            type Value = ReadAnnotations<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map of strings")
             }
 
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<OurAnnotations<'a>, M::Error> {
-                let mut ours = OurAnnotations::default();
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<ReadAnnotations<'a>, M::Error> {
+                let mut read = ReadAnnotations::default();
                 while let Some(Text(key)) = map.next_key()? {
                     let place = match key.as_ref() {
-                        HEADLESS_SERVICE => &mut ours.0.headless_service,
-                        PUBLISH_NOT_READY => &mut ours.0.publish_not_ready,
-                        DISRUPTION => &mut ours.0.disruption,
-                        DISRUPTION_ALLOWED_UNTIL => &mut ours.0.disruption_allowed_until,
+                        HEADLESS_SERVICE => &mut read.ours.headless_service,
+                        PUBLISH_NOT_READY => &mut read.ours.publish_not_ready,
+                        DISRUPTION => &mut read.ours.disruption,
+                        DISRUPTION_ALLOWED_UNTIL => &mut read.ours.disruption_allowed_until,
+                        PAUSED_REPLICAS => &mut read.paused_replicas,
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                             continue;
@@ -86,10 +93,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for OurAnnotations<'a> {
                         return Err(de::Error::custom(format_args!("duplicate annotation `{key}`")));
                     }
                 }
-                Ok(ours)
+                Ok(read)
             }
         }
-        deserializer.deserialize_map(Ours(PhantomData))
+        deserializer.deserialize_map(Read(PhantomData))
     }
 }
 

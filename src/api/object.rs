@@ -11,14 +11,14 @@ use serde_json::value::RawValue;
 use super::int_or_string::IntOrString;
 use super::json::{few_objects, nullable, object, some_object};
 use super::kind::{KINDS, Kind, UNMARKABLE};
-use super::labels::{Labels, OurAnnotations};
+use super::labels::{Labels, ReadAnnotations};
 use super::mark::{Mark, MarkKey};
 use super::replicas::Replicas;
 use super::text::clip;
 use crate::api::annotation::HeadlessService;
 use crate::api::reference::ObjectRef;
 
-/// A workload, the Scale of one, or a Pod.
+/// A workload, the Scale of one, an autoscaler, or a Pod.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
 pub struct Object<'a> {
@@ -52,9 +52,9 @@ pub struct Metadata<'a> {
     /// Labels.
     #[serde(borrow, deserialize_with = "nullable")]
     pub labels: Labels<'a>,
-    /// Our annotations; all others are skipped.
+    /// The annotations that are read; all others are skipped.
     #[serde(borrow, deserialize_with = "nullable")]
-    pub annotations: OurAnnotations<'a>,
+    pub annotations: ReadAnnotations<'a>,
     /// Owner references.
     #[serde(borrow, deserialize_with = "few_objects")]
     pub owner_references: Vec<OwnerReference<'a>>,
@@ -83,7 +83,7 @@ pub struct OwnerReference<'a> {
     pub controller: Option<bool>,
 }
 
-/// The fields of the workloads' specs that the rules read.
+/// The fields of the specs that the rules read.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Spec<'a> {
@@ -117,6 +117,21 @@ pub struct Spec<'a> {
     /// Pod: how long it is given to end.
     #[serde(borrow)]
     pub termination_grace_period_seconds: Replicas<'a>,
+    /// HorizontalPodAutoscaler, ScaledObject: what it scales.
+    #[serde(borrow)]
+    pub scale_target_ref: Option<&'a RawValue>,
+    /// HorizontalPodAutoscaler: the most replicas that it asks for.
+    #[serde(borrow)]
+    pub max_replicas: Replicas<'a>,
+    /// HorizontalPodAutoscaler: the least.
+    #[serde(borrow)]
+    pub min_replicas: Replicas<'a>,
+    /// ScaledObject: the most.
+    #[serde(borrow)]
+    pub max_replica_count: Replicas<'a>,
+    /// ScaledObject: the least.
+    #[serde(borrow)]
+    pub min_replica_count: Replicas<'a>,
     /// The Pod template: compared, and read only for what `strict` needs of it.
     #[serde(borrow)]
     pub template: Option<&'a RawValue>,
@@ -178,7 +193,7 @@ impl Object<'_> {
     /// What the workload wants of its headless Service, where it says something that means something.
     #[must_use]
     pub fn headless_service(&self) -> Option<HeadlessService<'_>> {
-        self.metadata.annotations.0.wished_service()
+        self.metadata.annotations.ours.wished_service()
     }
 
     /// What the mark says.

@@ -26,6 +26,17 @@ pub struct PodRef<'a> {
     pub name: Cow<'a, str>,
 }
 
+/// One workload, whichever has the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkloadRef<'a> {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: Cow<'a, str>,
+    /// Its name.
+    pub name: Cow<'a, str>,
+}
+
 /// The object that a refusal or an Event is about, as `StatusDetails` of `metav1` and an Event name it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Regarding {

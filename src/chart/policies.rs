@@ -129,7 +129,7 @@ impl Place {
                 return self.row().map(Row::watched).unwrap_or_default();
             }
         };
-        vec![Watched { group: kind.group, resources: vec![format!("{}/scale", kind.resource)] }]
+        vec![Watched { group: kind.group, version: kind.version, resources: vec![format!("{}/scale", kind.resource)] }]
     }
 
     /// The conditions without which it is not evaluated: those of the row.

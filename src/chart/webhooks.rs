@@ -8,6 +8,7 @@
 //! called in and for what an outage does there. Names of entries never change and entries are never taken out of a
 //! row: the process writes into them too, and helm could not drop what it does not own alone.
 
+use crate::api::autoscaler::{AUTOSCALERS, AutoscalerInfo};
 use crate::api::kind::{KINDS, PODS, UNMARKABLE};
 use crate::policy::entry::Row;
 use crate::policy::request::Phase;
@@ -62,11 +63,22 @@ pub enum Outage {
     LetsPass,
 }
 
+/// What a row is there for alone, and is left out without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Only {
+    /// Strict singletons.
+    Strict,
+    /// Autoscalers, where they are judged.
+    Autoscalers,
+}
+
 /// Resources of one API group that a row watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {
     /// API group; empty for the core group.
     pub group: &'static str,
+    /// API version.
+    pub version: &'static str,
     /// Plural names, with their subresource where there is one.
     pub resources: Vec<String>,
 }
@@ -100,6 +112,7 @@ impl Row {
             Self::Status => "status",
             Self::Defaults => "defaults",
             Self::Released => "released",
+            Self::Autoscalers => "autoscalers",
             Self::Pods => "pods",
             Self::PodNames => "pod-names",
         }
@@ -120,6 +133,9 @@ impl Row {
             Self::Status => "keeps the mark from being written through /status",
             Self::Defaults => {
                 "completes marked workloads: Recreate for a Deployment, the governing Service of a StatefulSet, the key of a strict one"
+            }
+            Self::Autoscalers => {
+                "judges autoscalers that could newly scale a singleton above one; what they then scale is judged by the rows above"
             }
             Self::Released => {
                 "puts back the serviceName of a released StatefulSet, which the API server would not let go"
@@ -150,6 +166,10 @@ impl Row {
                 Entry { name: "owned-elsewhere", namespaces: Namespaces::WithoutSingletons, outage: Outage::LetsPass },
             ],
             Self::Status => &[Entry { name: "status", namespaces: Namespaces::All, outage: Outage::Refuses }],
+            // It is advice in time; what an autoscaler does is refused by the other rows.
+            Self::Autoscalers => {
+                &[Entry { name: "autoscalers", namespaces: Namespaces::WithSingletons, outage: Outage::LetsPass }]
+            }
             // Completing an object is a service, not the guard: nobody waits for it, and the validating rows judge
             // what is there without it.
             Self::Defaults => &[Entry { name: "defaults", namespaces: Namespaces::All, outage: Outage::LetsPass }],
@@ -163,7 +183,13 @@ impl Row {
     #[must_use]
     pub const fn phase(self) -> Phase {
         match self {
-            Self::Workload | Self::First | Self::Scale | Self::Owned | Self::Status | Self::Pods => Phase::Validate,
+            Self::Workload
+            | Self::First
+            | Self::Scale
+            | Self::Owned
+            | Self::Status
+            | Self::Autoscalers
+            | Self::Pods => Phase::Validate,
             Self::Defaults | Self::Released | Self::PodNames => Phase::Mutate,
         }
     }
@@ -172,7 +198,7 @@ impl Row {
     #[must_use]
     pub const fn operations(self) -> &'static [&'static str] {
         match self {
-            Self::Workload | Self::First | Self::Owned | Self::Defaults => &["CREATE", "UPDATE"],
+            Self::Workload | Self::First | Self::Owned | Self::Autoscalers | Self::Defaults => &["CREATE", "UPDATE"],
             Self::Pods | Self::PodNames => &["CREATE"],
             Self::Scale | Self::Status | Self::Released => &["UPDATE"],
         }
@@ -194,6 +220,17 @@ impl Row {
                 .map(|info| (info.group, format!("{}/status", info.resource)))
                 .collect(),
             Self::Owned => vec![("apps", "replicasets".to_owned()), ("apps", "replicasets/status".to_owned())],
+            Self::Autoscalers => {
+                return AUTOSCALERS
+                    .iter()
+                    .map(|kind| kind.info())
+                    .map(|&AutoscalerInfo { group, version, resource, .. }| Watched {
+                        group,
+                        version,
+                        resources: vec![resource.to_owned()],
+                    })
+                    .collect();
+            }
             Self::Released => vec![("apps", "statefulsets".to_owned())],
             Self::Pods | Self::PodNames => vec![("", PODS.to_owned())],
         };
@@ -205,15 +242,19 @@ impl Row {
     pub const fn selected(self) -> Selected {
         match self {
             Self::Workload | Self::First | Self::Status | Self::Defaults => Selected::Marked,
-            Self::Scale | Self::Owned | Self::Released => Selected::All,
+            Self::Scale | Self::Owned | Self::Autoscalers | Self::Released => Selected::All,
             Self::Pods | Self::PodNames => Selected::Keyed,
         }
     }
 
-    /// Whether it is there only for strict singletons.
+    /// What it is there for, if it is not there always.
     #[must_use]
-    pub const fn is_for_strict(self) -> bool {
-        matches!(self, Self::Pods | Self::PodNames)
+    pub const fn only_for(self) -> Option<Only> {
+        match self {
+            Self::Pods | Self::PodNames => Some(Only::Strict),
+            Self::Autoscalers => Some(Only::Autoscalers),
+            _ => None,
+        }
     }
 
     /// The conditions of this row, beside the exemptions that all rows share.
@@ -256,6 +297,16 @@ impl Row {
                 Condition { name: "not-marked", expression: format!("!{} && !{}", cel::IS_MARKED, cel::WAS_MARKED) },
                 Condition { name: "service-name-lost", expression: defaults::service_name_lost() },
             ],
+            Self::Autoscalers => vec![
+                Condition {
+                    name: "not-made-by-a-scaled-object",
+                    expression:
+                        "!object.metadata.?ownerReferences.orValue([]).exists(r, r.?controller.orValue(false)\n\
+                         && r.kind == 'ScaledObject' && r.apiVersion.startsWith('keda.sh/'))"
+                            .to_owned(),
+                },
+                Condition { name: "newly-above-one", expression: self.triggers() },
+            ],
             Self::Pods => Vec::new(),
             Self::PodNames => vec![Condition { name: "name-is-generated", expression: cel::IS_NAMELESS.to_owned() }],
         }
@@ -266,13 +317,13 @@ impl Row {
     }
 }
 
-/// The resources of each group together.
+/// The resources of each group together, in version `v1`.
 pub(crate) fn by_group(resources: Vec<(&'static str, String)>) -> Vec<Watched> {
     let mut watched: Vec<Watched> = Vec::new();
     for (group, resource) in resources {
         match watched.iter_mut().find(|watched| watched.group == group) {
             Some(watched) => watched.resources.push(resource),
-            None => watched.push(Watched { group, resources: vec![resource] }),
+            None => watched.push(Watched { group, version: "v1", resources: vec![resource] }),
         }
     }
     watched
@@ -287,12 +338,13 @@ fn any(conditions: impl Iterator<Item = String>) -> String {
 }
 
 /// The rows, in the order in which the chart lists them.
-pub const ROWS: [Row; 9] = [
+pub const ROWS: [Row; 10] = [
     Row::Workload,
     Row::Scale,
     Row::Owned,
     Row::First,
     Row::Status,
+    Row::Autoscalers,
     Row::Pods,
     Row::Defaults,
     Row::Released,

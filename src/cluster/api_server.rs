@@ -101,6 +101,8 @@ impl Cluster for ApiServer {
                 Lookup::Parent(parent) => self.parent(&parent.object, mark).await,
                 Lookup::Owners { before, after } => self.owners(before.as_ref(), after.as_ref(), mark).await,
                 Lookup::Holder(pod) => self.holder(pod).await,
+                // It is the index that knows; where there is none, nothing is known.
+                Lookup::Target(_) => Ok(Found::Target(None)),
             }
         };
         timeout_at(deadline, found)

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::marked::{Marked, SeenWorkload, Unread, WorkloadSpec, WorkloadStatus, keep};
 use crate::api::kind::{KINDS, Kind};
 use crate::api::mark::MarkKey;
+use crate::api::reference::WorkloadRef;
 use crate::cluster::Clock;
 use crate::cluster::feed::{Feed, Reduce};
 use crate::cluster::follow::{AFTER_A_PANIC, Followed};
@@ -18,6 +19,7 @@ use crate::cluster::list::Asked;
 use crate::cluster::store::{self, Interest, Kept, State, Store};
 use crate::companions::plan::field_manager;
 use crate::configuration::Current;
+use crate::policy::lookup::Singleton;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 
@@ -93,6 +95,19 @@ impl Index {
         let Some(info) = KINDS.iter().find(|info| info.name == kind) else { return false };
         let key = Key { namespace: namespace.to_owned(), name: name.to_owned(), of: info.kind };
         self.lock().get(&key).is_some_and(|entry| uid_of(entry) == uid)
+    }
+
+    /// The singleton that a workload is, or belongs to, as far as is known.
+    pub(crate) fn singleton(&self, WorkloadRef { kind, namespace, name }: &WorkloadRef<'_>) -> Option<Singleton> {
+        let key = |of, name: &str| Key { namespace: namespace.to_string(), name: name.to_owned(), of };
+        let state = self.lock();
+        let entry = state.get(&key(*kind, name))?;
+        let deployment = entry.as_ref().ok().filter(|marked| marked.is_behind_deployment());
+        let Some(owner) = deployment.and_then(|marked| marked.workload.controller.as_ref()) else {
+            return Some(Singleton { kind: *kind, name: name.to_string() });
+        };
+        let is_marked = state.get(&key(Kind::Deployment, &owner.name)).is_some_and(|entry| uid_of(entry) == owner.uid);
+        is_marked.then(|| Singleton { kind: Kind::Deployment, name: owner.name.clone() })
     }
 
     /// For how long one of its watches has not been at work; nothing while all are.

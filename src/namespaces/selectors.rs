@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::plan::Selection;
-use crate::chart::webhooks::{Namespaces, ROWS};
+use crate::chart::webhooks::{Entry, Namespaces, ROWS};
 
 /// What a configuration says; none if no entry of it is called by namespace.
 #[must_use]
@@ -44,19 +44,22 @@ pub fn written(configuration: &Value, selection: &Selection) -> Vec<Value> {
         .collect()
 }
 
-/// The entries that are called by namespace, as they are found. None, where one has no twin: a chart that is older than
-/// this process has only that one to be called everywhere.
+/// The entries that are called by namespace, as they are found. None, where one lacks the twin that its row has: a chart
+/// that is older than this process has only that one to be called everywhere.
 fn entries(configuration: &Value) -> impl Iterator<Item = (&Value, Namespaces)> {
     let webhooks = configuration.get("webhooks").and_then(Value::as_array).into_iter().flatten();
+    let is_elsewhere = |entry: &Entry| entry.namespaces == Namespaces::WithoutSingletons;
+    let mut has_twins = false;
     let mut entries: Vec<_> = webhooks
         .filter_map(|webhook| {
             let name = webhook.get("name").and_then(Value::as_str)?;
-            let mut known = ROWS.iter().flat_map(|row| row.entries());
-            let namespaces = known.find(|entry| entry.full_name() == name)?.namespaces;
-            (namespaces != Namespaces::All).then_some((webhook, namespaces))
+            let mut known = ROWS.iter().flat_map(|row| row.entries().iter().map(move |entry| (row, entry)));
+            let (row, entry) = known.find(|(_, entry)| entry.full_name() == name)?;
+            has_twins |= row.entries().iter().any(is_elsewhere);
+            (entry.namespaces != Namespaces::All).then_some((webhook, entry.namespaces))
         })
         .collect();
-    if !entries.iter().any(|(_, namespaces)| *namespaces == Namespaces::WithoutSingletons) {
+    if has_twins && !entries.iter().any(|(_, namespaces)| *namespaces == Namespaces::WithoutSingletons) {
         entries.clear();
     }
     entries.into_iter()

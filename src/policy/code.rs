@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-/// The stable code of a rule. Its meaning never changes. SG003 is kept for autoscalers; SG008 and SG009 are not used.
+/// The stable code of a rule. Its meaning never changes. SG008 and SG009 are not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Code {
     /// At most one replica.
     Sg001,
     /// A rollout must not surge.
     Sg002,
+    /// An autoscaler must not newly reach beyond one.
+    Sg003,
     /// The identity of the Pod must not move while there may be one.
     Sg004,
     /// The mark comes and goes by itself.
@@ -32,6 +34,7 @@ impl Code {
         match self {
             Self::Sg001 => "SG001",
             Self::Sg002 => "SG002",
+            Self::Sg003 => "SG003",
             Self::Sg004 => "SG004",
             Self::Sg005 => "SG005",
             Self::Sg006 => "SG006",

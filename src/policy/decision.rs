@@ -61,6 +61,11 @@ impl Decision {
         Self::allowed_with(words::ends_others(subject, ending))
     }
 
+    /// Allowed: an autoscaler of a singleton may ask for more than one, as it might before.
+    pub(super) fn still_autoscaled(subject: &Regarding) -> Self {
+        Self::allowed_with(vec![words::sg003::still_autoscaled(subject)])
+    }
+
     /// Allowed once the patch is applied.
     #[must_use]
     pub fn completed(patch: Patch, warnings: Vec<String>) -> Self {

@@ -21,6 +21,8 @@ pub enum Row {
     Status,
     /// The workloads, to fill in what a singleton needs.
     Defaults,
+    /// Autoscalers, which may be about to ask for more than a singleton may have.
+    Autoscalers,
     /// Released StatefulSets, to put back what they may not lose.
     Released,
     /// New Pods of strict singletons, to say who holds their name.

@@ -10,9 +10,10 @@ use std::time::Duration;
 use serde::de::Error as _;
 
 use super::holder::Holder;
+use crate::api::kind::Kind;
 use crate::api::mark::MarkKey;
 use crate::api::object;
-use crate::api::reference::{ObjectRef, PodRef};
+use crate::api::reference::{ObjectRef, PodRef, WorkloadRef};
 
 /// What has to be known before a request can be decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,9 @@ pub enum Lookup<'a> {
     },
     /// The Pod that holds the name of a strict singleton.
     Holder(PodRef<'a>),
+    /// The singleton that the target of an autoscaler is, or belongs to. It is looked up among what is known: nobody is
+    /// asked.
+    Target(WorkloadRef<'a>),
 }
 
 /// The workload that a Scale is about.
@@ -60,6 +64,17 @@ pub enum Found {
     },
     /// The answer to [`Lookup::Holder`]: the Pod, if there is one.
     Holder(Option<Holder>),
+    /// The answer to [`Lookup::Target`]; nothing where none is known.
+    Target(Option<Singleton>),
+}
+
+/// A singleton in the namespace of the question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Singleton {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
 }
 
 /// A Deployment that a ReplicaSet names as its controller.

@@ -1,10 +1,11 @@
 //! The decision, pure: a request and the settings in, a decision out, with at most one question to the cluster in
 //! between. No IO, no clock, no `Result`: a decision always exists.
 //!
-//! The control flow of a request about a workload is on this page; a request about a Pod goes on in [`pod`], which asks
-//! the rules about Pods by their names. A question about a workload is asked only if its answer matters: the rules are
+//! The control flow of a request about a workload is on this page; a request about a Pod goes on in [`pod`], and one about
+//! an autoscaler in [`autoscaler`], which ask the rules about these by their names. A question about a workload is asked only if its answer matters: the rules are
 //! run for every answer that is possible, and where all of them decide alike nobody is asked.
 
+pub mod autoscaler;
 pub(crate) mod cel;
 pub mod change;
 pub mod code;
@@ -32,6 +33,7 @@ use crate::api::kind::{Kind, Resource};
 use crate::api::object::Object;
 use crate::api::reference::{ObjectRef, Regarding};
 use crate::api::template::Template;
+use autoscaler::Reach;
 use change::{Change, Via, Workload};
 use decision::Decision;
 use denial::Denial;
@@ -61,6 +63,8 @@ pub enum Pending<'a> {
     Workload(Change<'a>, Vec<Outcome>),
     /// A new Pod of a strict singleton.
     Pod(Box<Arrival>),
+    /// An autoscaler that may ask for more than one replica.
+    Autoscaler(Box<Reach>),
 }
 
 /// What is wrong with a change, if its workload stands so.
@@ -107,7 +111,13 @@ pub fn evaluate<'a>(phase: Phase, request: Request<'a>, settings: &Settings, now
             Judged::Held(pod, arrival) => Step::Ask(Lookup::Holder(pod), Pending::Pod(Box::new(arrival))),
         },
         Phase::Mutate => Step::Decided(defaults::complete(&request, settings)),
-        Phase::Validate => validate(request, settings, now),
+        Phase::Validate => match request.resource {
+            Resource::Autoscaler(kind) => match autoscaler::validate(kind, request, settings) {
+                Some((target, reach)) => Step::Ask(Lookup::Target(target), Pending::Autoscaler(Box::new(reach))),
+                None => Step::Decided(Decision::ALLOWED),
+            },
+            _ => validate(request, settings, now),
+        },
     }
 }
 
@@ -144,6 +154,8 @@ impl Pending<'_> {
     pub fn resume(self, found: Result<Found, Unknown>) -> Decision {
         let another = || Unknown::Unreadable("it answers another question".to_owned());
         match (self, found) {
+            (Self::Autoscaler(reach), Ok(Found::Target(singleton))) => reach.resume(singleton),
+            (Self::Autoscaler(_), _) => Decision::ALLOWED,
             (Self::Pod(arrival), Ok(Found::Holder(holder))) => arrival.resume(Ok(holder)),
             (Self::Pod(arrival), Ok(_)) => arrival.resume(Err(another())),
             (Self::Pod(arrival), Err(unknown)) => arrival.resume(Err(unknown)),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::code::Code;
 use super::holder::Holder;
 use crate::api::annotation::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, PUBLISH_NOT_READY};
+use crate::api::autoscaler::{Autoscaler, Bound};
 use crate::api::kind::Unmarkable;
 use crate::api::mark::MarkKey;
 
@@ -19,6 +20,7 @@ use crate::api::mark::MarkKey;
 pub enum Violation {
     Sg001(Sg001),
     Sg002(Sg002),
+    Sg003(Sg003),
     Sg004(Sg004),
     Sg005(Sg005),
     Sg006(Sg006),
@@ -58,6 +60,18 @@ pub enum Sg002 {
     Surges { requested: String },
     /// A strict singleton is rolled in another way than by `Recreate`.
     RollsStrict { requested: String },
+}
+
+/// SG003: an autoscaler could newly scale a singleton above one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sg003 {
+    pub autoscaler: Autoscaler,
+    /// By which of its bounds.
+    pub bound: Bound,
+    /// `None` where nothing is written, and that means [`KEDA_MAX`](crate::api::autoscaler::KEDA_MAX).
+    pub requested: Option<String>,
+    /// Kind, namespace and name.
+    pub singleton: String,
 }
 
 /// SG004: the identity of the Pod moves.
@@ -187,6 +201,7 @@ impl Violation {
         match self {
             Self::Sg001(_) => Code::Sg001,
             Self::Sg002(_) => Code::Sg002,
+            Self::Sg003(_) => Code::Sg003,
             Self::Sg004(_) => Code::Sg004,
             Self::Sg005(_) => Code::Sg005,
             Self::Sg006(_) => Code::Sg006,
@@ -201,6 +216,7 @@ impl Violation {
         match self {
             Self::Sg001(violation) => violation,
             Self::Sg002(violation) => violation,
+            Self::Sg003(violation) => violation,
             Self::Sg004(violation) => violation,
             Self::Sg005(violation) => violation,
             Self::Sg006(violation) => violation,
@@ -246,6 +262,7 @@ impl Violation {
                 | Sg001::MarkedWhileRolled { requested, .. },
             )
             | Self::Sg005(Sg005::ReleasedWhileScaling { requested, .. }) => Some(requested),
+            Self::Sg003(Sg003 { requested, .. }) => requested.as_deref(),
             _ => None,
         }
     }
@@ -274,4 +291,4 @@ macro_rules! violations_of {
     };
 }
 
-violations_of!(Sg001, Sg002, Sg004, Sg005, Sg006, Sg007, Sg010, Sg011, Sg012);
+violations_of!(Sg001, Sg002, Sg003, Sg004, Sg005, Sg006, Sg007, Sg010, Sg011, Sg012);

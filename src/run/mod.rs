@@ -126,12 +126,13 @@ async fn start(
     let (freshness, freshness_upkeep) = Freshness::new(following, settings.clone(), metrics.clone());
     tasks.follow("freshness", freshness_upkeep.run());
     let voice = Voice::new(client.clone(), "singleton-guard.io/admission", "Deny", instance);
-    let known = Arc::new(move |about: &Regarding| index.has(about.kind, &about.namespace, &about.name, &about.uid));
+    let marked = index.clone();
+    let known = Arc::new(move |about: &Regarding| marked.has(about.kind, &about.namespace, &about.name, &about.uid));
     let (denials, teller) = Denials::new(client.clone(), voice, known, metrics.clone());
     tasks.start("denials", teller.run());
 
     let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone());
-    let guard = guard.telling(denials).proving(freshness).timed(clock);
+    let guard = guard.telling(denials).proving(freshness).knowing(index).timed(clock);
     let limits = Limits::default();
     let webhook = router(guard, readiness.clone(), limits);
     let server = Server::new(opened, tls, webhook, readiness.clone(), limits, metrics);

@@ -13,8 +13,9 @@ use crate::cluster::{Clock, Cluster};
 use crate::configuration::Current;
 use crate::events::{Asked, Denials};
 use crate::freshness::Freshness;
+use crate::index::Index;
 use crate::policy::decision::Decision;
-use crate::policy::lookup::Lookup;
+use crate::policy::lookup::{Found, Lookup};
 use crate::policy::request::{Phase, Request};
 use crate::policy::{Step, evaluate};
 use crate::review::{self, Review, Unreadable};
@@ -31,13 +32,22 @@ pub struct Guard<C> {
     denials: Option<Denials>,
     freshness: Option<Freshness>,
     clock: Clock,
+    index: Option<Index>,
 }
 
 impl<C: Cluster> Guard<C> {
     /// Puts them together.
     #[must_use]
     pub fn new(settings: impl Into<Current>, cluster: C, metrics: Metrics) -> Self {
-        Self { settings: settings.into(), cluster, metrics, denials: None, freshness: None, clock: Clock::default() }
+        Self {
+            settings: settings.into(),
+            cluster,
+            metrics,
+            denials: None,
+            freshness: None,
+            clock: Clock::default(),
+            index: None,
+        }
     }
 
     /// Denials are told of in Events.
@@ -50,6 +60,12 @@ impl<C: Cluster> Guard<C> {
     #[must_use]
     pub fn proving(self, freshness: Freshness) -> Self {
         Self { freshness: Some(freshness), ..self }
+    }
+
+    /// The singletons are those that this one knows.
+    #[must_use]
+    pub fn knowing(self, index: Index) -> Self {
+        Self { index: Some(index), ..self }
     }
 
     /// Times are judged by this clock.
@@ -120,6 +136,9 @@ impl<C: Cluster> Guard<C> {
                     && let Some(proven) = freshness.parent(parent, &settings.mark).await
                 {
                     return pending.resume(Ok(proven));
+                }
+                if let (Some(index), Lookup::Target(target)) = (&self.index, &lookup) {
+                    return pending.resume(Ok(Found::Target(index.singleton(target))));
                 }
                 let asked = Instant::now();
                 let deadline = deadline.lookup(asked);

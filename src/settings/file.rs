@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error};
 
 use super::node_users::NodeUsers;
-use super::{Companions, EventsConfiguration, LogLevel, Namespace, Release, Settings, default_exempt_namespaces};
+use super::{
+    Autoscalers, Companions, EventsConfiguration, LogLevel, Namespace, Release, Settings, default_exempt_namespaces,
+};
 use crate::api::annotation::{Allowed, Disruption};
 use crate::api::mark::MarkKey;
 use crate::api::names::managed_by;
@@ -27,6 +29,8 @@ pub struct GuardConfiguration {
     warn_namespaces: Vec<Namespace>,
     #[serde(default)]
     release: Release,
+    #[serde(default)]
+    autoscalers: Autoscalers,
     #[serde(default)]
     strict: StrictConfiguration,
     #[serde(default)]
@@ -117,6 +121,7 @@ impl TryFrom<GuardConfiguration> for Settings {
             exempt_namespaces,
             warn_namespaces,
             release,
+            autoscalers,
             strict: StrictConfiguration { enabled: strict, node_users },
             freshness_proof: FreshnessProofConfiguration { enabled: freshness_proof },
             companions:
@@ -150,6 +155,7 @@ impl TryFrom<GuardConfiguration> for Settings {
             companions,
             log_level,
             release,
+            autoscalers,
             strict,
             node_users,
             freshness_proof,

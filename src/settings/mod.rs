@@ -61,6 +61,8 @@ pub struct Settings {
     pub log_level: Option<LogLevel>,
     /// Who may take the mark off.
     pub release: Release,
+    /// What an autoscaler comes to that could newly scale a singleton above one.
+    pub autoscalers: Autoscalers,
     /// Whether the mark may be `strict`. The policies that hold it in the API server come with the chart.
     pub strict: bool,
     /// Who ends the Pods of its nodes without being a kubelet. The policies judge that; here it is known to be well-formed.
@@ -82,6 +84,19 @@ pub enum Release {
     Free,
     /// Only who breaks the glass.
     BreakGlass,
+}
+
+/// What an autoscaler comes to that could newly scale a singleton above one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Autoscalers {
+    /// A refusal.
+    #[default]
+    Deny,
+    /// A warning.
+    Warn,
+    /// Nothing.
+    Off,
 }
 
 /// The least severe line that is logged.
@@ -146,6 +161,7 @@ impl Default for Settings {
             companions: Companions::default(),
             log_level: None,
             release: Release::default(),
+            autoscalers: Autoscalers::default(),
             strict: true,
             node_users: NodeUsers::default(),
             freshness_proof: true,

@@ -19,7 +19,7 @@ use singleton_guard::freshness::event::{self, Event};
 use singleton_guard::index::marked::{self, Marked, WorkloadSpec, WorkloadStatus};
 use singleton_guard::policy::decision::Decision;
 use singleton_guard::policy::holder::{Holder, State};
-use singleton_guard::policy::lookup::{Found, Lookup, Owner, Unknown};
+use singleton_guard::policy::lookup::{Found, Lookup, Owner, Singleton, Unknown};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
@@ -142,6 +142,9 @@ fn decisions(phase: Phase, body: &[u8]) -> Vec<(String, Decision)> {
             let long = Duration::MAX;
             let states = [State::Stays, State::Ends(long), State::Ended, State::Lingers(long), State::Finalizes(long)];
             let holders = states.into_iter().flat_map(holder).chain([Found::Holder(None)]);
+            if matches!(lookup, Lookup::Target(_)) {
+                found.insert(0, Found::Target(Some(Singleton { kind: Kind::Deployment, name: "n".repeat(253) })));
+            }
             let at = if matches!(lookup, Lookup::Holder(_)) { 0 } else { found.len() };
             found.splice(at..at, holders);
             let found = found.into_iter().map(Ok).chain([Err(Unknown::Busy)]);

@@ -1,13 +1,14 @@
 //! The format of a case: `tests/cases/<topic>/<a sentence>.yaml`, data in and data out.
 //!
 //! ```yaml
-//! for: [StatefulSet, Deployment]    # runs once per kind, $KIND (in lower case $kind) stands for it; may be left out
+//! for: [StatefulSet, Deployment]    # runs once per kind, $KIND (in lower case $kind, its version $API_VERSION) stands
+//!                                   # for it; may be left out
 //! cluster:                          # what is stored before: partial objects, put there with the glass broken
 //!   - {kind: $KIND, metadata: {name: ledger, labels: {$MARK: "true"}}, spec: {replicas: 1}}
 //! configuration: {release: free}    # fields of the configuration file that are not their defaults; may be left out
 //! steps:
 //!   - request: {scale: {kind: $KIND, name: ledger, replicas: 3}}
-//!     asks: parent                  # the question that the decision needs: nothing, parent, owners or holder
+//!     asks: parent                  # the question that the decision needs: nothing, parent, owners, holder or target
 //!     decision: deny                # or allow
 //!     message: "SG001 ..."          # of a refusal, whole
 //!     remedy: "set ..."             # what it says is to be done; may be left out
@@ -151,6 +152,7 @@ pub enum Asks {
     Parent,
     Owners,
     Holder,
+    Target,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -252,7 +254,8 @@ fn read(directory: &Path, file: &Path, rewrite: &dyn Fn(&str) -> String) -> Vec<
         .kinds
         .iter()
         .map(|kind| {
-            parse(format!("{name} ({kind})"), &text.replace("$KIND", kind).replace("$kind", &kind.to_lowercase()))
+            let text = text.replace("$KIND", kind).replace("$kind", &kind.to_lowercase());
+            parse(format!("{name} ({kind})"), &text.replace("$API_VERSION", api_version(kind)))
         })
         .collect()
 }
@@ -263,6 +266,13 @@ impl Case {
         let head = json!({"apiVersion": "singleton-guard.io/v1", "kind": "GuardConfiguration"});
         // JSON is YAML.
         with(&head, self.configuration.clone().unwrap_or_else(|| json!({}))).to_string()
+    }
+
+    /// Whether it stores or asks for an object of this kind.
+    pub fn speaks_of(&self, kind: &str) -> bool {
+        let of_kind = |object: &Value| object["kind"] == kind;
+        let asked = |step: &Step| matches!(&step.request, Some(Request::Create(object)) if of_kind(object));
+        self.cluster.iter().any(of_kind) || self.steps.iter().any(asked)
     }
 
     /// What it says.
@@ -287,6 +297,9 @@ pub fn complete(partial: &Value, namespace: &str) -> Value {
         "Pod" => pod,
         "ReplicationController" => json!({"selector": labels, "template": template}),
         "Job" => json!({"suspend": true, "template": {"spec": with(&pod, json!({"restartPolicy": "Never"}))}}),
+        "HorizontalPodAutoscaler" => json!({}),
+        // What it scales by does not matter, but it must say something.
+        "ScaledObject" => json!({"triggers": [{"type": "cron", "metadata": {}}]}),
         "CronJob" => json!({"schedule": "0 0 1 1 *", "suspend": true, "jobTemplate": {
             "spec": {"template": {"spec": with(&pod, json!({"restartPolicy": "Never"}))}}}}),
         _ => json!({"selector": {"matchLabels": labels}, "template": template}),
@@ -343,6 +356,8 @@ pub fn api_version(kind: &str) -> &'static str {
         "Pod" | "ReplicationController" | "Secret" => "v1",
         "Job" | "CronJob" => "batch/v1",
         "Scale" => "autoscaling/v1",
+        "HorizontalPodAutoscaler" => "autoscaling/v2",
+        "ScaledObject" => "keda.sh/v1alpha1",
         _ => "apps/v1",
     }
 }

@@ -180,10 +180,10 @@ const HEADS: [(&str, &str); 8] = [
     ),
 ];
 /// What may follow the beginning, wrong in one field each.
-const FIELDS: [(&str, &str); 51] = [
+const FIELDS: [(&str, &str); 52] = [
     (
         "exemptNamespace: []",
-        "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, warnNamespaces, release, strict, freshnessProof, companions, events, log",
+        "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, warnNamespaces, release, autoscalers, strict, freshnessProof, companions, events, log",
     ),
     ("exemptNamespaces: kube-system", "line 3: exemptNamespaces: must be a list, as in [a, b]"),
     (
@@ -208,6 +208,7 @@ const FIELDS: [(&str, &str); 51] = [
         r#"warnNamespaces[0]: "kube-system" is in exemptNamespaces too: nothing is judged there, so there is nothing to warn of; name it in one of the two"#,
     ),
     ("release: never", "line 3: release: unknown variant `never`, expected one of free, break-glass"),
+    ("autoscalers: maybe", "line 3: autoscalers: unknown variant `maybe`, expected one of deny, warn, off"),
     ("mark: singleton", r#"line 3: mark: must have fields below it, each as "name: value""#),
     ("mark:\n  label: a", "line 4: mark.label: unknown field `label`, expected one of key"),
     (

@@ -3,17 +3,19 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use singleton_guard::api::autoscaler::Autoscaler::{self, HorizontalPodAutoscaler, ScaledObject};
+use singleton_guard::api::autoscaler::Bound;
 use singleton_guard::api::kind::UNMARKABLE;
 use singleton_guard::api::mark::MarkKey;
 use singleton_guard::api::reference::Regarding;
-use singleton_guard::chart::webhooks::{Entry, Namespaces, Outage, ROWS, Selected};
+use singleton_guard::chart::webhooks::{Entry, Namespaces, Only, Outage, ROWS, Selected};
 use singleton_guard::policy::denial::Denial;
 use singleton_guard::policy::entry::Row;
 use singleton_guard::policy::holder::{Holder, State};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::rules::RULES;
 use singleton_guard::policy::violation::{
-    Annotation, More, Sg001, Sg002, Sg004, Sg005, Sg006, Sg007, Sg010, Sg011, Sg012, Violation,
+    Annotation, More, Sg001, Sg002, Sg003, Sg004, Sg005, Sg006, Sg007, Sg010, Sg011, Sg012, Violation,
 };
 
 use super::snapshot;
@@ -47,11 +49,17 @@ fn the_charts_kinds_and_rows_are_those_of_the_registries() -> Result<(), String>
     text.push_str("{{- end -}}\n\n{{- /* The rows: one webhook configuration object each, by phase. */ -}}\n");
     text.push_str("{{- define \"singleton-guard.webhook.rows\" -}}\n");
     for (name, phase) in [("validating", Phase::Validate), ("mutating", Phase::Mutate)] {
-        let of = |strict: bool| {
-            let rows = ROWS.iter().filter(|row| row.phase() == phase && row.is_for_strict() == strict);
+        let of = |only: Option<Only>| {
+            let rows = ROWS.iter().filter(|row| row.phase() == phase && row.only_for() == only);
             rows.map(|row| row.name()).collect::<Vec<_>>().join(", ")
         };
-        let _ = writeln!(text, "{name}: [{}{{{{ if .Values.strict.enabled }}}}, {}{{{{ end }}}}]", of(false), of(true));
+        let _ = write!(text, "{name}: [{}", of(None));
+        for only in [Only::Strict, Only::Autoscalers] {
+            if !of(Some(only)).is_empty() {
+                let _ = write!(text, "{{{{ if {} }}}}, {}{{{{ end }}}}", switch(only), of(Some(only)));
+            }
+        }
+        text.push_str("]\n");
     }
     text.push_str("{{- end -}}\n");
     snapshot::file(root, "charts/singleton-guard/templates/_registry.tpl", &text)
@@ -142,6 +150,12 @@ pub fn every_violation() -> Vec<Violation> {
         Sg001::MarkedWhileRecreated.into(),
         Sg001::MarkedWhileRolled { from: text("2"), requested: text("1") }.into(),
         Sg002::Surges { requested: text("RollingUpdate with maxSurge 25%") }.into(),
+        autoscaled(HorizontalPodAutoscaler, Bound::Max, Some("5")),
+        autoscaled(HorizontalPodAutoscaler, Bound::Min, Some("2")),
+        autoscaled(ScaledObject, Bound::Max, Some("5")),
+        autoscaled(ScaledObject, Bound::Max, None),
+        autoscaled(ScaledObject, Bound::Min, Some("2")),
+        autoscaled(ScaledObject, Bound::Paused, Some("3")),
         Sg004::OrdinalsMoved { from: text("0"), requested: text("5"), loses_claims: false }.into(),
         Sg004::OrdinalsMoved { from: text("0"), requested: text("5"), loses_claims: true }.into(),
         Sg004::SelectorReplaced { requested: text(r#"{"app":"other"}"#) }.into(),
@@ -191,6 +205,11 @@ pub fn every_violation() -> Vec<Violation> {
     ]
 }
 
+fn autoscaled(autoscaler: Autoscaler, bound: Bound, requested: Option<&str>) -> Violation {
+    let (requested, singleton) = (requested.map(str::to_owned), "StatefulSet pay/ledger".to_owned());
+    Sg003 { autoscaler, bound, requested, singleton }.into()
+}
+
 fn holder(state: State) -> Holder {
     Holder { node: "worker-3".to_owned(), is_strict: true, state, controller: String::new() }
 }
@@ -198,6 +217,7 @@ fn holder(state: State) -> Holder {
 /// A kind that the violation is found on.
 fn typical_kind(violation: &Violation) -> &'static str {
     match violation {
+        Violation::Sg003(Sg003 { autoscaler, .. }) => autoscaler.info().name,
         Violation::Sg002(_)
         | Violation::Sg001(
             Sg001::MarkedWhilePaused
@@ -233,17 +253,25 @@ metadata:
 webhooks:
   # {purpose}
 "#,
-        begin = if row.is_for_strict() { "{{- if .Values.strict.enabled }}\n" } else { "" },
+        begin = row.only_for().map_or_else(String::new, |only| format!("{{{{- if {} }}}}\n", switch(only))),
         name = row.name(),
         purpose = row.purpose(),
     );
     for entry in row.entries() {
         yaml.push_str(&webhook(row, *entry));
     }
-    if row.is_for_strict() {
+    if row.only_for().is_some() {
         yaml.push_str("{{- end }}\n");
     }
     yaml
+}
+
+/// The condition under which the chart has a row.
+const fn switch(only: Only) -> &'static str {
+    match only {
+        Only::Strict => ".Values.strict.enabled",
+        Only::Autoscalers => r#"ne (include "singleton-guard.autoscalers" .) "off""#,
+    }
 }
 
 /// How every template begins that is made from the registries.
@@ -340,8 +368,9 @@ fn webhook(row: Row, entry: Entry) -> String {
     for watched in row.watched() {
         let _ = writeln!(
             yaml,
-            "      - apiGroups: [\"{}\"]\n        apiVersions: [v1]\n        operations: [{}]\n        resources: [{}]\n        scope: Namespaced",
+            "      - apiGroups: [\"{}\"]\n        apiVersions: [{}]\n        operations: [{}]\n        resources: [{}]\n        scope: Namespaced",
             watched.group,
+            watched.version,
             row.operations().join(", "),
             watched.resources.join(", "),
         );

@@ -18,8 +18,7 @@ use super::case::{
     Asks, Case, Delete, Outcome, Patch, PatchType, Request, Scale, Step, addressed, api_version, complete, matches,
     placeholders, plural, with,
 };
-
-use super::shapes::{HASH, counted, defaulted, observe, refuse_end, replica_set, scale_of};
+use super::shapes::{HASH, counted, defaulted, observe, refuse_end, replica_set, scale_of, singleton};
 
 /// What answers a review: the bytes of the answer, given a way to look things up.
 pub trait Webhook {
@@ -126,6 +125,9 @@ impl Model {
                 let object = self.objects.get(&("Pod".to_owned(), pod.name.to_string()));
                 let holder = object.map(|object| Holder::read(object.to_string().as_bytes(), SystemTime::now()));
                 holder.transpose().map(Found::Holder).map_err(|error| Unknown::Unreadable(error.to_string()))
+            }
+            Lookup::Target(of) => {
+                Ok(Found::Target(singleton(of.kind, &of.name, |kind, name| self.stored(kind.info().name, name).ok())))
             }
             Lookup::Owners { before, after } => {
                 let owner = |owner: &Option<ObjectRef<'_>>| owner.as_ref().map(|owner| self.owner(owner));

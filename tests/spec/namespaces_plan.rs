@@ -68,6 +68,12 @@ fn what_is_written_is_what_is_read() -> Result<(), String> {
             {"name": "scale-elsewhere.singleton-guard.io", "namespaceSelector": expression("NotIn")},
         ]),
     )?;
+    // This one has no twin: elsewhere nobody is asked.
+    let alone = json!({"webhooks": [{"name": "autoscalers.singleton-guard.io"}]});
+    same(
+        &json!(written(&alone, &listed(&["a", "b"]))),
+        &json!([{"name": "autoscalers.singleton-guard.io", "namespaceSelector": expression("In")}]),
+    )?;
     same(&refuses_in_listed(&twins()), &true)?;
     same(&refuses_in_listed(&json!({"webhooks": [{"name": "first.singleton-guard.io"}]})), &false)?;
     // Not by namespace, not of this version, and one without its twin, which must be called everywhere.

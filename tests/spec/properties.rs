@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
 use singleton_guard::policy::decision::Decision;
-use singleton_guard::policy::lookup::{Found, Owner, Unknown};
+use singleton_guard::policy::lookup::{Found, Owner, Singleton, Unknown};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
@@ -187,7 +187,9 @@ fn answers_in(phase: Phase, body: &[u8]) -> Vec<Value> {
         Ok((uid, Step::Decided(decision))) => vec![(uid, decision)],
         Ok((_, Step::Ask(..))) => {
             let marked = Found::Owners { before: Some(Owner::Marked), after: Some(Owner::Marked) };
-            let found = [Ok(Found::Parent { marked: true, owner: None, custom: None }), Ok(marked), Err(Unknown::Busy)];
+            let target = Found::Target(Some(Singleton { kind: Kind::StatefulSet, name: "ledger".to_owned() }));
+            let parent = Found::Parent { marked: true, owner: None, custom: None };
+            let found = [Ok(parent), Ok(marked), Ok(target), Err(Unknown::Busy)];
             let resumed = found.into_iter().filter_map(|found| match step(body) {
                 Ok((uid, Step::Ask(_, pending))) => Some((uid, pending.resume(found))),
                 _ => None,

@@ -52,5 +52,6 @@ pub fn asks(body: &[u8], settings: &Settings) -> Asks {
         Step::Ask(Lookup::Parent(_), _) => Asks::Parent,
         Step::Ask(Lookup::Owners { .. }, _) => Asks::Owners,
         Step::Ask(Lookup::Holder(_), _) => Asks::Holder,
+        Step::Ask(Lookup::Target(_), _) => Asks::Target,
     }
 }

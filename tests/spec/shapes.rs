@@ -3,12 +3,14 @@
 
 use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
+use singleton_guard::api::kind::Kind;
 use singleton_guard::api::reference::Regarding;
 use singleton_guard::policy::denial::Denial;
+use singleton_guard::policy::lookup::Singleton;
 use singleton_guard::policy::rules::sg011_ending::{Ending, judge};
 use singleton_guard::settings::Settings;
 
-use super::case::{Delete, Outcome, User, api_version, with};
+use super::case::{Delete, MARK, Outcome, User, api_version, with};
 
 /// The API server's own defaults, as far as the rules read them.
 pub fn defaulted(object: &Value, name: &str) -> Value {
@@ -71,6 +73,15 @@ pub fn scale_of(parent: &Value) -> Value {
         "spec": if *replicas == json!(0) { json!({}) } else { json!({"replicas": replicas}) },
         "status": {"replicas": parent["status"]["replicas"], "selector": "app=x"},
     })
+}
+
+/// What the index of marked workloads says of an autoscaler's target: the target itself, or the Deployment that it is behind.
+pub fn singleton<'a>(kind: Kind, name: &str, find: impl Fn(Kind, &str) -> Option<&'a Value>) -> Option<Singleton> {
+    let owner = &find(kind, name)?["metadata"]["ownerReferences"][0];
+    let deployment = owner["name"].as_str().filter(|_| owner["kind"] == "Deployment" && owner["controller"] == true);
+    let (kind, name) = deployment.map_or((kind, name), |deployment| (Kind::Deployment, deployment));
+    let is_marked = find(kind, name)?["metadata"]["labels"].get(MARK).is_some();
+    is_marked.then(|| Singleton { kind, name: name.to_owned() })
 }
 
 /// The line with which the native policy refuses the deletion of a Pod by its name, if it does: the rule's own function,

@@ -101,6 +101,11 @@ annotations:
 {{- $reference -}}
 {{- end -}}
 
+{{- /* What an autoscaler comes to that could newly scale a singleton above one. A bare `off` is false in YAML 1.1. */ -}}
+{{- define "singleton-guard.autoscalers" -}}
+{{- ternary "off" .Values.autoscalers (eq (toString .Values.autoscalers) "false") -}}
+{{- end -}}
+
 {{- /* The file that the process reads, again whenever it changes. */ -}}
 {{- define "singleton-guard.configuration" -}}
 apiVersion: singleton-guard.io/v1
@@ -110,6 +115,10 @@ mark:
 exemptNamespaces: {{ include "singleton-guard.exemptNamespaces" . }}
 warnNamespaces: {{ include "singleton-guard.warnNamespaces" . }}
 release: {{ .Values.release | quote }}
+{{- /* Only where it is not the default: a program from before the value would refuse the file. */}}
+{{- if ne (include "singleton-guard.autoscalers" .) "deny" }}
+autoscalers: {{ include "singleton-guard.autoscalers" . | quote }}
+{{- end }}
 strict:
   enabled: {{ .Values.strict.enabled }}
   {{- /* Not where there are none: a program from before the value would refuse the file. */}}

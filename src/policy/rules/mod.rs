@@ -4,7 +4,8 @@
 //! That is all there is of a rule about workloads. A request about a Pod of a strict singleton does not come to
 //! [`judge`]: `policy/pod.rs` asks [`sg010_taken::judge`] (the `check` of SG010 finds nothing) and
 //! [`sg012_name::judge`] itself, and looks at the grace of a new Pod (SG011). A deletion or an eviction of a Pod is
-//! refused by the API server's own policies alone; [`sg011_ending::judge`] says the same in Rust, for the tests.
+//! refused by the API server's own policies alone; [`sg011_ending::judge`] says the same in Rust, for the tests. Nor does a
+//! request about an autoscaler come here: `policy/autoscaler.rs` asks [`sg003_autoscaler::judge`].
 //!
 //! # How a rule is added
 //!
@@ -25,6 +26,7 @@
 mod rule;
 mod sg001_replicas;
 mod sg002_surge;
+pub mod sg003_autoscaler;
 mod sg004_identity;
 mod sg005_release;
 mod sg006_mark;
@@ -57,12 +59,13 @@ pub fn judge(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
 
 /// The rules, in the order in which their violations are reported: a request that takes the mark off *and* scales is
 /// told about the mark.
-pub const RULES: [Rule; 9] = [
+pub const RULES: [Rule; 10] = [
     sg006_mark::RULE,
     sg005_release::RULE,
     sg007_owner::RULE,
     sg001_replicas::RULE,
     sg002_surge::RULE,
+    sg003_autoscaler::RULE,
     sg004_identity::RULE,
     sg010_taken::RULE,
     sg011_ending::RULE,

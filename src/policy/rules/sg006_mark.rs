@@ -71,9 +71,9 @@ fn mark(change: &Change<'_>, unmarkable: Option<&'static Unmarkable>) -> Option<
 
 /// The annotations that this request writes, or makes count by adding the mark.
 fn annotations(change: &Change<'_>) -> Vec<Violation> {
-    let after = &change.to.metadata.annotations.0;
+    let after = &change.to.metadata.annotations.ours;
     let before = change.from.as_ref().filter(|_| change.mark_before().is_present());
-    let before = before.map(|object| &object.metadata.annotations.0);
+    let before = before.map(|object| &object.metadata.annotations.ours);
     let written = |value: for<'a> fn(&'a Annotations<Cow<'_, str>>) -> Option<&'a str>| {
         value(after).filter(|new| before.and_then(value) != Some(new))
     };

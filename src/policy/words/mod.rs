@@ -6,6 +6,7 @@
 
 mod sg001;
 mod sg002;
+pub(super) mod sg003;
 mod sg004;
 mod sg005;
 mod sg006;

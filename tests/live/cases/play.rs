@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::common::api::{self, Answer};
 use crate::common::installed::Guard;
-use crate::common::{eventually, new_namespace, unguarded};
+use crate::common::{definitions, eventually, new_namespace, unguarded};
 use crate::lab::Lab;
 use crate::spec::case::{
     self, Case, Delete, Outcome, Patch, PatchType, Request, Scale, Step, User, addressed, complete, matches,
@@ -24,6 +24,9 @@ pub async fn run(lab: &Lab, guard: Guard, case: &Case) -> Result<()> {
         None => new_namespace(lab).await?,
     };
     let run = Run { lab, client: lab.client(), namespace, guard };
+    if case.speaks_of("ScaledObject") {
+        definitions::establish(lab, &[definitions::scaled_object()]).await?;
+    }
     for partial in &case.cluster {
         run.store(partial).await.context("putting the case's cluster in place")?;
     }
@@ -76,10 +79,11 @@ impl Run<'_> {
             .await?;
         }
         if let Some(request) = &step.request {
-            // Who ends Pods for a node stands in a policy that may have changed for this case.
+            // Who ends Pods for a node stands in a policy that may have changed for this case; and of autoscalers the guard
+            // is told where it is known to hold singletons, and judges them by what its watches have seen.
             let is_of_a_pod = matches!(request, Request::Delete(Delete { kind, .. }) if kind == "Pod");
-            if self.guard == Guard::Floor || is_of_a_pod {
-                self.until_the_policies_know(step, request).await?;
+            if self.guard == Guard::Floor || is_of_a_pod || is_about_autoscalers(step) {
+                self.until_it_is_known(step, request).await?;
             }
             let mut outcome = self.request(step, request).await?;
             let names = self.names(step).await?;
@@ -106,9 +110,9 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Waits until a dry run ends as the step says. What the policies know of other objects, and the API server of them, is
+    /// Waits until a dry run ends as the step says. What the policies and the guard's watches know of other objects, and the API server of them, is
     /// a moment old.
-    async fn until_the_policies_know(&self, step: &Step, request: &Request) -> Result<()> {
+    async fn until_it_is_known(&self, step: &Step, request: &Request) -> Result<()> {
         // kubectl is not asked twice, and the deletion of a workload is not judged.
         if matches!(request, Request::Apply(_)) || matches!(request, Request::Delete(it) if it.kind != "Pod") {
             return Ok(());
@@ -117,7 +121,8 @@ impl Run<'_> {
         let started = Instant::now();
         while started.elapsed() < FLOOR_LAG {
             let outcome = self.request(&rehearsal, request).await?;
-            if outcome.allowed == (step.decision == Some(case::Verdict::Allow)) {
+            let is_allowed = step.decision == Some(case::Verdict::Allow);
+            if outcome.allowed == is_allowed && (!is_allowed || outcome.warnings.len() == step.warnings.len()) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -321,6 +326,10 @@ fn names_refused(workload: &Value) -> Option<&str> {
     let conditions = workload["status"]["conditions"].as_array().into_iter().flatten();
     let mut messages = conditions.filter_map(|condition| condition["message"].as_str());
     messages.find(|message| message.contains("SG012"))
+}
+
+fn is_about_autoscalers(step: &Step) -> bool {
+    step.message.iter().chain(&step.warnings).any(|line| line.starts_with("SG003"))
 }
 
 fn guarded(kind: &str) -> bool {

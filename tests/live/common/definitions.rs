@@ -30,6 +30,23 @@ pub fn of_spec(spec: &Value) -> Value {
     json!({"schema": {"openAPIV3Schema": {"type": "object", "required": ["spec"], "properties": {"spec": spec}}}})
 }
 
+/// KEDA's ScaledObject, as far as the guard and the cases read it (`config/crd` of KEDA has all of it).
+pub fn scaled_object() -> Value {
+    let free = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let (text, count) = (json!({"type": "string"}), json!({"type": "integer", "format": "int32"}));
+    let target =
+        json!({"type": "object", "required": ["name"], "properties": {"apiVersion": text, "kind": text, "name": text}});
+    let spec = json!({"type": "object", "required": ["scaleTargetRef", "triggers"], "properties": {
+        "scaleTargetRef": target, "minReplicaCount": count, "maxReplicaCount": count, "idleReplicaCount": count,
+        "fallback": free, "triggers": {"type": "array", "items": free},
+    }});
+    let mut version = of_spec(&spec);
+    version["subresources"] = json!({"status": {}});
+    let mut definition = definition("keda.sh", "ScaledObject", "Namespaced", version);
+    definition["spec"]["versions"][0]["name"] = json!("v1alpha1");
+    definition
+}
+
 /// Makes them known, if they are not yet, and waits until they are.
 pub async fn establish(lab: &Lab, definitions: &[Value]) -> Result<()> {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": definitions}).to_string();

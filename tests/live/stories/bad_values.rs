@@ -88,6 +88,7 @@ const CANNOT_WORK: &[(&str, &str)] = &[
     ("warnNamespaces: [kube-system]", "warnNamespaces has \"kube-system\", which is in exemptNamespaces too"),
     ("warnNamespaces: [singleton-guard]", "it is in warnNamespaces"),
     ("release: never", "/release"),
+    ("autoscalers: maybe", "/autoscalers"),
     ("strict: {nodeUsers: [{node: a}]}", "/strict/nodeUsers/0"),
     ("strict: {nodeUsers: [{user: a}, {}]}", "strict.nodeUsers[1] must have a user or a group"),
     ("strict: {nodeUsers: [{user: a, group: 'system:serviceaccounts:b'}]}", "strict.nodeUsers[0] must have a user or"),

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use singleton_guard::api::annotation::Disruption;
 use singleton_guard::api::key::KEY;
 use singleton_guard::api::kind::KINDS;
-use singleton_guard::chart::webhooks::ROWS;
+use singleton_guard::chart::webhooks::{Only, ROWS};
 use singleton_guard::configuration;
-use singleton_guard::settings::{Companions, Mode};
+use singleton_guard::policy::entry::Row;
+use singleton_guard::settings::{Autoscalers, Companions, Mode};
 
 use crate::common::installed::{NAMESPACE, RELEASE, chart};
 use crate::common::{api, issuers, monitors};
@@ -72,6 +73,7 @@ async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
             "warnNamespaces={b,a}",
             "release=break-glass",
             "strict.enabled=false",
+            "autoscalers=off",
             "freshnessProof.enabled=false",
             "companions.enabled=false",
             "companions.block=deny",
@@ -94,7 +96,12 @@ async fn file_and_webhooks_agree(lab: &Lab) -> Result<()> {
             .filter(|object| object["kind"].as_str().is_some_and(|kind| kind.ends_with("WebhookConfiguration")))
             .flat_map(|object| object["webhooks"].as_array().into_iter().flatten())
             .collect();
-        let rows = ROWS.iter().filter(|row| settings.strict || !row.is_for_strict());
+        let is_there = |row: &&Row| match row.only_for() {
+            Some(Only::Strict) => settings.strict,
+            Some(Only::Autoscalers) => settings.autoscalers != Autoscalers::Off,
+            None => true,
+        };
+        let rows = ROWS.iter().filter(is_there);
         let entries: usize = rows.map(|row| row.entries().len()).sum();
         ensure!(webhooks.len() == entries, "{set:?}: {} webhooks instead of {entries}", webhooks.len());
         for webhook in webhooks {
@@ -188,7 +195,7 @@ async fn rights_are_the_least(lab: &Lab) -> Result<()> {
         .map(str::to_owned),
     );
     for (kind, rows) in [
-        ("validating", &["workload", "scale", "owned", "first", "status", "pods"][..]),
+        ("validating", &["workload", "scale", "owned", "first", "status", "autoscalers", "pods"][..]),
         ("mutating", &["defaults", "released", "pod-names"][..]),
     ] {
         for row in rows {

@@ -2,6 +2,7 @@
 //! request and its answer. Most run side by side with others; those that change what is installed run alone, afterwards.
 
 mod alerts;
+mod autoscalers;
 mod bad_values;
 mod becoming;
 mod chart;
@@ -56,6 +57,7 @@ fn of_the_webhooks() -> Vec<Story> {
         // Its story is the first of those that run alone: what restarted processes have counted is gone.
         watched::STORIES,
         tools::STORIES,
+        autoscalers::STORIES,
         quickstart::STORIES,
         becoming::STORIES,
         remedies::STORIES,

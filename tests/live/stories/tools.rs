@@ -15,7 +15,6 @@ stories!(
     the_release_is_the_one_asked_for,
     an_unquoted_true_is_answered_by_the_docs,
     who_is_on_call_breaks_the_glass,
-    an_autoscaler_is_told_why_not,
     marking_does_not_restart_the_pod,
     a_namespace_of_singletons_can_be_deleted,
     a_deployment_can_be_deleted_in_every_mode,
@@ -27,37 +26,6 @@ async fn the_release_is_the_one_asked_for(lab: &Lab) -> Result<()> {
     let release = lab.client().apiserver_version().await?.git_version;
     let oldest = is_oldest();
     ensure!(oldest == release.starts_with("v1.30."), "asked for the oldest release: {oldest}, got {release}");
-    Ok(())
-}
-
-/// A real HorizontalPodAutoscaler that wants two is told why not, and nothing is scaled.
-async fn an_autoscaler_is_told_why_not(lab: &Lab) -> Result<()> {
-    let namespace = new_namespace(lab).await?;
-    let client = lab.client();
-    create(&client, &namespace, "Deployment", true).await?;
-    let path = format!("/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers");
-    let autoscaler = json!({
-        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "ledger"},
-        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "ledger"}, "minReplicas": 2, "maxReplicas": 4},
-    });
-    api::call(&client, Method::POST, &path, Some((JSON, autoscaler.to_string())), None).await?.success()?;
-    let expected = format!(
-        "SG001 Deployment {namespace}/ledger is a singleton: spec.replicas must be less than or equal to 1, requested 2"
-    );
-    eventually("the autoscaler to report our words", || async {
-        let autoscaler = api::call(&client, Method::GET, &format!("{path}/ledger"), None, None).await?.success()?;
-        let conditions = autoscaler["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let told = |condition: &Value| {
-            condition["reason"] == "FailedUpdateScale"
-                && condition["message"].as_str().is_some_and(|text| text.contains(&expected))
-        };
-        Ok(conditions.iter().any(told).then_some(()))
-    })
-    .await?;
-    // It would try again every few seconds, and be counted by the tests that count calls.
-    api::call(&client, Method::DELETE, &format!("{path}/ledger"), None, None).await?.success()?;
-    let deployment = api::get(&client, "Deployment", &namespace, "ledger").await?.unwrap_or_default();
-    ensure!(deployment["spec"]["replicas"] == 1, "it was scaled: {}", deployment["spec"]);
     Ok(())
 }
 

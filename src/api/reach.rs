@@ -1,0 +1,86 @@
+//! What an autoscaler scales, and up to how many replicas it may ask for. What is absent means here what its own controller
+//! takes it for.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::autoscaler::{Autoscaler, BOUNDS, Bound, KEDA_MAX};
+use super::kind::{KINDS, Kind};
+use super::object::Object;
+use super::replicas::Replicas;
+
+impl Autoscaler {
+    /// How many replicas it may ask for by one of its bounds.
+    #[must_use]
+    pub fn bound<'a>(self, object: &Object<'a>, bound: Bound) -> Replicas<'a> {
+        let spec = &object.spec;
+        match (self, bound) {
+            // The API server refuses an HPA without a maximum.
+            (Self::HorizontalPodAutoscaler, Bound::Max) => spec.max_replicas.or(1),
+            (Self::HorizontalPodAutoscaler, Bound::Min) => spec.min_replicas.or(1),
+            (Self::HorizontalPodAutoscaler, Bound::Paused) => Replicas::Absent,
+            (Self::ScaledObject, Bound::Max) => spec.max_replica_count.or(KEDA_MAX),
+            (Self::ScaledObject, Bound::Min) => spec.min_replica_count.or(0),
+            (Self::ScaledObject, Bound::Paused) => paused(object.metadata.annotations.paused_replicas.as_deref()),
+        }
+    }
+
+    /// The bounds by which it may ask for more than one.
+    pub fn above_one(self, object: &Object<'_>) -> impl Iterator<Item = Bound> {
+        BOUNDS.into_iter().filter(move |bound| self.bound(object, *bound).exceeds(1))
+    }
+
+    /// The kind and the name of the workload that it scales, if that is of a kind that can be a singleton. The version of
+    /// the kind does not matter, as it does not to its controller.
+    #[must_use]
+    pub fn target<'a>(self, object: &Object<'a>) -> Option<(Kind, Cow<'a, str>)> {
+        let Target { api_version, kind, name } = Target::read(object.spec.scale_target_ref?)?;
+        // KEDA fills in each of the two by itself (`ParseGVKR` in its package `scaling/resolver`).
+        let or = |value: Cow<'a, str>, default| {
+            if value.is_empty() && self == Self::ScaledObject { Cow::Borrowed(default) } else { value }
+        };
+        let (api_version, kind) = (or(api_version, "apps/v1"), or(kind, "Deployment"));
+        let info = KINDS.iter().find(|info| info.group == group(&api_version) && info.name == kind)?;
+        Some((info.kind, name))
+    }
+
+    /// Whether another autoscaler made this one, and is judged instead.
+    #[must_use]
+    pub fn is_made_by_another(object: &Object<'_>) -> bool {
+        let keda = Self::ScaledObject.info();
+        object
+            .metadata
+            .controller()
+            .is_some_and(|owner| owner.kind == keda.name && group(&owner.api_version) == keda.group)
+    }
+}
+
+/// `CrossVersionObjectReference` of `autoscaling/v2`, and KEDA's `ScaleTarget`.
+#[derive(Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Target<'a> {
+    #[serde(borrow)]
+    api_version: Cow<'a, str>,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+impl<'a> Target<'a> {
+    /// One that cannot be read targets nothing: the API server refuses it, or its controller cannot read it either.
+    fn read(json: &'a RawValue) -> Option<Self> {
+        serde_json::from_str(json.get()).ok()
+    }
+}
+
+/// KEDA reads a number (`strconv.ParseInt` to 32 bits); with anything else it pauses nothing.
+fn paused(annotation: Option<&str>) -> Replicas<'static> {
+    annotation.and_then(|text| text.parse::<i32>().ok()).map_or(Replicas::Absent, |count| Replicas::Count(count.into()))
+}
+
+/// The group of a version as objects name it; the core group has none.
+fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
