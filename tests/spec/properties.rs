@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
+use singleton_guard::api::kind::Kind;
 use singleton_guard::policy::decision::Decision;
 use singleton_guard::policy::lookup::{Found, Owner, Singleton, Unknown};
 use singleton_guard::policy::request::Phase;
