@@ -27,6 +27,7 @@ macro_rules! topics {
 }
 
 topics!(
+    autoscaler,
     break_glass,
     companions,
     freedom,
