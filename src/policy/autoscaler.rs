@@ -1,4 +1,4 @@
-//! Requests about autoscalers: whether one may newly scale a singleton above one ([`sg003_autoscaler`]). It is asked which
+//! Requests about autoscalers: whether one may newly scale a singleton above one ([`judge`]). It is asked which
 //! singleton the target is, and only where the answer matters; a target of which nothing is known is none.
 
 use super::decision::Decision;
