@@ -176,8 +176,11 @@ impl ControlPlane {
 
     /// # Errors
     /// If one of the programs has ended on its own: with the end of its log.
-    pub(crate) fn check(&mut self) -> Result<()> {
-        self.components().try_for_each(Component::check)
+    pub(crate) async fn check(&self) -> Result<()> {
+        for component in [&self.etcd].into_iter().chain(&self.parts) {
+            component.lock().await.check()?;
+        }
+        Ok(())
     }
 
     /// Ends everything: the clients first, then the API server, then etcd, without which an API server hangs.
@@ -186,10 +189,6 @@ impl ControlPlane {
             component.get_mut().stop(Duration::from_secs(2)).await?;
         }
         self.etcd.get_mut().stop(Duration::from_secs(2)).await
-    }
-
-    fn components(&mut self) -> impl Iterator<Item = &mut Component> {
-        [&mut self.etcd].into_iter().chain(&mut self.parts).map(Mutex::get_mut)
     }
 }
 

@@ -187,22 +187,10 @@ impl Lab {
         values: &Value,
     ) -> Result<String> {
         let chart = chart.to_str().context("the chart's path is not text")?;
-        let arguments = [
-            "upgrade",
-            "--install",
-            release,
-            chart,
-            "--namespace",
-            namespace,
-            "--create-namespace",
-            "--wait",
-            "--timeout",
-            "5m",
-            "--values",
-            "-",
-        ];
+        let arguments = ["upgrade", "--install", release, chart, "--namespace", namespace, "--create-namespace"];
+        let until = ["--wait", "--timeout", "5m", "--values", "-"];
         // JSON is YAML.
-        self.tools.run("helm", &arguments, &values.to_string()).await?.success()
+        self.tools.run("helm", &[&arguments[..], &until].concat(), &values.to_string()).await?.success()
     }
 
     /// The A records of a name, such as `ledger.default.svc.cluster.local`, sorted, as CoreDNS knows them now.
@@ -283,12 +271,18 @@ impl Lab {
         self.outside.as_deref()
     }
 
+    /// # Errors
+    /// If a part of the control plane has ended on its own: nothing that is tried after that says anything.
+    pub(crate) async fn check(&self) -> Result<()> {
+        self.control_plane.check().await
+    }
+
     /// Ends the lab in good order. Without it everything ends as well, but less politely.
     ///
     /// # Errors
     /// If a component had ended before on its own, so that the tests have seen a broken cluster.
     pub(crate) async fn shutdown(mut self) -> Result<()> {
-        let healthy = self.control_plane.check().and_then(|()| self.dns.as_mut().map_or(Ok(()), Dns::check));
+        let healthy = self.check().await.and_then(|()| self.dns.as_mut().map_or(Ok(()), Dns::check));
         drop((self.node, self.others));
         if let Some(dns) = &mut self.dns {
             dns.stop().await?;

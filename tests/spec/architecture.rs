@@ -58,9 +58,8 @@ fn files_are_introduced_and_short() -> Result<(), String> {
 /// The versions of the crate and of the chart are one number.
 #[test]
 fn the_versions_of_crate_and_chart_are_one_number() -> Result<(), String> {
-    let root = crate::root();
-    let chart =
-        std::fs::read_to_string(root.join("charts/singleton-guard/Chart.yaml")).map_err(|error| error.to_string())?;
+    let chart = std::fs::read_to_string(crate::root().join("charts/singleton-guard/Chart.yaml"))
+        .map_err(|error| error.to_string())?;
     let expected = env!("CARGO_PKG_VERSION");
     let found = |key: &str| {
         let line = chart.lines().find_map(|line| line.strip_prefix(&format!("{key}: ")));

@@ -12,6 +12,8 @@ use singleton_guard::companions::plan::selector::{Labels, PodLabels, Selector};
 use singleton_guard::companions::plan::{BudgetSpec, Companion, Existing, Owner, Step, Surroundings, Workload, plan};
 use singleton_guard::settings::Companions;
 
+use super::companions_plan::same;
+
 /// Both of ours: together five times in the first minute at most, and then once a minute.
 #[test]
 fn two_replicas_that_disagree_write_seldom() -> Result<(), String> {
@@ -318,10 +320,6 @@ fn theirs() -> Existing<BudgetSpec> {
         controller: None,
         spec,
     }
-}
-
-fn same<T: PartialEq + std::fmt::Debug>(got: &T, expected: &T, what: &str) -> Result<(), String> {
-    if got == expected { Ok(()) } else { Err(format!("{what}: expected {expected:#?}, got {got:#?}")) }
 }
 
 /// How often a replica looks: as quickly as the watches tell it.

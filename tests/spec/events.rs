@@ -50,9 +50,7 @@ fn what_waits_to_be_told_is_bounded_and_what_is_written() -> Result<(), String> 
         let said = about("pay", &format!("forged-{number}"), &format!("o-{number}"))?;
         dropped += u32::from(fold.add(said, start) == Added::Dropped);
     }
-    if dropped != 10_000 - u32::try_from(WAITING_MAX).unwrap_or_default() {
-        return Err(format!("{dropped} dropped"));
-    }
+    assert!(dropped == 10_000 - u32::try_from(WAITING_MAX).unwrap_or_default(), "{dropped} dropped");
     let mut written = Vec::new();
     for second in 0..300 {
         let now = start + Duration::from_secs(second);
@@ -116,9 +114,10 @@ fn an_event_is_about_what_exists_and_can_be_named() -> Result<(), String> {
         ("pay", "ledger", "o/1"),
         ("pay", "ledger", &"u".repeat(65)),
     ] {
-        if said(&asked(Operation::Update, false), &denied(namespace, name, uid, too_many())).is_some() {
-            return Err(format!("{namespace:?} {name:?} {uid:?} is told"));
-        }
+        assert!(
+            said(&asked(Operation::Update, false), &denied(namespace, name, uid, too_many())).is_none(),
+            "{namespace:?} {name:?} {uid:?} is told"
+        );
     }
     for violation in every_violation() {
         let (code, remedy) = (violation.code(), violation.remedy());
@@ -126,9 +125,7 @@ fn an_event_is_about_what_exists_and_can_be_named() -> Result<(), String> {
             .ok_or_else(|| format!("{code} is not told"))?;
         let reason = if code.as_str() == "SG001" { "SingletonScaleDenied" } else { "SingletonChangeDenied" };
         let note = &said.saying.note;
-        if said.saying.reason != reason || !note.starts_with(code.as_str()) || !note.contains(remedy) {
-            return Err(format!("{said:?}"));
-        }
+        assert!(said.saying.reason == reason && note.starts_with(code.as_str()) && note.contains(remedy), "{said:?}");
     }
     Ok(())
 }
@@ -161,17 +158,16 @@ fn an_event_says_who_asked_and_no_person_unless_it_is_to() -> Result<(), String>
         ("system", false, ")".to_owned()),
     ] {
         let said = note(user, names_people);
-        if !said.ends_with(&ends) || said.len() > 1024 {
-            return Err(format!("{user}, {names_people}: {said}"));
-        }
+        assert!(said.ends_with(&ends) && said.len() <= 1024, "{user}, {names_people}: {said}");
     }
     let endless = note(&"a\nb".repeat(10_000), true);
     if endless.len() > 1024 || endless.contains('\n') {
         return Err(endless);
     }
-    if note("mara@example.com", false) != note("timo@example.com", false) {
-        return Err("people who ask for the same make two Events".to_owned());
-    }
+    assert!(
+        note("mara@example.com", false) == note("timo@example.com", false),
+        "people who ask for the same make two Events"
+    );
     // However many users there are, no more waits than a limit says.
     let (mut fold, now) = (Fold::default(), Instant::now());
     let waiting = (0..10_000).filter(|number| {

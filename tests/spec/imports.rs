@@ -11,16 +11,14 @@ use syn::visit::{self, Visit};
 /// No file imports, over however many others, a file that imports it.
 #[test]
 fn files_import_in_one_direction() -> Result<(), String> {
-    let root = crate::root();
-    no_circle(&House::read(root)?.imports)
+    no_circle(&House::read(crate::root())?.imports)
 }
 
 /// So for the rooms: what is on a lower floor knows nothing of what is above.
 #[test]
 fn rooms_import_in_one_direction() -> Result<(), String> {
-    let root = crate::root();
     let mut rooms = Imports::new();
-    for (from, to) in House::read(root)?.imports {
+    for (from, to) in House::read(crate::root())?.imports {
         let from = room(&from);
         let to = to.iter().map(|module| room(module)).filter(|to| *to != from);
         rooms.entry(from.clone()).or_default().extend(to);

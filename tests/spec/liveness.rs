@@ -12,7 +12,7 @@ use super::case;
 
 /// What has ended goes at once; who has reason to wait is waited for; the rest is said.
 #[test]
-fn each_holder_of_a_name_has_its_step() -> Result<(), String> {
+fn each_holder_of_a_name_has_its_step() {
     let strict = |state| Some(Holder { node: "a".to_owned(), is_strict: true, state, controller: String::new() });
     let (ends, lingers) = (State::Ends(Duration::from_secs(9)), State::Lingers(Duration::from_secs(9)));
     let finalizes = State::Finalizes(Duration::from_secs(9));
@@ -35,16 +35,13 @@ fn each_holder_of_a_name_has_its_step() -> Result<(), String> {
         ("the Pod is not ours to delete", foreign, 0, Step::Tell),
     ] {
         let found = step(holder.as_ref(), Duration::from_millis(milliseconds));
-        if found != expected {
-            return Err(format!("{what}: {found:?} instead of {expected:?}"));
-        }
+        assert!(found == expected, "{what}: {found:?} instead of {expected:?}");
     }
-    Ok(())
 }
 
 /// Every one counts once, and the pause grows, whoever gave it.
 #[test]
-fn reminders_count_once_whoever_gives_them() -> Result<(), String> {
+fn reminders_count_once_whoever_gives_them() {
     let at = |second| Some(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(second));
     for (what, begun, steps, seconds) in [
         ("none", None, &[][..], 1),
@@ -66,11 +63,12 @@ fn reminders_count_once_whoever_gives_them() -> Result<(), String> {
                 Given(second) => reminders.give(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(second)),
             }
         }
-        if reminders.pause() != Duration::from_secs(seconds) {
-            return Err(format!("{what}: a pause of {:?} instead of {seconds} s", reminders.pause()));
-        }
+        assert!(
+            reminders.pause() == Duration::from_secs(seconds),
+            "{what}: a pause of {:?} instead of {seconds} s",
+            reminders.pause()
+        );
     }
-    Ok(())
 }
 
 /// Whoever may delete a Pod gives any grace, and what is said of it has to hold.
@@ -118,9 +116,7 @@ fn each_pod_that_holds_a_name_is_in_one_state() -> Result<(), String> {
         let pod = json!({"metadata": metadata, "spec": {"nodeName": node}, "status": {"phase": phase}}).to_string();
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(42);
         let found = Holder::read(pod.as_bytes(), now).map_err(|error| format!("{what}: {error}"))?.state;
-        if found != expected {
-            return Err(format!("{what}: {found:?} instead of {expected:?}"));
-        }
+        assert!(found == expected, "{what}: {found:?} instead of {expected:?}");
     }
     Ok(())
 }

@@ -64,9 +64,7 @@ fn reviews_are_read_strictly() -> Result<(), String> {
         json_patch::merge(&mut review, &change);
         let body = review.to_string();
         let unreadable = review::read(body.as_bytes()).err().ok_or_else(|| format!("{change} was read"))?;
-        if unreadable.uid.as_deref() != uid {
-            return Err(format!("{change}: uid {:?}", unreadable.uid));
-        }
+        assert!(unreadable.uid.as_deref() == uid, "{change}: uid {:?}", unreadable.uid);
     }
     // What is said of it, and logged, does not grow with it.
     for field in ["kind", "request"] {
@@ -74,9 +72,7 @@ fn reviews_are_read_strictly() -> Result<(), String> {
         review[field] = json!("x".repeat(1 << 20));
         let body = review.to_string();
         let unreadable = review::read(body.as_bytes()).err().ok_or_else(|| format!("a long {field} was read"))?;
-        if unreadable.cause.len() > 300 {
-            return Err(format!("a long {field}: a cause of {} bytes", unreadable.cause.len()));
-        }
+        assert!(unreadable.cause.len() <= 300, "a long {field}: a cause of {} bytes", unreadable.cause.len());
     }
     // Long lists are made only to fill our memory.
     let many = |count: usize| {
@@ -93,9 +89,10 @@ fn reviews_are_read_strictly() -> Result<(), String> {
         *review.pointer_mut(&format!("/request{list}")).ok_or("no such list")? = longer;
         let body = review.to_string();
         let unreadable = review::read(body.as_bytes()).err().ok_or_else(|| format!("{list} has no end"))?;
-        if unreadable.uid.as_deref() != Some("u-1") || !unreadable.cause.contains("more than 2048") {
-            return Err(format!("{list}: {unreadable}"));
-        }
+        assert!(
+            unreadable.uid.as_deref() == Some("u-1") && unreadable.cause.contains("more than 2048"),
+            "{list}: {unreadable}"
+        );
     }
     // From a number that cannot be read, everything may be an increase.
     let mut unreadable = edit("StatefulSet", json!({"spec": {"replicas": 3}}));
@@ -158,9 +155,7 @@ fn no_answer_is_no_consent() -> Result<(), String> {
                 return Err("it is decided without asking".to_owned());
             };
             let decision = pending.resume(found.clone());
-            if !decision.is_undecided() {
-                return Err(format!("{found:?} led to {decision:?}"));
-            }
+            assert!(decision.is_undecided(), "{found:?} led to {decision:?}");
         }
     }
     Ok(())
@@ -194,9 +189,10 @@ fn advice_that_does_not_come_refuses_nothing() -> Result<(), String> {
             return Err("the Pod of that name is not asked for".to_owned());
         };
         let decision = pending.resume(found.clone());
-        if (&*pod.namespace, &*pod.name) != ("pay", "ledger") || decision.allowed() != allowed {
-            return Err(format!("{found:?} about {pod:?} led to {decision:?}"));
-        }
+        assert!(
+            (&*pod.namespace, &*pod.name) == ("pay", "ledger") && decision.allowed() == allowed,
+            "{found:?} about {pod:?} led to {decision:?}"
+        );
     }
     Ok(())
 }

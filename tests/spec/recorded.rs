@@ -14,10 +14,9 @@ use super::shapes;
 /// Each recorded review is read, decided and answered as the file says.
 #[test]
 fn reviews_are_decided_as_they_say() -> Result<(), String> {
-    let root = crate::root();
     let mut seen = 0;
     for scene in scenes() {
-        let recorded = load(root, &scene.name)?;
+        let recorded = load(crate::root(), &scene.name)?;
         let body = recorded["review"].to_string();
         let review = review::read(body.as_bytes()).map_err(|error| format!("{}: {error}", scene.name))?;
         let uid = review.uid.to_string();
@@ -40,9 +39,8 @@ fn reviews_are_decided_as_they_say() -> Result<(), String> {
 /// Every field that the model puts into a Scale is in the recorded one, with a value of the same type.
 #[test]
 fn the_models_scales_are_like_the_real_ones() -> Result<(), String> {
-    let root = crate::root();
     for kind in KINDS {
-        let recorded = load(root, &format!("{}-scale", kind.to_lowercase()))?;
+        let recorded = load(crate::root(), &format!("{}-scale", kind.to_lowercase()))?;
         let request = &recorded["review"]["request"];
         let parent = json!({"metadata": {"name": "ledger", "namespace": "pay", "uid": "u"}, "spec": {"replicas": 1}, "status": {"replicas": 1}});
         for (side, object) in [("object", &request["object"]), ("oldObject", &request["oldObject"])] {

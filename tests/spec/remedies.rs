@@ -10,9 +10,8 @@ use super::generated::every_violation;
 /// Every remedy of the catalogue is followed by a case, or listed. So whoever changes the words of one follows it again.
 #[test]
 fn each_is_followed_or_listed_with_the_reason() -> Result<(), String> {
-    let root = crate::root();
     let mut followed = BTreeSet::new();
-    for case in case::load(&root.join("tests/cases")).iter().filter(|case| case.name.starts_with("remedy/")) {
+    for case in case::load(&crate::root().join("tests/cases")).iter().filter(|case| case.name.starts_with("remedy/")) {
         for (index, step) in case.steps.iter().enumerate() {
             let Some(remedy) = &step.remedy else { continue };
             let next = case.steps.get(index + 1).and_then(|next| next.decision);

@@ -39,9 +39,8 @@ fn every_alert_is_tested_and_says_what_to_do() -> Result<(), String> {
 /// What a panel shows is what was chosen, and the clusters are not added up.
 #[test]
 fn every_panel_shows_what_is_chosen() -> Result<(), String> {
-    let root = crate::root();
     let mut faults = Vec::new();
-    for panel in each(&dashboard(root)?["panels"]) {
+    for panel in each(&dashboard(crate::root())?["panels"]) {
         for expression in each(&panel["targets"]).map(|target| text(&target["expr"])) {
             let ours = r#"{cluster=~"$cluster", namespace=~"$namespace", job=~"$job""#;
             let is_chosen = expression.contains(ours)

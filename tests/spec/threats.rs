@@ -6,8 +6,8 @@ const THREATS: usize = 18;
 /// Reads the table.
 #[test]
 fn security_md_answers_every_threat_with_tests_that_exist() -> Result<(), String> {
-    let root = crate::root();
-    let read = |path: &str| std::fs::read_to_string(root.join(path)).map_err(|error| format!("{path}: {error}"));
+    let read =
+        |path: &str| std::fs::read_to_string(crate::root().join(path)).map_err(|error| format!("{path}: {error}"));
     let text = read("SECURITY.md")?;
     let (_, table) = text.split_once("<!-- threats -->\n").ok_or("no table")?;
     let (table, _) = table.split_once("<!-- /threats -->").ok_or("the table has no end")?;

@@ -48,8 +48,7 @@ impl Run<'_> {
         let object = complete(&self.resolved(partial).await?, &self.namespace);
         let (kind, name) = (text_of(&object["kind"]), text_of(&object["metadata"]["name"]));
         let path = api::path(&kind, &self.namespace, None);
-        let content = Some(("application/json", object.to_string()));
-        api::call(&self.client, Method::POST, &path, content, Some(&unguarded())).await?.success()?;
+        api::post(&self.client, &path, &object, Some(&unguarded())).await?.success()?;
         let settles = object["metadata"].get("ownerReferences").is_none() && guarded(&kind);
         if settles {
             let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);
@@ -137,9 +136,7 @@ impl Run<'_> {
             Request::Create(partial) => {
                 let object = complete(&self.resolved(partial).await?, &self.namespace);
                 let path = format!("{}?{dry_run}", api::path(&text_of(&object["kind"]), &self.namespace, None));
-                let answer =
-                    api::call(&self.client, Method::POST, &path, Some(("application/json", object.to_string())), user)
-                        .await?;
+                let answer = api::post(&self.client, &path, &object, user).await?;
                 Ok(outcome(&answer, true))
             }
             Request::Replace(partial) => {
@@ -219,7 +216,7 @@ impl Run<'_> {
         let before = self.content(kind, &name).await?;
         // Read, change, write, and once more if somebody wrote in between: as every autoscaler does.
         for _ in 0..CONFLICTS {
-            let stored = api::call(&self.client, Method::GET, &path, None, None).await?.success()?;
+            let stored = api::read(&self.client, &path).await?.success()?;
             let claimed = if claims.is_null() { stored } else { with(&stored, json!({"metadata": claims})) };
             let content = ("application/json", with(&claimed, wanted.clone()).to_string());
             let path = format!("{path}?{dry_run}");
@@ -303,7 +300,7 @@ impl Run<'_> {
     async fn replica_set(&self, deployment: &str) -> Result<String> {
         eventually("a ReplicaSet of the Deployment", || async {
             let path = api::path("ReplicaSet", &self.namespace, None);
-            let list = api::call(&self.client, Method::GET, &path, None, None).await?.success()?;
+            let list = api::read(&self.client, &path).await?.success()?;
             let owned = |set: &&Value| set["metadata"]["ownerReferences"][0]["uid"] == deployment;
             let set = list["items"].as_array().into_iter().flatten().find(owned);
             Ok(set.map(|set| text_of(&set["metadata"]["name"])))

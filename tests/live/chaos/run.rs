@@ -80,6 +80,11 @@ impl Cluster for Run {
         Ok(Self { runtime, lab, second, watching, rival, seed, form })
     }
 
+    /// It kills parts of its own.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn shutdown(self) -> Result<()> {
         let Self { runtime, lab, mut second, watching, rival, .. } = self;
         runtime.block_on(async {

@@ -12,7 +12,6 @@ use singleton_guard::api::key::KEY;
 
 use super::workloads::{Workload, app_pod};
 use crate::common::api::{self, Answer};
-use crate::common::workloads::MERGE;
 use crate::spec::case::MARK;
 
 /// One of them.
@@ -129,7 +128,7 @@ async fn scale(client: &Client, on: &Workload, replicas: u32) -> Result<Answer> 
 }
 
 pub async fn patch(client: &Client, path: &str, body: &Value) -> Result<Answer> {
-    api::call(client, Method::PATCH, path, Some((MERGE, body.to_string())), None).await
+    api::merge(client, path, body, None).await
 }
 
 pub async fn call(client: &Client, method: Method, path: &str, body: &Value) -> Result<Answer> {

@@ -5,7 +5,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use http::Method;
 use kube::Client;
 use kube::api::WatchParams;
 use tokio::sync::watch;
@@ -103,7 +102,7 @@ async fn follow_once(client: &Client, seen: &watch::Sender<Revisions>) -> Result
 
 /// Without a resourceVersion: what is stored, not what a cache remembers.
 async fn list(client: &Client) -> Result<Pods> {
-    let listed = api::call(client, Method::GET, "/api/v1/pods", None, None).await?.success()?;
+    let listed = api::read(client, "/api/v1/pods").await?.success()?;
     serde_json::from_value(listed).context("reading a list of Pods")
 }
 

@@ -71,10 +71,41 @@ pub async fn call(
     Ok(Answer { code, body: serde_json::from_slice(&bytes).unwrap_or_default(), warnings })
 }
 
+/// GET of whatever is there.
+pub async fn read(client: &Client, path: &str) -> Result<Answer> {
+    call(client, Method::GET, path, None, None).await
+}
+
+/// POST of an object.
+pub async fn post(client: &Client, path: &str, object: &Value, user: Option<&User>) -> Result<Answer> {
+    call(client, Method::POST, path, Some(("application/json", object.to_string())), user).await
+}
+
+/// PATCH with what a JSON merge patch says.
+pub async fn merge(client: &Client, path: &str, changes: &Value, user: Option<&User>) -> Result<Answer> {
+    call(client, Method::PATCH, path, Some((MERGE, changes.to_string())), user).await
+}
+
+/// DELETE without options.
+pub async fn delete(client: &Client, path: &str, user: Option<&User>) -> Result<Answer> {
+    call(client, Method::DELETE, path, None, user).await
+}
+
+/// GET of a collection.
+pub async fn list(client: &Client, path: &str) -> Result<Vec<Value>> {
+    let list = read(client, path).await?.success()?;
+    Ok(list["items"].as_array().cloned().unwrap_or_default())
+}
+
 /// GET of one object; `None` where it does not exist.
-pub async fn get(client: &Client, kind: &str, namespace: &str, name: &str) -> Result<Option<Value>> {
-    let answer = call(client, Method::GET, &path(kind, namespace, Some(name)), None, None).await?;
+pub async fn find(client: &Client, path: &str) -> Result<Option<Value>> {
+    let answer = read(client, path).await?;
     if answer.code == 404 { Ok(None) } else { answer.success().map(Some) }
+}
+
+/// The same of a kind that can be a singleton.
+pub async fn get(client: &Client, kind: &str, namespace: &str, name: &str) -> Result<Option<Value>> {
+    find(client, &path(kind, namespace, Some(name))).await
 }
 
 /// The path of a kind's collection, or of one object.
@@ -91,6 +122,8 @@ pub fn refusal(message: &str) -> &str {
     own.unwrap_or(message)
 }
 
+/// The type of a JSON merge patch.
+pub const MERGE: &str = "application/merge-patch+json";
 const REFUSED: [&str; 2] = ["denied the request: ", "denied request: "];
 
 /// The text of a `Warning` header: `299 - "text"` (RFC 7234).

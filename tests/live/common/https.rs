@@ -8,7 +8,6 @@ use anyhow::Result;
 use axum::Router;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 use singleton_guard::certs::authority::make;
@@ -58,8 +57,7 @@ pub async fn webhook(client: &Client, name: &str, router: Router, says: Value) -
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
         "metadata": {"name": name}, "webhooks": [with(&entry, says)],
     });
-    let content = ("application/json", configuration.to_string());
-    api::call(client, Method::POST, CONFIGURATIONS, Some(content), None).await?.success()?;
+    api::post(client, CONFIGURATIONS, &configuration, None).await?.success()?;
     Ok(server)
 }
 

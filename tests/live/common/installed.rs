@@ -73,6 +73,10 @@ impl Cluster for Installed {
         Ok(Self { runtime, lab, guard })
     }
 
+    fn check(&self) -> Result<()> {
+        self.runtime.block_on(self.lab.check())
+    }
+
     fn shutdown(self) -> Result<()> {
         self.runtime.block_on(self.lab.shutdown())
     }
@@ -116,7 +120,7 @@ async fn leave_only_the_floor(lab: &Lab) -> Result<()> {
         let path = format!(
             "/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations?labelSelector=app.kubernetes.io/instance={RELEASE}"
         );
-        api::call(&client, Method::DELETE, &path, None, None).await?.success()?;
+        api::delete(&client, &path, None).await?.success()?;
     }
     // Nothing fills in Recreate any more, and the strategy of the server surges.
     let probe = json!({"kind": "Deployment", "metadata": {"name": "probe", "labels": {MARK: "true"}}, "spec": {}});
@@ -127,6 +131,19 @@ async fn leave_only_the_floor(lab: &Lab) -> Result<()> {
         Ok(answer.message().starts_with("SG002").then_some(()))
     })
     .await
+}
+
+/// `helm upgrade` of what is installed, in the way that `how` says, until its Pods are ready.
+pub async fn upgrade(lab: &Lab, how: &[&str]) -> Result<()> {
+    let chart = chart().display().to_string();
+    let arguments = ["upgrade", RELEASE, &chart, "-n", NAMESPACE, "--wait", "--timeout", "2m"];
+    lab.helm(&[&arguments, how].concat()).await?.success().map(drop)
+}
+
+/// `helm rollback`, to the revision before or to this one.
+pub async fn roll_back(lab: &Lab, revision: Option<&str>) -> Result<()> {
+    let arguments = ["rollback", RELEASE, revision.unwrap_or("0"), "-n", NAMESPACE, "--wait", "--timeout", "2m"];
+    lab.helm(&arguments).await?.success().map(drop)
 }
 
 /// The chart's directory.

@@ -6,9 +6,10 @@ use proptest::prelude::Rng as _;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
 
-use crate::common::{api, eventually, new_namespace};
+use crate::common::api::{self, Answer};
+use crate::common::{eventually, new_namespace};
 use crate::lab::Lab;
-use crate::spec::case::{MARK, complete, with};
+use crate::spec::case::{MARK, User, complete, with};
 
 /// A namespace of its own.
 pub struct Place<'a> {
@@ -47,14 +48,22 @@ impl<'a> Place<'a> {
         self.call(Method::DELETE, &self.path(kind, Some(name)), Some(("application/json", options))).await.map(drop)
     }
 
+    /// Asks for the eviction of a Pod.
+    pub async fn evict(&self, pod: &str, options: &Value, user: Option<&User>) -> Result<Answer> {
+        let eviction = json!({
+            "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": self.namespace},
+            "deleteOptions": options,
+        });
+        let path = format!("{}/eviction", self.path("Pod", Some(pod)));
+        api::post(&self.lab.client(), &path, &eviction, user).await
+    }
+
     pub async fn get(&self, kind: &str, name: &str) -> Result<Option<Value>> {
-        let answer = api::call(&self.lab.client(), Method::GET, &self.path(kind, Some(name)), None, None).await?;
-        if answer.code == 404 { Ok(None) } else { answer.success().map(Some) }
+        api::find(&self.lab.client(), &self.path(kind, Some(name))).await
     }
 
     pub async fn list(&self, kind: &str) -> Result<Vec<Value>> {
-        let list = self.collection(kind).await?;
-        Ok(list["items"].as_array().cloned().unwrap_or_default())
+        api::list(&self.lab.client(), &self.path(kind, None)).await
     }
 
     /// The list itself, with its revision.

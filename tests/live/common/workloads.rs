@@ -1,7 +1,6 @@
 //! Workloads as outages and drills make and change them, and the guard's own Pods.
 
 use anyhow::Result;
-use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 
@@ -43,8 +42,7 @@ pub async fn post(
     let strategy = if kind == "Deployment" && marked { json!({"type": "Recreate"}) } else { Value::Null };
     let object = json!({"kind": kind, "metadata": {"name": name, "labels": labels}, "spec": {"replicas": replicas, "strategy": strategy}});
     let object = case::complete(&object, namespace);
-    let content = ("application/json", object.to_string());
-    api::call(client, Method::POST, &api::path(kind, namespace, None), Some(content), user).await
+    api::post(client, &api::path(kind, namespace, None), &object, user).await
 }
 
 /// Merges `replicas` into the Scale.
@@ -57,8 +55,7 @@ pub async fn scale(
     user: Option<&User>,
 ) -> Result<Answer> {
     let path = format!("{}/scale", api::path(kind, namespace, Some(name)));
-    let body = json!({"spec": {"replicas": replicas}}).to_string();
-    api::call(client, Method::PATCH, &path, Some((MERGE, body)), user).await
+    api::merge(client, &path, &json!({"spec": {"replicas": replicas}}), user).await
 }
 
 /// Merges into the workload itself.
@@ -71,7 +68,7 @@ pub async fn patch(
     user: Option<&User>,
 ) -> Result<Answer> {
     let path = api::path(kind, namespace, Some(name));
-    api::call(client, Method::PATCH, &path, Some((MERGE, body.to_string())), user).await
+    api::merge(client, &path, body, user).await
 }
 
 /// Our own Pods, as the node names them.
@@ -83,17 +80,13 @@ pub fn guards(lab: &Lab) -> Vec<String> {
 /// and no other process of ours. What came before has an end: a rollout's old Pods go on for a while.
 pub async fn both_ready(lab: &Lab) -> Result<Vec<String>> {
     let client = lab.client();
-    let list = async |path: String| {
-        let list = api::call(&client, Method::GET, &path, None, None).await?.success()?;
-        anyhow::Ok(list["items"].as_array().cloned().unwrap_or_default())
-    };
     eventually("two ready replicas and no third", || async {
         let processes = guards(lab);
         // The processes first: what the API server says of them may be older than they are.
         for pod in &processes {
             let Some((NAMESPACE, name)) = pod.split_once('/') else { return Ok(None) };
             let ready = format!("/api/v1/namespaces/{NAMESPACE}/pods/{name}:8080/proxy/readyz");
-            if !api::call(&client, Method::GET, &ready, None, None).await?.succeeded() {
+            if !api::read(&client, &ready).await?.succeeded() {
                 return Ok(None);
             }
         }
@@ -101,8 +94,10 @@ pub async fn both_ready(lab: &Lab) -> Result<Vec<String>> {
         let status = &deployment["status"];
         let rolled_out = status["observedGeneration"] == deployment["metadata"]["generation"]
             && ["replicas", "updatedReplicas", "readyReplicas"].iter().all(|count| status[count] == 2);
-        let pods = list(format!("/api/v1/namespaces/{NAMESPACE}/pods?labelSelector={COMPONENT}")).await?;
-        let slices = list(format!("/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices")).await?;
+        let pods =
+            api::list(&client, &format!("/api/v1/namespaces/{NAMESPACE}/pods?labelSelector={COMPONENT}")).await?;
+        let slices =
+            api::list(&client, &format!("/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices")).await?;
         let endpoints = slices.iter().flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
         let (pods, endpoints) = (
             names(pods.iter().map(|pod| &pod["metadata"])),
@@ -124,5 +119,3 @@ fn names<'a>(objects: impl Iterator<Item = &'a Value>) -> Vec<String> {
 
 /// The Pods that answer reviews.
 const COMPONENT: &str = "app.kubernetes.io/component=webhook";
-/// `application/merge-patch+json`.
-pub const MERGE: &str = "application/merge-patch+json";

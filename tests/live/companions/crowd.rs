@@ -9,7 +9,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use http::Method;
 use serde_json::{Value, json};
 
 use super::process::Process;
@@ -80,7 +79,7 @@ async fn populate(lab: &Lab, namespaces: &[String], crowd: usize) -> Result<()> 
     etcd.write_all(copies).await?;
     for (namespace, kind) in namespaces.iter().flat_map(|namespace| KINDS.map(|kind| (namespace, kind))) {
         let path = format!("{}?limit=1", api::path(kind, namespace, None));
-        let list = api::call(&lab.client(), Method::GET, &path, None, None).await?.success()?;
+        let list = api::read(&lab.client(), &path).await?.success()?;
         let known = 1 + list["metadata"]["remainingItemCount"].as_u64().unwrap_or_default();
         ensure!(known >= (crowd / likenesses.len()).try_into()?, "in {namespace} there are {known} of kind {kind}");
     }
@@ -97,9 +96,10 @@ async fn likeness(lab: &Lab, etcd: &Etcd, kind: &str, namespace: &str) -> Result
 
 async fn make(lab: &Lab, object: &Value, namespace: &str) -> Result<Value> {
     let kind = object["kind"].as_str().context("an object without kind")?;
-    let object = with(&complete(object, namespace), json!({"spec": {"replicas": 0}})).to_string();
     let path = api::path(kind, namespace, None);
-    api::call(&lab.client(), Method::POST, &path, Some(("application/json", object)), None).await?.success()
+    api::post(&lab.client(), &path, &with(&complete(object, namespace), json!({"spec": {"replicas": 0}})), None)
+        .await?
+        .success()
 }
 
 /// With one singleton in each.

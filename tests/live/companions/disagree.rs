@@ -6,13 +6,11 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
-use http::Method;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::process::{Nature, Process};
-use crate::common::api;
 use crate::common::before::{self, Profile};
 use crate::common::binary::guard_binary;
 use crate::common::place::{Place, budget_name};
@@ -142,10 +140,7 @@ async fn windows_close_whatever_the_clocks_say(lab: &Lab) -> Result<()> {
 
 /// The answer to an eviction that would change nothing.
 async fn evict(place: &Place<'_>, name: &str) -> Result<u16> {
-    let path = format!("{}/eviction", place.path("Pod", Some(&format!("{name}-0"))));
-    let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": format!("{name}-0")}, "deleteOptions": {"dryRun": ["All"]}});
-    let content = Some(("application/json", eviction.to_string()));
-    Ok(api::call(&place.lab.client(), Method::POST, &path, content, None).await?.code)
+    Ok(place.evict(&format!("{name}-0"), &json!({"dryRun": ["All"]}), None).await?.code)
 }
 
 fn user(place: &Place<'_>, number: usize, disruption: &str) -> String {

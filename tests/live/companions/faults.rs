@@ -111,7 +111,7 @@ async fn a_namespace_that_goes_is_left_alone(lab: &Lab) -> Result<()> {
     }
     for (_, place) in &places {
         let path = format!("/api/v1/namespaces/{}", place.namespace);
-        api::call(&lab.client(), Method::DELETE, &path, None, None).await?.success()?;
+        api::delete(&lab.client(), &path, None).await?.success()?;
     }
     for (kind, place) in &places {
         place
@@ -128,11 +128,7 @@ async fn a_namespace_that_goes_is_left_alone(lab: &Lab) -> Result<()> {
         ensure!(tried.len() <= 4, "{kind}: attempts to write into a namespace that is being deleted: {tried:#?}");
         place.patch(kind, "ledger", json!({"metadata": {"finalizers": null}})).await?;
         let path = format!("/api/v1/namespaces/{}", place.namespace);
-        place
-            .until("the namespace is gone", async || {
-                Ok(api::call(&lab.client(), Method::GET, &path, None, None).await?.code == 404)
-            })
-            .await?;
+        place.until("the namespace is gone", async || Ok(api::read(&lab.client(), &path).await?.code == 404)).await?;
     }
     let troubles = controller.lines("companions are not as they should be; trying again")?;
     let ours = |line: &&Value| places.iter().any(|(_, place)| line["namespace"] == place.namespace.as_str());
@@ -217,8 +213,7 @@ async fn refuses_services(place: &Place<'_>) -> Result<bool> {
     let path = format!("{}?dryRun=All", place.path("Service", None));
     let service =
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "any"}, "spec": {"clusterIP": "None"}});
-    let content = Some(("application/json", service.to_string()));
-    Ok(!api::call(&place.lab.client(), Method::POST, &path, content, None).await?.succeeded())
+    Ok(!api::post(&place.lab.client(), &path, &service, None).await?.succeeded())
 }
 
 /// What was marked may only be taken for released where that was seen. Who cannot look leaves the stamp and the budget; who

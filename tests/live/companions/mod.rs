@@ -45,6 +45,10 @@ impl Cluster for WithoutGuard {
         Ok(Self { runtime, lab })
     }
 
+    fn check(&self) -> Result<()> {
+        self.runtime.block_on(self.lab.check())
+    }
+
     fn shutdown(self) -> Result<()> {
         self.runtime.block_on(self.lab.shutdown())
     }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
-use http::Method;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
@@ -199,7 +198,7 @@ async fn figures(lab: &Lab) -> Result<()> {
             "Service" => "/api/v1/services?labelSelector=app.kubernetes.io/managed-by%3Dsingleton-guard",
             _ => "/apis/policy/v1/poddisruptionbudgets?labelSelector=app.kubernetes.io/managed-by%3Dsingleton-guard",
         };
-        let list = api::call(&lab.client(), Method::GET, path, None, None).await?.success()?;
+        let list = api::read(&lab.client(), path).await?.success()?;
         let names: Vec<_> = places.iter().map(|place| place.namespace.as_str()).collect();
         let here = |item: &&Value| names.contains(&item["metadata"]["namespace"].as_str().unwrap_or_default());
         Ok(list["items"].as_array().into_iter().flatten().filter(here).count())
@@ -226,7 +225,7 @@ async fn figures(lab: &Lab) -> Result<()> {
     // The disruption controller writes each budget's status first.
     let all = "/apis/policy/v1/poddisruptionbudgets";
     loop {
-        let list = api::call(&lab.client(), Method::GET, all, None, None).await?.success()?;
+        let list = api::read(&lab.client(), all).await?.success()?;
         let is_settled = |budget: &Value| budget["status"]["observedGeneration"] == budget["metadata"]["generation"];
         if list["items"].as_array().is_some_and(|budgets| budgets.iter().all(is_settled)) {
             break;

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::handshakes::{CONFIGURATIONS, Handshakes, Seen, bundle};
-use crate::common::installed::{self, NAMESPACE, RELEASE, chart};
+use crate::common::installed::{self, NAMESPACE, RELEASE, chart, upgrade};
 use crate::common::workloads::guards;
 use crate::common::{api, eventually, new_namespace, unguarded};
 use crate::harness::stories;
@@ -40,9 +40,8 @@ async fn years_of_certificates_in_minutes_fail_no_call(lab: &Lab) -> Result<()> 
     let namespace = new_namespace(lab).await?;
     let client = lab.client();
     let ledger = json!({"kind": "StatefulSet", "metadata": {"name": "ledger", "labels": {MARK: "true"}}, "spec": {"replicas": 1}});
-    let ledger = complete(&ledger, &namespace).to_string();
     let path = api::path("StatefulSet", &namespace, None);
-    api::call(&client, Method::POST, &path, Some(("application/json", ledger)), Some(&unguarded())).await?.success()?;
+    api::post(&client, &path, &complete(&ledger, &namespace), Some(&unguarded())).await?.success()?;
     let ahead = a_replica_that_is_a_day_ahead(lab).await?;
 
     let started = Instant::now();
@@ -158,9 +157,7 @@ async fn load(client: &Client, namespace: &str, counted: &RefCell<Counted>) -> R
     loop {
         ticks.tick().await;
         let wiped = counted.borrow().wiped;
-        let three = json!({"spec": {"replicas": 3}}).to_string();
-        let answer =
-            api::call(client, Method::PATCH, &path, Some(("application/merge-patch+json", three)), None).await?;
+        let answer = api::merge(client, &path, &json!({"spec": {"replicas": 3}}), None).await?;
         ensure!(!answer.succeeded(), "a scale above one was let through: {answer:?}");
         let mut counted = counted.borrow_mut();
         counted.calls += 1;
@@ -213,12 +210,7 @@ async fn disturb(lab: &Lab, form: &Form, counted: &RefCell<Counted>) -> Result<(
     }
     sleep(end.saturating_duration_since(Instant::now())).await;
     // What was made again is taken over by the next upgrade.
-    let chart = chart();
-    let chart = chart.to_str().context("the chart's path is not text")?;
-    lab.helm(&["upgrade", RELEASE, chart, "-n", NAMESPACE, "--reuse-values", "--wait", "--timeout", "2m"])
-        .await?
-        .success()?;
-    Ok(())
+    upgrade(lab, &["--reuse-values"]).await
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -242,11 +234,11 @@ impl Damage {
                 api::call(client, Method::PATCH, &secret, merge(json!({"data": null})), None).await?.success()?;
             }
             Self::Delete => {
-                api::call(client, Method::DELETE, &secret, None, None).await?.success()?;
+                api::delete(client, &secret, None).await?.success()?;
             }
             Self::Wipe => {
                 let path = format!("{CONFIGURATIONS}/{RELEASE}-scale");
-                let configuration = api::call(client, Method::GET, &path, None, None).await?.success()?;
+                let configuration = api::read(client, &path).await?.success()?;
                 let entries = configuration["webhooks"].as_array().map_or(0, Vec::len);
                 let remove: Vec<Value> = (0..entries)
                     .map(|entry| json!({"op": "remove", "path": format!("/webhooks/{entry}/clientConfig/caBundle")}))
@@ -270,8 +262,7 @@ impl Damage {
 
 /// The Secret with the certificates.
 async fn secret(client: &Client) -> Result<Option<Value>> {
-    let answer = api::call(client, Method::GET, &format!("{SECRETS}/{RELEASE}-certificate"), None, None).await?;
-    if answer.code == 404 { Ok(None) } else { answer.success().map(Some) }
+    api::find(client, &format!("{SECRETS}/{RELEASE}-certificate")).await
 }
 
 /// One more Pod behind the Service, like the others but for its clock. False where libfaketime is not installed.
@@ -281,10 +272,10 @@ async fn a_replica_that_is_a_day_ahead(lab: &Lab) -> Result<bool> {
     }
     let client = lab.client();
     let pods = format!("/api/v1/namespaces/{NAMESPACE}/pods");
-    let list = api::call(&client, Method::GET, &pods, None, None).await?.success()?;
+    let like = api::list(&client, &pods).await?;
     // One that ends is of an older chart perhaps.
     let stays = |pod: &&Value| pod["metadata"].get("deletionTimestamp").is_none();
-    let Some(like) = list["items"].as_array().into_iter().flatten().find(stays) else { bail!("no Pod of ours") };
+    let Some(like) = like.iter().find(stays) else { bail!("no Pod of ours") };
     let mut labels = like["metadata"]["labels"].clone();
     // Or its Deployment would adopt it.
     labels.as_object_mut().context("a Pod without labels")?.remove("pod-template-hash");
@@ -301,9 +292,9 @@ async fn a_replica_that_is_a_day_ahead(lab: &Lab) -> Result<bool> {
     let volumes = spec["volumes"].as_array_mut().context("a Pod without volumes")?;
     volumes.push(json!({"name": "notes", "emptyDir": {}}));
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": AHEAD, "labels": labels}, "spec": spec});
-    api::call(&client, Method::POST, &pods, Some(("application/json", pod.to_string())), None).await?.success()?;
+    api::post(&client, &pods, &pod, None).await?.success()?;
     eventually("the replica that is a day ahead to be ready", || async {
-        let pod = api::call(&client, Method::GET, &format!("{pods}/{AHEAD}"), None, None).await?.success()?;
+        let pod = api::read(&client, &format!("{pods}/{AHEAD}")).await?.success()?;
         let conditions = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
         Ok(conditions.iter().any(|it| it["type"] == "Ready" && it["status"] == "True").then_some(()))
     })

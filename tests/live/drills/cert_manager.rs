@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use super::handshakes::{CONFIGURATIONS, Handshakes, bundle};
 use super::load::Load;
-use crate::common::installed::{self, NAMESPACE, RELEASE, chart};
+use crate::common::installed::{self, NAMESPACE, RELEASE, chart, upgrade};
 use crate::common::workloads::guards;
 use crate::common::{api, eventually};
 use crate::harness::stories;
@@ -99,10 +99,7 @@ async fn a_life(lab: &Lab, authority: &str, values: &Value, kept: &[&str]) -> Re
     ensure!(figures.failed.is_empty(), "calls failed: {:#?}", figures.failed);
     ensure!(seen.failed.is_empty() && seen.replicas.len() == 2, "handshakes: {seen:#?}");
 
-    let chart = chart().display().to_string();
-    lab.helm(&["upgrade", RELEASE, &chart, "-n", NAMESPACE, "--reuse-values", "--set=drainSeconds=1", "--wait"])
-        .await?
-        .success()?;
+    upgrade(lab, &["--reuse-values", "--set=drainSeconds=1"]).await?;
     ensure!(self::injected(&client).await? == injected, "an upgrade has changed a caBundle");
     wipe(&client).await?;
     eventually("the caBundle to be injected again", || async {
@@ -150,8 +147,7 @@ async fn injected(client: &Client) -> Result<Vec<(String, String)>> {
     let mut bundles = Vec::new();
     for kind in ["validating", "mutating"] {
         let path = CONFIGURATIONS.replace("validating", kind) + "?labelSelector=app.kubernetes.io/instance=" + RELEASE;
-        let list = api::call(client, Method::GET, &path, None, None).await?.success()?;
-        for configuration in list["items"].as_array().into_iter().flatten() {
+        for configuration in api::list(client, &path).await? {
             for entry in configuration["webhooks"].as_array().into_iter().flatten() {
                 let bundle = entry["clientConfig"]["caBundle"].as_str().unwrap_or_default();
                 ensure!(!bundle.is_empty(), "nothing was injected into {}", entry["name"]);

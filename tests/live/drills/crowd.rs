@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, anyhow, ensure};
-use http::Method;
 use serde_json::{Value, json};
 
 use crate::common::{api, eventually, new_namespace};
@@ -135,22 +134,18 @@ impl<'a> Crowd<'a> {
     }
 
     pub async fn get(&self, kind: &str, namespace: &str, name: &str) -> Result<Option<Value>> {
-        let path = format!("{}/{name}", path(kind, namespace));
-        let answer = api::call(&self.lab.client(), Method::GET, &path, None, None).await?;
-        if answer.code == 404 { Ok(None) } else { answer.success().map(Some) }
+        api::find(&self.lab.client(), &format!("{}/{name}", path(kind, namespace))).await
     }
 
     async fn post(&self, kind: &str, namespace: &str, object: Value) -> Result<()> {
-        let content = Some(("application/json", object.to_string()));
-        let answer = api::call(&self.lab.client(), Method::POST, &path(kind, namespace), content, None).await?;
+        let answer = api::post(&self.lab.client(), &path(kind, namespace), &object, None).await?;
         answer.success().map(drop).with_context(|| object.to_string())
     }
 
     async fn list(&self, kind: &str) -> Result<Vec<Value>> {
         let mut all = Vec::new();
         for (_, namespace) in &self.places {
-            let answer = api::call(&self.lab.client(), Method::GET, &path(kind, namespace), None, None).await?;
-            all.extend(answer.success()?["items"].as_array().into_iter().flatten().cloned());
+            all.extend(api::list(&self.lab.client(), &path(kind, namespace)).await?);
         }
         Ok(all)
     }

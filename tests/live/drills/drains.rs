@@ -16,7 +16,7 @@ use singleton_guard::certs::{Own, SecretRef, provider};
 use singleton_guard::server::Readiness;
 use singleton_guard::telemetry::metrics::Metrics;
 
-use crate::common::workloads::MERGE;
+use crate::common::api::MERGE;
 use crate::common::{api, new_namespace};
 use crate::harness::stories;
 use crate::lab::Lab;

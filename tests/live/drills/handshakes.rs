@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::Method;
 use kube::Client;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -85,7 +84,7 @@ impl Handshakes {
 /// The stored caBundle of the row that judges `/scale`; empty if there is none.
 pub async fn bundle(client: &Client) -> Result<String> {
     let path = format!("{CONFIGURATIONS}/{RELEASE}-scale");
-    let configuration = api::call(client, Method::GET, &path, None, None).await?.success()?;
+    let configuration = api::read(client, &path).await?.success()?;
     let bundle = configuration["webhooks"][0]["clientConfig"]["caBundle"].as_str().unwrap_or_default();
     Ok(String::from_utf8(STANDARD.decode(bundle)?)?)
 }
@@ -93,9 +92,8 @@ pub async fn bundle(client: &Client) -> Result<String> {
 /// The addresses of the ready replicas, as the API server knows them.
 async fn replicas(client: &Client) -> Result<Vec<String>> {
     let path = format!("/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices");
-    let slices = api::call(client, Method::GET, &path, None, None).await?.success()?;
     let mut addresses = Vec::new();
-    for slice in slices["items"].as_array().into_iter().flatten() {
+    for slice in api::list(client, &path).await? {
         let port = slice["ports"][0]["port"].as_u64().context("a slice without a port")?;
         for endpoint in slice["endpoints"].as_array().into_iter().flatten() {
             if endpoint["conditions"]["ready"] == true

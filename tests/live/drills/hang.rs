@@ -36,24 +36,23 @@ pub async fn begin(lab: &Lab) -> Result<Hang> {
     for pod in guards(lab) {
         lab.node().kill(&pod, Signal::Stop).await?;
     }
-    let service = api::call(&client, Method::GET, &service(), None, None).await?.success()?;
+    let service = api::read(&client, &service()).await?.success()?;
     select(lab, &Value::Null).await?;
-    api::call(&client, Method::DELETE, &of_service(), None, None).await?.success()?;
+    api::delete(&client, &of_service(), None).await?.success()?;
     let slice = json!({
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
         "metadata": {"name": "hangs", "labels": {"kubernetes.io/service-name": RELEASE}},
         "endpoints": [{"addresses": [NODE_ADDRESS], "conditions": {"ready": true}}],
         "ports": [{"name": "webhook", "port": port, "protocol": "TCP"}],
     });
-    let content = Some(("application/json", slice.to_string()));
-    api::call(&client, Method::POST, &slices(), content, None).await?.success()?;
+    api::post(&client, &slices(), &slice, None).await?.success()?;
     Ok(Hang { selector: service["spec"]["selector"].clone(), _listener: tasks })
 }
 
 impl Hang {
     /// The Service finds the replicas again; they are still stopped.
     pub async fn end(self, lab: &Lab) -> Result<()> {
-        api::call(&lab.client(), Method::DELETE, &of_service(), None, None).await?.success()?;
+        api::delete(&lab.client(), &of_service(), None).await?.success()?;
         select(lab, &self.selector).await
     }
 }

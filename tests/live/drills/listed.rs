@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
-use http::Method;
 use kube::Client;
 use serde_json::Value;
 
@@ -15,7 +14,7 @@ pub const ROWS: [&str; 3] = ["scale", "owned", "first"];
 
 /// The configuration of a row.
 pub async fn configuration(client: &Client, row: &str) -> Result<Value> {
-    api::call(client, Method::GET, &path(row), None, None).await?.success()
+    api::read(client, &path(row)).await?.success()
 }
 
 /// Where it is.

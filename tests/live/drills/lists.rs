@@ -49,7 +49,7 @@ async fn a_namespace_is_listed_within_a_second_of_its_first_mark(lab: &Lab) -> R
     ensure!(decides <= Duration::from_secs(1), "listing a namespace took {decides:?}");
     if is_long() {
         let path = api::path("StatefulSet", &last, Some("ledger"));
-        api::call(&client, Method::DELETE, &path, None, None).await?.success()?;
+        api::delete(&client, &path, None).await?.success()?;
         let started = Instant::now();
         // One configuration after the other: none is written any more when the last has forgotten it.
         while is_listed_anywhere(&client, &last).await? {
@@ -107,7 +107,7 @@ async fn one_that_cannot_be_written_keeps_only_those_from_knowing_that_must_not(
     let client = lab.client();
     both_ready(lab).await?;
     let role = format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/{RELEASE}");
-    let whole = api::call(&client, Method::GET, &role, None, None).await?.success()?["rules"].clone();
+    let whole = api::read(&client, &role).await?.success()?["rules"].clone();
     let scale = format!("{RELEASE}-scale");
     let mut rules = whole.clone();
     for rule in rules.as_array_mut().into_iter().flatten() {
@@ -154,7 +154,7 @@ async fn where_a_replica_cannot_follow_an_outage_refuses_the_singletons_everywhe
     create(&client, &namespace, "StatefulSet", "ledger", true, 0).await?;
     until_listed(&client, &namespace).await?;
     let role = format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/{RELEASE}");
-    let whole = api::call(&client, Method::GET, &role, None, None).await?.success()?["rules"].clone();
+    let whole = api::read(&client, &role).await?.success()?["rules"].clone();
     let mut rules = whole.clone();
     for rule in rules.as_array_mut().into_iter().flatten() {
         if let Some(resources) = rule["resources"].as_array_mut() {
@@ -189,8 +189,7 @@ async fn within(patience: Duration, what: &str, is_so: impl AsyncFn() -> Result<
 }
 
 async fn set_rules(client: &Client, role: &str, rules: &Value) -> Result<()> {
-    let content = ("application/merge-patch+json", json!({"rules": rules}).to_string());
-    api::call(client, Method::PATCH, role, Some(content), None).await?.success().map(drop)
+    api::merge(client, role, &json!({"rules": rules}), None).await?.success().map(drop)
 }
 
 /// In all three configurations.

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use http::Method;
 use kube::Client;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -11,7 +10,7 @@ use tokio::task::JoinSet;
 use super::listed;
 use crate::common::api::{self, Answer};
 use crate::common::new_namespace;
-use crate::common::workloads::{MERGE, create};
+use crate::common::workloads::create;
 use crate::lab::Lab;
 
 /// A singleton in a namespace that is listed, and an unmarked workload in one that is not.
@@ -117,8 +116,7 @@ impl Figures {
 /// Judged like any other, and nothing is stored: no Pods come and go.
 async fn scale_in_theory(client: &Client, namespace: &str) -> Result<Answer> {
     let path = format!("{}/scale?dryRun=All", api::path("StatefulSet", namespace, Some("ledger")));
-    let body = json!({"spec": {"replicas": 3}}).to_string();
-    api::call(client, Method::PATCH, &path, Some((MERGE, body)), None).await
+    api::merge(client, &path, &json!({"spec": {"replicas": 3}}), None).await
 }
 
 /// How often the API server let a call of ours pass because it had no answer, by its own count.

@@ -3,13 +3,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Error, Result, ensure};
+use anyhow::{Error, Result, ensure};
 use serde_json::json;
 
 use super::crowd::{Crowd, QUIET};
 use crate::common::before::{self, Profile};
 use crate::common::eventually;
-use crate::common::installed::{NAMESPACE, RELEASE, chart, values};
+use crate::common::installed::{NAMESPACE, RELEASE, roll_back, upgrade, values};
 use crate::common::workloads::both_ready;
 use crate::harness::stories;
 use crate::lab::Lab;
@@ -44,7 +44,7 @@ async fn an_upgrade_and_a_rollback_lose_no_name(lab: &Lab) -> Result<()> {
         eventually(&format!("Service {name} in {namespace}"), probe).await
     };
     let work = async {
-        upgrade(lab).await?;
+        upgrade(lab, &NEWER).await?;
         stays("the upgrade").await?;
         // What is new has new names.
         for (kind, namespace) in [("StatefulSet", governed), ("Deployment", alone)] {
@@ -52,13 +52,13 @@ async fn an_upgrade_and_a_rollback_lose_no_name(lab: &Lab) -> Result<()> {
             there(namespace, "late-singleton").await?;
         }
         let kept = there(governed, "late-singleton").await?;
-        lab.helm(&["rollback", RELEASE, "1", "-n", NAMESPACE, "--wait", "--timeout", "2m"]).await?.success()?;
+        roll_back(lab, Some("1")).await?;
         stays("the rollback").await?;
         let now = there(governed, "late-singleton").await?;
         ensure!(now["metadata"]["uid"] == kept["metadata"]["uid"], "the name of a StatefulSet's Pod was lost: {now}");
         // The older one knows no other name; the newer one leaves it.
         let former = there(alone, "late").await?;
-        upgrade(lab).await?;
+        upgrade(lab, &NEWER).await?;
         stays("the second upgrade").await?;
         let now = there(alone, "late").await?;
         ensure!(now["metadata"]["uid"] == former["metadata"]["uid"], "{now}");
@@ -70,13 +70,8 @@ async fn an_upgrade_and_a_rollback_lose_no_name(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-async fn upgrade(lab: &Lab) -> Result<()> {
-    let chart = chart();
-    let chart = chart.to_str().context("the chart's path is not text")?;
-    let what = ["upgrade", RELEASE, chart, "-n", NAMESPACE, "--wait", "--timeout", "2m"];
-    let how = ["--reset-then-reuse-values", "--set", "image.tag=test"];
-    lab.helm(&[&what[..], &how[..]].concat()).await?.success().map(drop)
-}
+/// From the version of before to this one.
+const NEWER: [&str; 3] = ["--reset-then-reuse-values", "--set", "image.tag=test"];
 
 /// The chart of before, in a directory that goes with it; the lab's node runs its program.
 struct Older {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
-use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 
@@ -119,7 +118,7 @@ impl Place {
         .await?;
         eventually("the autoscaler of a namespace with singletons to be told", || async {
             let path = format!("{}/auto", autoscalers(&self.pay));
-            let autoscaler = api::call(&self.client, Method::GET, &path, None, None).await?.success()?;
+            let autoscaler = api::read(&self.client, &path).await?.success()?;
             let conditions = autoscaler["status"]["conditions"].as_array().cloned().unwrap_or_default();
             let told = |condition: &Value| {
                 condition["reason"] == "FailedUpdateScale"
@@ -132,7 +131,7 @@ impl Place {
             Ok((heartbeat(&self.client).await? > before).then_some(()))
         })
         .await?;
-        let node = api::call(&self.client, Method::GET, &format!("/api/v1/nodes/{NODE_NAME}"), None, None).await?;
+        let node = api::read(&self.client, &format!("/api/v1/nodes/{NODE_NAME}")).await?;
         let conditions = node.success()?["status"]["conditions"].as_array().cloned().unwrap_or_default();
         ensure!(
             conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True"),
@@ -218,7 +217,7 @@ impl Place {
             clock.quick("scaling down", scale(client, namespace, "Deployment", "plain", 1, None)).await?;
             clock.quick("creating", post(client, namespace, "Deployment", "new", false, 2, None)).await?;
             let path = api::path("Deployment", namespace, Some("new"));
-            clock.quick("deleting", api::call(client, Method::DELETE, &path, None, None)).await?;
+            clock.quick("deleting", api::delete(client, &path, None)).await?;
         }
         Ok(())
     }
@@ -246,13 +245,12 @@ impl Place {
         clock.quick("creating", post(client, "kube-system", "Deployment", "drill", false, 1, None)).await?;
         clock.quick("scaling up", scale(client, "kube-system", "Deployment", "drill", 3, None)).await?;
         let path = api::path("Deployment", "kube-system", Some("drill"));
-        clock.quick("deleting", api::call(client, Method::DELETE, &path, None, None)).await?;
+        clock.quick("deleting", api::delete(client, &path, None)).await?;
         let leases = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
         let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "drill"}, "spec": {"leaseDurationSeconds": 15}});
-        let content = Some(("application/json", lease.to_string()));
-        clock.quick("a Lease", api::call(client, Method::POST, leases, content, None)).await?;
+        clock.quick("a Lease", api::post(client, leases, &lease, None)).await?;
         let path = format!("{leases}/drill");
-        clock.quick("a Lease's end", api::call(client, Method::DELETE, &path, None, None)).await
+        clock.quick("a Lease's end", api::delete(client, &path, None)).await
     }
 
     /// Wants two from the first moment on.
@@ -261,8 +259,7 @@ impl Place {
             "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "auto"},
             "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "auto"}, "minReplicas": 2, "maxReplicas": 4},
         });
-        let content = Some(("application/json", autoscaler.to_string()));
-        api::call(&self.client, Method::POST, &autoscalers(namespace), content, None).await?.success().map(drop)
+        api::post(&self.client, &autoscalers(namespace), &autoscaler, None).await?.success().map(drop)
     }
 
     /// Nobody does anything.
@@ -341,18 +338,17 @@ async fn refused(what: &str, request: Request<'_>, within: Duration) -> Result<D
 
 /// The newest ReplicaSet behind a Deployment.
 async fn behind(client: &Client, namespace: &str, deployment: &str) -> Result<String> {
-    let sets =
-        api::call(client, Method::GET, &api::path("ReplicaSet", namespace, None), None, None).await?.success()?;
+    let sets = api::list(client, &api::path("ReplicaSet", namespace, None)).await?;
     let ours =
         |set: &&Value| set["metadata"]["ownerReferences"][0]["name"] == deployment && set["spec"]["replicas"] != 0;
-    let set = sets["items"].as_array().into_iter().flatten().find(ours).context("no ReplicaSet")?;
+    let set = sets.iter().find(ours).context("no ReplicaSet")?;
     Ok(set["metadata"]["name"].as_str().unwrap_or_default().to_owned())
 }
 
 /// When the node's Lease was renewed; the form of the time can be compared.
 async fn heartbeat(client: &Client) -> Result<String> {
     let path = format!("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{NODE_NAME}");
-    let lease = api::call(client, Method::GET, &path, None, None).await?.success()?;
+    let lease = api::read(client, &path).await?.success()?;
     Ok(lease["spec"]["renewTime"].as_str().unwrap_or_default().to_owned())
 }
 

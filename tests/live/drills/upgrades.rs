@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::listed::{generations, until_listed};
 use super::load::{Figures, Load, failed_open};
-use crate::common::installed::{NAMESPACE, RELEASE, chart, values};
+use crate::common::installed::{NAMESPACE, RELEASE, chart, roll_back, upgrade, values};
 use crate::common::workloads::both_ready;
 use crate::harness::{is_long, stories};
 use crate::lab::Lab;
@@ -29,10 +29,10 @@ async fn a_rolling_restart_and_upgrades_lose_no_call(lab: &Lab) -> Result<()> {
         lab.kubectl(&arguments).await?.success()?;
         for number in 0..upgrades {
             let level = if number % 2 == 0 { "log.level=debug" } else { "log.level=info" };
-            upgrade(lab, &chart(), &["--reuse-values", "--set", level], APPLY[number % APPLY.len()]).await?;
+            upgrade(lab, &[&["--reuse-values", "--set", level], APPLY[number % APPLY.len()]].concat()).await?;
         }
         if is_long() {
-            lab.helm(&["rollback", RELEASE, "-n", NAMESPACE, "--wait", "--timeout", "2m"]).await?.success()?;
+            roll_back(lab, None).await?;
         }
         Ok(())
     };
@@ -55,7 +55,7 @@ async fn an_upgrade_to_other_rows_loses_no_call(lab: &Lab) -> Result<()> {
         let let_pass = failed_open(&lab.client()).await?;
         let started = Instant::now();
         let work = async {
-            upgrade(lab, &chart(), &["--reset-then-reuse-values"], apply).await?;
+            upgrade(lab, &[&["--reset-then-reuse-values"], *apply].concat()).await?;
             until_listed(&lab.client(), load.marked()).await
         };
         let ((), figures) = load.during(work).await?;
@@ -64,14 +64,6 @@ async fn an_upgrade_to_other_rows_loses_no_call(lab: &Lab) -> Result<()> {
         eprintln!("{} calls of entries that were not trusted yet passed, each judged by its twin", after - let_pass);
     }
     Ok(())
-}
-
-async fn upgrade(lab: &Lab, chart: &Path, values: &[&str], apply: &[&str]) -> Result<()> {
-    let chart = chart.to_str().context("the chart's path is not text")?;
-    let mut arguments = vec!["upgrade", RELEASE, chart, "-n", NAMESPACE, "--wait", "--timeout", "2m"];
-    arguments.extend(values);
-    arguments.extend(apply);
-    lab.helm(&arguments).await?.success().map(drop)
 }
 
 fn report(what: &str, figures: &Figures) -> Result<()> {

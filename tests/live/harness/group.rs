@@ -15,6 +15,9 @@ use crate::lab::stage::Entered;
 pub trait Cluster: Sized + Send + Sync + 'static {
     fn boot(entered: Entered, progress: &Progress) -> Result<Self>;
 
+    /// Looked at before each test: where the lab has died, those that are left fail at once.
+    fn check(&self) -> Result<()>;
+
     fn shutdown(self) -> Result<()>;
 }
 
@@ -88,8 +91,10 @@ impl<C: Cluster> Group<C> {
 
 fn trial<C: Cluster>(group: &str, test: Test<C>, cluster: &Arc<C>) -> Trial {
     let (cluster, run) = (Arc::clone(cluster), test.run);
-    Trial::ignorable_test(format!("{group}::{}", test.name), move || left_out::concluded(run(&cluster)))
-        .with_ignored_flag(test.is_ignored)
+    Trial::ignorable_test(format!("{group}::{}", test.name), move || {
+        left_out::concluded(cluster.check().and_then(|()| run(&cluster)))
+    })
+    .with_ignored_flag(test.is_ignored)
 }
 
 impl<C: Cluster> Playable for Group<C> {
@@ -115,7 +120,7 @@ impl<C: Cluster> Playable for Group<C> {
             Err(error) => {
                 let boots = format!("{}: its cluster boots", self.name);
                 let said = Err(format!("{error:#}").into());
-                return left_out::conclude(arguments, Vec::new(), &boots, said).exit_code();
+                return left_out::conclude(arguments, &boots, said).exit_code();
             }
         };
         let conclusion = self.run(arguments, &cluster);

@@ -14,19 +14,11 @@ pub fn any_wanted(arguments: &Arguments, trials: &[Trial]) -> bool {
     trials.iter().any(|trial| !arguments.is_filtered_out(trial) && !arguments.is_ignored(trial))
 }
 
-/// Runs the others that are wanted, and one trial that no filter hides, which says how `part` has ended.
-pub fn conclude(
-    mut arguments: Arguments,
-    others: Vec<Trial>,
-    part: &str,
-    said: Result<Completion, Failed>,
-) -> libtest_mimic::Conclusion {
-    let is_wanted = |trial: &Trial| !arguments.is_filtered_out(trial) && !arguments.is_ignored(trial);
-    let mut trials: Vec<_> = others.into_iter().filter(is_wanted).collect();
-    trials.push(Trial::ignorable_test(part, move || said));
+/// Reports one trial that no filter hides, which says how `part` has ended.
+pub fn conclude(mut arguments: Arguments, part: &str, said: Result<Completion, Failed>) -> libtest_mimic::Conclusion {
     (arguments.filter, arguments.skip) = (None, Vec::new());
     (arguments.ignored, arguments.include_ignored) = (false, true);
-    libtest_mimic::run(&arguments, trials)
+    libtest_mimic::run(&arguments, vec![Trial::ignorable_test(part, move || said)])
 }
 
 /// What is missing on this machine is a reason not to run a test, and with `CI=true` a failure.

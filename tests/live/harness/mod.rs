@@ -52,7 +52,7 @@ pub fn main(groups: Vec<Box<dyn Playable>>) -> ExitCode {
         Err(reason) => {
             let names: Vec<_> = wanted.iter().map(|group| group.name()).collect();
             let said = left_out::left_out(&reason.to_string());
-            left_out::conclude(arguments, Vec::new(), &names.join(", "), said).exit_code()
+            left_out::conclude(arguments, &names.join(", "), said).exit_code()
         }
     }
 }

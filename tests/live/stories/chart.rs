@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use http::Method;
 use serde_json::{Value, json};
 use singleton_guard::api::annotation::Disruption;
 use singleton_guard::api::key::KEY;
@@ -16,7 +15,7 @@ use singleton_guard::configuration;
 use singleton_guard::policy::entry::Row;
 use singleton_guard::settings::{Autoscalers, Companions, Mode};
 
-use crate::common::installed::{NAMESPACE, RELEASE, chart};
+use crate::common::installed::{NAMESPACE, RELEASE, chart, roll_back, upgrade};
 use crate::common::{api, issuers, monitors};
 use crate::harness::stories;
 use crate::lab::Lab;
@@ -240,28 +239,10 @@ async fn the_rendered_rights_are_the_reviewed_ones(lab: &Lab) -> Result<()> {
 /// An upgrade and a rollback keep the certificate and its trust.
 async fn an_upgrade_keeps_the_certificate(lab: &Lab) -> Result<()> {
     let before = trust(lab).await?;
-    for arguments in [
-        &[
-            "upgrade",
-            RELEASE,
-            "",
-            "-n",
-            NAMESPACE,
-            "--reuse-values",
-            "--set",
-            "log.format=text",
-            "--wait",
-            "--timeout",
-            "2m",
-        ][..],
-        &["rollback", RELEASE, "-n", NAMESPACE, "--wait", "--timeout", "2m"][..],
-    ] {
-        let chart = path(&chart());
-        let arguments: Vec<&str> =
-            arguments.iter().map(|word| if word.is_empty() { chart.as_str() } else { word }).collect();
-        lab.helm(&arguments).await?.success()?;
-        ensure!(before == trust(lab).await?, "helm {arguments:?} changed the certificate or its trust");
-    }
+    upgrade(lab, &["--reuse-values", "--set", "log.format=text"]).await?;
+    ensure!(before == trust(lab).await?, "an upgrade changed the certificate or its trust");
+    roll_back(lab, None).await?;
+    ensure!(before == trust(lab).await?, "a rollback changed the certificate or its trust");
     Ok(())
 }
 
@@ -269,11 +250,10 @@ async fn an_upgrade_keeps_the_certificate(lab: &Lab) -> Result<()> {
 async fn trust(lab: &Lab) -> Result<Vec<Value>> {
     let client = lab.client();
     let secret = format!("/api/v1/namespaces/{NAMESPACE}/secrets/{RELEASE}-certificate");
-    let mut trust = vec![api::call(&client, Method::GET, &secret, None, None).await?.success()?["data"].clone()];
+    let mut trust = vec![api::read(&client, &secret).await?.success()?["data"].clone()];
     for kind in ["validating", "mutating"] {
         let path = format!("/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations");
-        let list = api::call(&client, Method::GET, &path, None, None).await?.success()?;
-        for configuration in list["items"].as_array().into_iter().flatten() {
+        for configuration in api::list(&client, &path).await? {
             let bundle = &configuration["webhooks"][0]["clientConfig"]["caBundle"];
             ensure!(
                 bundle.as_str().is_some_and(|bundle| !bundle.is_empty()),

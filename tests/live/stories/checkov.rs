@@ -27,17 +27,7 @@ async fn checkov_finds_nothing_unexplained(lab: &Lab) -> Result<()> {
         std::fs::write(directory.join(name), render(lab, &file).await?)?;
     }
     let done = Command::new(checkov)
-        .args([
-            "--framework",
-            "kubernetes",
-            "--skip-download",
-            "--compact",
-            "--quiet",
-            "--soft-fail",
-            "-o",
-            "json",
-            "-d",
-        ])
+        .args("--framework kubernetes --skip-download --compact --quiet --soft-fail -o json -d".split(' '))
         .arg(&directory)
         .output()
         .await?;

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -42,18 +41,8 @@ pub async fn run(lab: &Lab, case: &Case) -> Result<()> {
 /// force, because a case before may have written the file by another hand.
 pub async fn set_node_users(lab: &Lab, entries: &Value) -> Result<()> {
     let (chart, value) = (chart().display().to_string(), format!("strict.nodeUsers={entries}"));
-    let upgrade = [
-        "upgrade",
-        RELEASE,
-        &chart,
-        "-n",
-        NAMESPACE,
-        "--reuse-values",
-        "--set-json",
-        &value,
-        "--no-hooks",
-        "--force-conflicts",
-    ];
+    let upgrade = ["upgrade", RELEASE, &chart, "-n", NAMESPACE, "--reuse-values", "--set-json", &value];
+    let upgrade = [&upgrade[..], &["--no-hooks", "--force-conflicts"]].concat();
     in_force(lab, async || lab.helm(&upgrade).await?.success().map(drop)).await
 }
 
@@ -122,7 +111,7 @@ async fn wrong(lab: &Lab, file: &str) -> Result<()> {
     .await?;
     let path = format!("/apis/events.k8s.io/v1/namespaces/{NAMESPACE}/events");
     eventually("an Event on each Pod", || async {
-        let list = api::call(&lab.client(), Method::GET, &path, None, None).await?.success()?;
+        let list = api::read(&lab.client(), &path).await?.success()?;
         let told = list["items"].as_array().into_iter().flatten().filter(|event| {
             let note = event["note"].as_str().unwrap_or_default();
             event["reason"] == "ConfigurationRejected"
@@ -162,13 +151,12 @@ pub async fn original(lab: &Lab) -> Result<String> {
 }
 
 async fn stored(lab: &Lab) -> Result<String> {
-    let map = api::call(&lab.client(), Method::GET, &map(), None, None).await?.success()?;
+    let map = api::read(&lab.client(), &map()).await?.success()?;
     map["data"]["config.yaml"].as_str().map(ToOwned::to_owned).context("the ConfigMap has no config.yaml")
 }
 
 async fn store(lab: &Lab, file: &str) -> Result<()> {
-    let content = ("application/merge-patch+json", json!({"data": {"config.yaml": file}}).to_string());
-    api::call(&lab.client(), Method::PATCH, &map(), Some(content), None).await?.success().map(drop)
+    api::merge(&lab.client(), &map(), &json!({"data": {"config.yaml": file}}), None).await?.success().map(drop)
 }
 
 fn map() -> String {

@@ -3,7 +3,6 @@
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use http::Method;
 use serde_json::{Value, json};
 
 use crate::common::api;
@@ -75,8 +74,7 @@ async fn a_forged_review_leaves_no_event(lab: &Lab) -> Result<()> {
         let path = &format!("/api/v1/namespaces/{NAMESPACE}/pods/https:{pod}:10250/proxy/validate");
         let (client, namespace) = (&client, &place.namespace);
         let forged = stream::iter((0..FORGED).map(|number| async move {
-            let content = Some(("application/json", forged(namespace, number).to_string()));
-            let answer = api::call(client, Method::POST, path, content, None).await?.success()?;
+            let answer = api::post(client, path, &forged(namespace, number), None).await?.success()?;
             ensure!(answer["response"]["allowed"] == false, "it was not denied: {answer}");
             anyhow::Ok(())
         }));
@@ -149,8 +147,7 @@ async fn the_audit_log_has_the_verdict(lab: &Lab) -> Result<()> {
 
 async fn refused(place: &Place<'_>, name: &str, query: &str) -> Result<()> {
     let path = format!("{}/scale{query}", place.path("StatefulSet", Some(name)));
-    let content = ("application/merge-patch+json", json!({"spec": {"replicas": 3}}).to_string());
-    let answer = api::call(&place.lab.client(), Method::PATCH, &path, Some(content), None).await?;
+    let answer = api::merge(&place.lab.client(), &path, &json!({"spec": {"replicas": 3}}), None).await?;
     ensure!(answer.message().starts_with("SG001"), "not refused: {answer:?}");
     Ok(())
 }

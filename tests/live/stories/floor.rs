@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 use singleton_guard::chart::policies::{STRICT_PLACES, places};
 use singleton_guard::chart::warnings::WARNING_POLICIES;
 
-use crate::common::installed::{NAMESPACE, RELEASE, chart};
+use crate::common::installed::{RELEASE, roll_back, upgrade};
 use crate::common::workloads::{both_ready, create, patch, scale};
 use crate::common::{api, eventually, new_namespace};
 use crate::harness::stories;
@@ -38,19 +37,16 @@ async fn an_upgrade_keeps_every_policy(lab: &Lab) -> Result<()> {
     let before = identities(&client).await?;
     let policies = places().len() + STRICT_PLACES.len() + WARNING_POLICIES.len();
     ensure!(before.len() == 2 * policies, "expected a policy and a binding for each place: {before:?}");
-    let chart = chart().display().to_string();
     for changed in [
         "log.level=debug,webhook.failurePolicy=Ignore",
         "exemptNamespaces={kube-system,elsewhere},mark.key=example.com/only-one",
     ] {
         // Not the values before it: each change is undone by the next.
-        let set = ["upgrade", RELEASE, &chart, "-n", NAMESPACE, "--set", IMAGE, "--set", "nativeFloor.enabled=true"];
-        let arguments: Vec<_> = set.into_iter().chain(["--set", changed, "--wait", "--timeout", "2m"]).collect();
-        lab.helm(&arguments).await?.success()?;
+        upgrade(lab, &["--set", IMAGE, "--set", "nativeFloor.enabled=true", "--set", changed]).await?;
         let after = identities(&client).await?;
         ensure!(before == after, "{changed} made policies anew:\nbefore {before:#?}\nafter {after:#?}");
     }
-    lab.helm(&["rollback", RELEASE, "1", "-n", NAMESPACE, "--wait", "--timeout", "2m"]).await?.success()?;
+    roll_back(lab, Some("1")).await?;
     ensure!(before == identities(&client).await?, "a rollback made policies anew");
     both_ready(lab).await.map(drop)
 }
@@ -113,15 +109,12 @@ async fn while_dead(client: &Client, namespace: &str) -> Result<()> {
     create(client, namespace, "Deployment", "new", false, 2).await.context("creating an unmarked workload")?;
     let born =
         json!({"kind": "StatefulSet", "metadata": {"name": "born", "labels": {MARK: "true"}}, "spec": {"replicas": 1}});
-    let content = Some((JSON, complete(&born, namespace).to_string()));
     let path = api::path("StatefulSet", namespace, None);
-    api::call(client, Method::POST, &path, content, None).await?.success().context("creating a singleton")?;
+    api::post(client, &path, &complete(&born, namespace), None).await?.success().context("creating a singleton")?;
     for (what, name) in [("a singleton", "ledger"), ("a singleton born in the outage", "born")] {
         eventually(&format!("the floor to know {what}"), || async {
             let dry = format!("{}/scale?dryRun=All", api::path("StatefulSet", namespace, Some(name)));
-            let body = json!({"spec": {"replicas": 3}}).to_string();
-            let answer =
-                api::call(client, Method::PATCH, &dry, Some((crate::common::workloads::MERGE, body)), None).await?;
+            let answer = api::merge(client, &dry, &json!({"spec": {"replicas": 3}}), None).await?;
             Ok((!answer.succeeded()).then_some(()))
         })
         .await?;
@@ -140,8 +133,7 @@ async fn identities(client: &Client) -> Result<BTreeMap<String, Value>> {
     let mut identities = BTreeMap::new();
     for resource in ["validatingadmissionpolicies", "validatingadmissionpolicybindings"] {
         let path = format!("{REGISTRATION}/{resource}?labelSelector=app.kubernetes.io/instance={RELEASE}");
-        let list = api::call(client, Method::GET, &path, None, None).await?.success()?;
-        for object in list["items"].as_array().into_iter().flatten() {
+        for object in api::list(client, &path).await? {
             let metadata = &object["metadata"];
             identities.insert(format!("{resource} {}", metadata["name"]), metadata["uid"].clone());
         }
@@ -190,6 +182,5 @@ const NO_LOOK_UP: &str =
     "a parameter that is not there may be unmarked or gone: whether the owner exists cannot be told";
 const NOTHING_FILLED_IN: &str = "a policy that validates fills nothing in";
 const REGISTRATION: &str = "/apis/admissionregistration.k8s.io/v1";
-const JSON: &str = "application/json";
 const IMAGE: &str = "image.repository=registry.example/singleton-guard,image.tag=test";
 const FRESH_MARKS: u32 = 30;

@@ -3,11 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 
-use crate::common::workloads::MERGE;
 use crate::common::{api, new_namespace, unguarded};
 use crate::harness::stories;
 use crate::lab::Lab;
@@ -29,9 +27,8 @@ async fn figures(lab: &Lab) -> Result<()> {
             let path = format!("{}/scale?dryRun=All", api::path("StatefulSet", &namespace, Some("plain")));
             let mut took = Vec::new();
             for _ in 0..CALLS {
-                let body = Some((MERGE, json!({"spec": {"replicas": replicas}}).to_string()));
                 let started = Instant::now();
-                api::call(&client, Method::PATCH, &path, body, None).await?.success()?;
+                api::merge(&client, &path, &json!({"spec": {"replicas": replicas}}), None).await?.success()?;
                 took.push(started.elapsed());
             }
             eprintln!("{marked} marked StatefulSets beside it, {what}: median {:.1} ms", milliseconds(took));
@@ -42,9 +39,8 @@ async fn figures(lab: &Lab) -> Result<()> {
 
 async fn create(client: &Client, namespace: &str, name: &str, labels: Value) -> Result<()> {
     let object = json!({"kind": "StatefulSet", "metadata": {"name": name, "labels": labels}, "spec": {"replicas": 0}});
-    let content = Some(("application/json", complete(&object, namespace).to_string()));
     let path = api::path("StatefulSet", namespace, None);
-    api::call(client, Method::POST, &path, content, Some(&unguarded())).await?.success()?;
+    api::post(client, &path, &complete(&object, namespace), Some(&unguarded())).await?.success()?;
     Ok(())
 }
 

@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 
 use crate::common::workloads::{create, patch, scale};
 use crate::common::{api, eventually, new_namespace};
-use crate::harness::stories;
+use crate::harness::{is_long, stories};
 use crate::lab::Lab;
 use crate::spec::case::{MARK, complete};
 use crate::stories::configuration::{bring, metrics, original, with};
@@ -141,8 +140,7 @@ async fn figures(lab: &Lab, namespace: &str) -> Result<String> {
 async fn make(client: &Client, namespace: &str, name: &str) -> Result<Value> {
     let spec = json!({"replicas": 1, "paused": true, "strategy": {"type": "Recreate"}});
     let object = json!({"kind": KIND, "metadata": {"name": name}, "spec": spec});
-    let content = ("application/json", complete(&object, namespace).to_string());
-    api::call(client, Method::POST, &api::path(KIND, namespace, None), Some(content), None).await?.success()
+    api::post(client, &api::path(KIND, namespace, None), &complete(&object, namespace), None).await?.success()
 }
 
 /// What both replicas have counted.
@@ -184,10 +182,6 @@ impl Counted {
             self.asked - before.asked
         )
     }
-}
-
-fn is_long() -> bool {
-    std::env::var_os("LONG").is_some_and(|value| value == "1")
 }
 
 const KIND: &str = "Deployment";

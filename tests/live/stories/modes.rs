@@ -74,7 +74,7 @@ async fn provided(lab: &Lab, directory: &Directory, commands: &str) -> Result<()
 
     // Somebody else's authority in one of the configurations.
     let configuration = format!("{CONFIGURATIONS}/{RELEASE}-workload");
-    let right = api::call(&client, Method::GET, &configuration, None, None).await?.success()?;
+    let right = api::read(&client, &configuration).await?.success()?;
     let right = right["webhooks"][0]["clientConfig"]["caBundle"].clone();
     let other = Directory::create()?;
     other.run(commands).await?;
@@ -98,12 +98,12 @@ async fn replace_bundle(lab: &Lab, configuration: &str, bundle: &Value) -> Resul
 
 async fn ready(lab: &Lab) -> Result<usize> {
     let path = format!("/api/v1/namespaces/{NAMESPACE}/pods");
-    let pods = api::call(&lab.client(), Method::GET, &path, None, None).await?.success()?;
+    let pods = api::list(&lab.client(), &path).await?;
     let is_ready = |pod: &Value| {
         let conditions = pod["status"]["conditions"].as_array();
         conditions.is_some_and(|all| all.iter().any(|it| it["type"] == "Ready" && it["status"] == "True"))
     };
-    Ok(pods["items"].as_array().into_iter().flatten().filter(|pod| is_ready(pod)).count())
+    Ok(pods.iter().filter(|pod| is_ready(pod)).count())
 }
 
 /// What each of our processes has printed.

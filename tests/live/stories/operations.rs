@@ -68,18 +68,8 @@ async fn an_installation_that_guards_nothing_fails(lab: &Lab) -> Result<()> {
     });
     let failed = install(lab, &nowhere).await?;
     ensure!(!failed.succeeded() && failed.stderr.contains("post-install"), "{failed:?}");
-    let output = lab
-        .kubectl(&[
-            "-n",
-            OTHER,
-            "get",
-            "job",
-            "other-singleton-guard-verify",
-            "-o",
-            "jsonpath={.spec.ttlSecondsAfterFinished}",
-        ])
-        .await?
-        .success()?;
+    let kept = ["job", "other-singleton-guard-verify", "-o", "jsonpath={.spec.ttlSecondsAfterFinished}"];
+    let output = lab.kubectl(&[&["-n", OTHER, "get"][..], &kept].concat()).await?.success()?;
     ensure!(output == "3600", "the failed Job would stay for ever: {output:?}");
     let pod = lab
         .kubectl(&["-n", OTHER, "get", "pods", "-l", "app.kubernetes.io/component=verify", "-o", "name"])

@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use http::Method;
 use kube::Client;
 use serde_json::json;
 
 use crate::common::installed::RELEASE;
-use crate::common::workloads::{MERGE, both_ready, create, patch, scale};
+use crate::common::workloads::{both_ready, create, patch, scale};
 use crate::common::{api, eventually, new_namespace};
 use crate::harness::stories;
 use crate::lab::Lab;
@@ -32,8 +31,8 @@ pub async fn without_its_rights_it_says_so(lab: &Lab) -> Result<()> {
     create(&client, &namespace, "ReplicaSet", "plain", false, 1).await?;
     let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
     let one = format!("{bindings}/{RELEASE}");
-    let mut binding = api::call(&client, Method::GET, &one, None, None).await?.success()?;
-    api::call(&client, Method::DELETE, &one, None, None).await?.success()?;
+    let mut binding = api::read(&client, &one).await?.success()?;
+    api::delete(&client, &one, None).await?.success()?;
     let said = eventually("a refusal of the look-up", || async {
         let marked = scale(&client, &namespace, "ReplicaSet", "ledger", 3, None).await?;
         let unmarked = scale(&client, &namespace, "ReplicaSet", "plain", 3, None).await?;
@@ -44,8 +43,7 @@ pub async fn without_its_rights_it_says_so(lab: &Lab) -> Result<()> {
     if let Some(metadata) = binding["metadata"].as_object_mut() {
         metadata.retain(|key, _| matches!(key.as_str(), "name" | "labels" | "annotations"));
     }
-    let content = Some(("application/json", binding.to_string()));
-    api::call(&client, Method::POST, bindings, content, None).await?.success()?;
+    api::post(&client, bindings, &binding, None).await?.success()?;
     let (marked, unmarked) = said?;
     for answer in [marked, unmarked] {
         let message = answer.message();
@@ -146,8 +144,7 @@ async fn write_unmarked(client: &Client, namespace: &str, writer: u32) -> Result
             let labels = json!({"team": "billing"});
             let object = json!({"kind": kind, "metadata": {"name": name, "labels": labels}, "spec": {"replicas": 0}});
             let object = case::complete(&object, namespace);
-            let content = ("application/json", object.to_string());
-            api::call(client, Method::POST, &api::path(kind, namespace, None), Some(content), None).await?.success()?;
+            api::post(client, &api::path(kind, namespace, None), &object, None).await?.success()?;
             for change in 0..7 {
                 let body = json!({"metadata": {"annotations": {"change": change.to_string()}, "labels": {"change": change.to_string()}},
                     "spec": {"minReadySeconds": change}});
@@ -156,9 +153,10 @@ async fn write_unmarked(client: &Client, namespace: &str, writer: u32) -> Result
             scale(client, namespace, kind, &name, 1, None).await?.success()?;
             scale(client, namespace, kind, &name, 0, None).await?.success()?;
             let status = format!("{}/status", api::path(kind, namespace, Some(&name)));
-            let body = json!({"metadata": {"annotations": {"seen": "yes"}}}).to_string();
-            api::call(client, Method::PATCH, &status, Some((MERGE, body)), None).await?.success()?;
-            api::call(client, Method::DELETE, &api::path(kind, namespace, Some(&name)), None, None).await?.success()?;
+            api::merge(client, &status, &json!({"metadata": {"annotations": {"seen": "yes"}}}), None)
+                .await?
+                .success()?;
+            api::delete(client, &api::path(kind, namespace, Some(&name)), None).await?.success()?;
             done += 12;
         }
     }

@@ -93,7 +93,7 @@ impl Recorder {
             let user = unguarded();
             let exists = api::get(&client, kind, &self.namespace, "ledger").await?.is_some();
             if scene.what == "create" && exists {
-                api::call(&client, Method::DELETE, &one, None, Some(&user)).await?.success()?;
+                api::delete(&client, &one, Some(&user)).await?.success()?;
                 return Ok(None);
             }
             let json_content = |body: &Value| Some(("application/json", body.to_string()));
@@ -125,7 +125,7 @@ impl Recorder {
 
     async fn stop(self, lab: &Lab) -> Result<()> {
         let path = format!("{CONFIGURATIONS}/recorder");
-        api::call(&lab.client(), Method::DELETE, &path, None, None).await?.success()?;
+        api::delete(&lab.client(), &path, None).await?.success()?;
         self.task.abort();
         Ok(())
     }

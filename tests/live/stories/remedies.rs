@@ -1,7 +1,6 @@
 //! Remedies that only a controller comes to need.
 
 use anyhow::{Result, ensure};
-use http::Method;
 use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
 use singleton_guard::policy::violation::{Sg010, Violation};
@@ -44,8 +43,7 @@ async fn a_released_workload_is_told_why_it_gets_no_second_pod(lab: &Lab) -> Res
         "spec": {"containers": [{"name": "main", "image": "registry.example/app:1"}]},
     });
     let path = place.path("Pod", None);
-    let content = Some(("application/json", pod.to_string()));
-    let answer = api::call(&lab.client(), Method::POST, &path, content, None).await?;
+    let answer = api::post(&lab.client(), &path, &pod, None).await?;
     let remedy = format!("SG010: {}", told.remedy());
     ensure!(answer.warnings.contains(&remedy), "{answer:?}");
     place.patch("ReplicaSet", "mailer", json!({"spec": {"template": {"metadata": {"labels": {KEY: null}}}}})).await?;

@@ -85,8 +85,7 @@ impl Scale {
         );
         object["spec"]["template"]["spec"]["nodeSelector"] = json!({"no-node": "has-this"});
         let path = api::path("StatefulSet", &scale.namespace, None);
-        let body = Some(("application/json", object.to_string()));
-        api::call(&scale.client, Method::POST, &path, body, Some(&unguarded())).await?.success()?;
+        api::post(&scale.client, &path, &object, Some(&unguarded())).await?.success()?;
         Ok(scale)
     }
 

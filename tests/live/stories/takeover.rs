@@ -1,10 +1,9 @@
 //! What others do to the release: another tool takes it over by server-side apply, and the only node is drained.
 
 use anyhow::{Result, ensure};
-use http::Method;
 use serde_json::Value;
 
-use crate::common::installed::{NAMESPACE, RELEASE, chart};
+use crate::common::installed::{NAMESPACE, RELEASE, roll_back, upgrade};
 use crate::common::{api, eventually, monitors};
 use crate::harness::stories;
 use crate::lab::Lab;
@@ -26,11 +25,11 @@ async fn another_manager_finds_no_conflict(lab: &Lab) -> Result<()> {
         "metrics.grafanaDashboard.enabled=true",
         "companions.requireServiceRight=true",
     ];
-    upgrade(lab, &more).await?;
+    set(lab, &more).await?;
     let manifest = lab.helm(&["get", "manifest", RELEASE, "-n", NAMESPACE]).await?.success()?;
     let apply = ["apply", "--server-side", "--dry-run=server", "--field-manager=another", "-f", "-"];
     let applied = lab.kubectl_with_input(&apply, &manifest).await;
-    roll_back(lab).await?;
+    roll_back(lab, None).await?;
     let applied = applied?.success()?;
     ensure!(applied.lines().count() > 30, "it applied only {applied}");
     Ok(())
@@ -47,27 +46,21 @@ async fn the_only_node_can_be_drained(lab: &Lab) -> Result<()> {
     let waited = drain("--timeout=15s").await?;
     ensure!(!waited.succeeded() && waited.stderr.contains("Cannot evict pod"), "with two replicas: {waited:?}");
 
-    upgrade(lab, &["replicaCount=1"]).await?;
+    set(lab, &["replicaCount=1"]).await?;
     eventually("the budget to let the one replica go", || async {
         let path = format!("/apis/policy/v1/namespaces/{NAMESPACE}/poddisruptionbudgets/{RELEASE}");
-        let budget = api::call(&lab.client(), Method::GET, &path, None, None).await?.success()?;
+        let budget = api::read(&lab.client(), &path).await?.success()?;
         let status: &Value = &budget["status"];
         Ok((status["expectedPods"] == 1 && status["disruptionsAllowed"] == 1).then_some(()))
     })
     .await?;
     let drained = drain("--timeout=60s").await;
-    roll_back(lab).await?;
+    roll_back(lab, None).await?;
     drained?.success().map(drop)
 }
 
-async fn upgrade(lab: &Lab, values: &[&str]) -> Result<()> {
-    let chart = chart().display().to_string();
-    let mut arguments =
-        vec!["upgrade", RELEASE, &chart, "-n", NAMESPACE, "--reuse-values", "--wait", "--timeout", "2m"];
-    arguments.extend(values.iter().flat_map(|value| ["--set", value]));
-    lab.helm(&arguments).await?.success().map(drop)
-}
-
-async fn roll_back(lab: &Lab) -> Result<()> {
-    lab.helm(&["rollback", RELEASE, "-n", NAMESPACE, "--wait", "--timeout", "2m"]).await?.success().map(drop)
+async fn set(lab: &Lab, values: &[&str]) -> Result<()> {
+    let how: Vec<_> =
+        std::iter::once("--reuse-values").chain(values.iter().flat_map(|value| ["--set", value])).collect();
+    upgrade(lab, &how).await
 }

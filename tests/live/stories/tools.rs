@@ -36,9 +36,8 @@ async fn marking_does_not_restart_the_pod(lab: &Lab) -> Result<()> {
         let client = lab.client();
         create(&client, &namespace, kind, false).await?;
         let before = pod(&client, &namespace).await?;
-        let body = json!({"metadata": {"labels": {case::MARK: "true"}}}).to_string();
         let path = api::path(kind, &namespace, Some("ledger"));
-        api::call(&client, Method::PATCH, &path, Some((MERGE, body)), None).await?.success()?;
+        api::merge(&client, &path, &json!({"metadata": {"labels": {case::MARK: "true"}}}), None).await?.success()?;
         eventually("the controller to have seen the mark", || async {
             let object = api::get(&client, kind, &namespace, "ledger").await?.unwrap_or_default();
             Ok((object["status"]["observedGeneration"] == object["metadata"]["generation"]).then_some(()))
@@ -60,14 +59,12 @@ async fn a_namespace_of_singletons_can_be_deleted(lab: &Lab) -> Result<()> {
             &json!({"kind": kind, "metadata": {"name": format!("b-{}", kind.to_lowercase()), "labels": {case::MARK: "strict"}}}),
             &namespace,
         );
-        api::call(&client, Method::POST, &api::path(kind, &namespace, None), Some((JSON, object.to_string())), None)
-            .await?
-            .success()?;
+        api::post(&client, &api::path(kind, &namespace, None), &object, None).await?.success()?;
     }
     let path = format!("/api/v1/namespaces/{namespace}");
-    api::call(&client, Method::DELETE, &path, None, None).await?.success()?;
+    api::delete(&client, &path, None).await?.success()?;
     eventually("the namespace to be gone", || async {
-        Ok((api::call(&client, Method::GET, &path, None, None).await?.code == 404).then_some(()))
+        Ok((api::read(&client, &path).await?.code == 404).then_some(()))
     })
     .await
 }
@@ -84,7 +81,7 @@ async fn a_deployment_can_be_deleted_in_every_mode(lab: &Lab) -> Result<()> {
         api::call(&client, Method::DELETE, &path, Some((JSON, options)), None).await?.success()?;
         eventually(&format!("{mode}: the Deployment to be gone"), || async {
             let gone = api::get(&client, "Deployment", &namespace, "ledger").await?.is_none();
-            let sets = items(&client, &api::path("ReplicaSet", &namespace, None)).await?;
+            let sets = api::list(&client, &api::path("ReplicaSet", &namespace, None)).await?;
             let as_it_should = match mode {
                 "Orphan" => sets.len() == 1 && sets[0]["metadata"].get("ownerReferences").is_none(),
                 _ => sets.is_empty(),
@@ -174,9 +171,9 @@ async fn create(client: &Client, namespace: &str, kind: &str, marked: bool) -> R
     let labels = if marked { json!({case::MARK: "true"}) } else { json!({}) };
     let object = complete(&json!({"kind": kind, "metadata": {"name": "ledger", "labels": labels}}), namespace);
     let path = api::path(kind, namespace, None);
-    api::call(client, Method::POST, &path, Some((JSON, object.to_string())), None).await?.success()?;
+    api::post(client, &path, &object, None).await?.success()?;
     eventually(&format!("the Pod of {kind} ledger to run"), || async {
-        let pods = items(client, &format!("/api/v1/namespaces/{namespace}/pods")).await?;
+        let pods = api::list(client, &format!("/api/v1/namespaces/{namespace}/pods")).await?;
         Ok((pods.len() == 1 && pods[0]["status"]["phase"] == "Running").then_some(()))
     })
     .await
@@ -184,16 +181,10 @@ async fn create(client: &Client, namespace: &str, kind: &str, marked: bool) -> R
 
 /// The uid of the only Pod.
 async fn pod(client: &Client, namespace: &str) -> Result<String> {
-    let pods = items(client, &format!("/api/v1/namespaces/{namespace}/pods")).await?;
+    let pods = api::list(client, &format!("/api/v1/namespaces/{namespace}/pods")).await?;
     ensure!(pods.len() == 1, "expected one Pod, found {}", pods.len());
     Ok(pods[0]["metadata"]["uid"].as_str().unwrap_or_default().to_owned())
 }
 
-async fn items(client: &Client, path: &str) -> Result<Vec<Value>> {
-    let list = api::call(client, Method::GET, path, None, None).await?.success()?;
-    Ok(list["items"].as_array().cloned().unwrap_or_default())
-}
-
 const JSON: &str = "application/json";
-const MERGE: &str = "application/merge-patch+json";
 const KINDS: [&str; 4] = ["StatefulSet", "ReplicaSet", "Deployment", "ReplicationController"];

@@ -82,7 +82,7 @@ async fn broken_ones_refuse_nothing(at: &Place<'_>) -> Result<()> {
     let name = "singleton-guard-unguarded";
     let read = async |kind: &str| {
         let path = format!("/apis/admissionregistration.k8s.io/v1/{kind}/{name}");
-        api::call(&client, Method::GET, &path, None, None).await?.success()
+        api::read(&client, &path).await?.success()
     };
     let policy = read("validatingadmissionpolicies").await?;
     let binding = read("validatingadmissionpolicybindings").await?;
@@ -162,14 +162,13 @@ impl Place<'_> {
 
     async fn patch(&self, kind: &str, name: &str, subresource: &str, body: &Value) -> Result<Answer> {
         let path = format!("{}{subresource}", self.path(kind, name));
-        let content = Some(("application/merge-patch+json", body.to_string()));
-        let answer = api::call(&self.lab.client(), Method::PATCH, &path, content, None).await?;
+        let answer = api::merge(&self.lab.client(), &path, body, None).await?;
         ensure!(answer.succeeded(), "{path}: {answer:?}");
         Ok(answer)
     }
 
     async fn delete(&self, kind: &str, name: &str) -> Result<()> {
-        api::call(&self.lab.client(), Method::DELETE, &self.path(kind, name), None, None).await?.success().map(drop)
+        api::delete(&self.lab.client(), &self.path(kind, name), None).await?.success().map(drop)
     }
 
     fn path(&self, kind: &str, name: &str) -> String {

@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use http::Method;
 use serde_json::{Value, json};
 
 use crate::common::installed::NAMESPACE;
@@ -86,13 +85,12 @@ async fn faults_of(prometheus: &Prometheus, queries: &[queries::Query]) -> Resul
 /// The names of our Pods, and the addresses of their operations ports.
 async fn pods(lab: &Lab) -> Result<Vec<(String, String)>> {
     let pods = format!("/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app.kubernetes.io/component=webhook");
-    let pods = api::call(&lab.client(), Method::GET, &pods, None, None).await?.success()?;
+    let pods = api::list(&lab.client(), &pods).await?;
     let of = |pod: &Value| {
         let name = pod["metadata"]["name"].as_str()?.to_owned();
         Some((name, format!("{}:8080", pod["status"]["podIP"].as_str()?)))
     };
-    let pods = pods["items"].as_array().into_iter().flatten();
-    pods.map(|pod| of(pod).context("a Pod without an address")).collect()
+    pods.iter().map(|pod| of(pod).context("a Pod without an address")).collect()
 }
 
 /// A singleton is made, gets its companions, and is refused a second copy.

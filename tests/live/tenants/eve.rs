@@ -5,10 +5,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::common::api::MERGE;
 use crate::common::api::{self, Answer};
 use crate::common::eventually;
 use crate::common::place::Place;
-use crate::common::workloads::MERGE;
 use crate::lab::Lab;
 use crate::spec::case::User;
 

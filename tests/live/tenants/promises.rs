@@ -4,13 +4,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use http::Method;
 use kube::Client;
 use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
 
 use crate::common::place::{Place, budget_name, service_name};
-use crate::common::workloads::{MERGE, post, scale};
+use crate::common::workloads::{post, scale};
 use crate::common::{api, eventually};
 use crate::drills::listed::{ROWS, names};
 use crate::lab::Lab;
@@ -125,9 +124,10 @@ impl<'a> Tenant<'a> {
     /// The strict singleton's Pod fails.
     pub async fn fails(&self) -> Result<Duration> {
         let path = format!("{}/status", self.place.path("Pod", Some(STRICT_POD)));
-        let failed = json!({"status": {"phase": "Failed", "reason": "Evicted"}}).to_string();
         let started = Instant::now();
-        api::call(&self.client, Method::PATCH, &path, Some((MERGE, failed)), None).await?.success()?;
+        api::merge(&self.client, &path, &json!({"status": {"phase": "Failed", "reason": "Evicted"}}), None)
+            .await?
+            .success()?;
         until(started, || async {
             let pod = self.place.get("Pod", STRICT_POD).await?.unwrap_or_default();
             Ok(pod["status"]["phase"] == "Running" && pod["metadata"]["uid"] != self.strict["metadata"]["uid"])
@@ -186,10 +186,7 @@ impl<'a> Tenant<'a> {
     }
 
     async fn evicts(&self, pod: &str) -> Result<bool> {
-        let path = format!("{}/eviction", self.place.path("Pod", Some(pod)));
-        let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}});
-        let content = Some(("application/json", eviction.to_string()));
-        Ok(api::call(&self.client, Method::POST, &path, content, None).await?.succeeded())
+        Ok(self.place.evict(pod, &json!({}), None).await?.succeeded())
     }
 
     async fn proofs(&self) -> Result<u64> {

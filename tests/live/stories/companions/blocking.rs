@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use crate::common::place::Place;
 use crate::harness::stories;
 use crate::lab::Lab;
-use crate::stories::companions::drain::evict;
 
 stories!(a_budget_that_blocks_is_a_warning);
 
@@ -85,11 +84,13 @@ async fn case(lab: &Lab, names: &[&str], disruption: &str, bounds: &Value, block
     ensure!(said.iter().all(|note| note.contains("theirs") && note.contains("a drain waits")), "{said:?}");
     if warns && names.len() == 1 {
         let pod = pods().await?[0]["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        let refused = evict(&place, &pod).await?;
+        let refused = place.evict(&pod, &json!({}), None).await?;
         ensure!(refused.code == 429, "{refused:?}");
         let helps = json!({"spec": {"minAvailable": null, "maxUnavailable": 1}});
         place.patch("PodDisruptionBudget", "theirs", helps).await?;
-        place.until("the eviction to pass", async || Ok(evict(&place, &pod).await?.succeeded())).await?;
+        place
+            .until("the eviction to pass", async || Ok(place.evict(&pod, &json!({}), None).await?.succeeded()))
+            .await?;
     }
     Ok(())
 }

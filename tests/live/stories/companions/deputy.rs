@@ -108,8 +108,7 @@ async fn by_no_way(place: &Place<'_>, mallory: &User) -> Result<()> {
         })
         .await?;
     let change = async |kind: &str, name: &str, body: Value, user: Option<&User>| {
-        let content = Some(("application/merge-patch+json", body.to_string()));
-        api::call(&client, Method::PATCH, &place.path(kind, Some(name)), content, user).await
+        api::merge(&client, &place.path(kind, Some(name)), &body, user).await
     };
     let annotated = |value: Value| json!({"metadata": {"annotations": {"singleton-guard.io/headless-service": value}}});
     for kind in ["StatefulSet", "ReplicaSet", "Deployment", "ReplicationController"] {
@@ -151,8 +150,7 @@ async fn create(place: &Place<'_>, user: &User, kind: &str, name: &str, overlay:
     if let Some(labels) = object["metadata"]["labels"].as_object_mut() {
         labels.retain(|_, value| !value.is_null());
     }
-    let content = Some(("application/json", object.to_string()));
-    api::call(&place.lab.client(), Method::POST, &place.path(kind, None), content, Some(user)).await
+    api::post(&place.lab.client(), &place.path(kind, None), &object, Some(user)).await
 }
 
 /// Somebody who may write workloads in this namespace, and nothing else.
@@ -181,17 +179,8 @@ async fn mallory(place: &Place<'_>) -> Result<User> {
 /// The policy as the chart renders it, bound to one namespace alone: other tests have users of their own.
 async fn require_service_right(lab: &Lab, namespace: &str) -> Result<String> {
     let directory = chart().display().to_string();
-    let template = [
-        "template",
-        RELEASE,
-        &directory,
-        "--namespace",
-        NAMESPACE,
-        "--set",
-        "companions.requireServiceRight=true",
-        "--show-only",
-        "templates/companions/service-right.yaml",
-    ];
+    let of = ["--set", "companions.requireServiceRight=true", "--show-only", "templates/companions/service-right.yaml"];
+    let template = [&["template", RELEASE, &directory, "--namespace", NAMESPACE][..], &of].concat();
     let rendered = lab.helm(&template).await?.success()?;
     let mut objects: Vec<Value> = serde_saphyr::from_multiple(&rendered)?;
     let binding = objects.iter_mut().find(|object| object["kind"] == "ValidatingAdmissionPolicyBinding");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::common::api::{self, Answer};
+use crate::common::api;
 use crate::common::place::{KINDS, Place, budget_name, service_name};
 use crate::harness::stories;
 use crate::lab::Lab;
@@ -76,7 +76,7 @@ async fn drain_of(lab: &Lab, kind: &str) -> Result<()> {
     drain("--timeout=30s").await?.success()?;
     settled(0).await?;
     let pod = running(&place).await?.unwrap_or_default();
-    let refused = evict(&place, &pod).await?;
+    let refused = place.evict(&pod, &json!({}), None).await?;
     ensure!(SystemTime::now() < closes + LATER, "it was open for longer than was consented to");
     ensure!(refused.code == 429, "the window must close by itself: {refused:?}");
     Ok(())
@@ -109,7 +109,7 @@ async fn a_pod_that_is_not_ready_can_be_evicted_in_every_mode(lab: &Lab) -> Resu
                     })
                     .await?;
             }
-            let evicted = evict(&place, &pod).await?;
+            let evicted = place.evict(&pod, &json!({}), None).await?;
             ensure!(evicted.succeeded(), "{kind} with {mode}: {evicted:?}");
         }
     }
@@ -178,13 +178,6 @@ async fn running(place: &Place<'_>) -> Result<Option<String>> {
     let pods = place.list("Pod").await?;
     let running = pods.iter().find(|pod| pod["status"]["phase"] == "Running");
     Ok(running.and_then(|pod| pod["metadata"]["name"].as_str().map(str::to_owned)))
-}
-
-/// Asks for the eviction of a Pod.
-pub async fn evict(place: &Place<'_>, pod: &str) -> Result<Answer> {
-    let path = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", place.namespace);
-    let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}});
-    api::call(&place.lab.client(), Method::POST, &path, Some(("application/json", eviction.to_string())), None).await
 }
 
 /// A time until which consent may be given.

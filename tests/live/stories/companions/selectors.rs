@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use http::Method;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use singleton_guard::companions::plan::selector::{PodLabels, Selector};
@@ -28,14 +27,13 @@ async fn selectors_mean_what_the_api_server_says(lab: &Lab) -> Result<()> {
             .collect();
         let name = format!("labels-{number}");
         let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}});
-        let content = Some(("application/json", object.to_string()));
-        api::call(&lab.client(), Method::POST, &collection, content, None).await?.success()?;
+        api::post(&lab.client(), &collection, &object, None).await?.success()?;
         objects.insert(name, PodLabels { known: labels, unknown: None });
     }
     for _ in 0..SELECTORS {
         let (selector, query) = selector(&mut chance);
         let path = format!("{collection}?labelSelector={query}");
-        let list = api::call(&lab.client(), Method::GET, &path, None, None).await?.success()?;
+        let list = api::read(&lab.client(), &path).await?.success()?;
         let names = list["items"].as_array().into_iter().flatten().filter_map(|item| item["metadata"]["name"].as_str());
         let theirs: Vec<_> = names.filter(|name| objects.contains_key(*name)).map(str::to_owned).collect();
         let parsed: Selector = serde_json::from_value(selector.clone())?;

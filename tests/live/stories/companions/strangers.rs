@@ -15,7 +15,7 @@ use crate::common::place::{KINDS, Place, budget_name};
 use crate::harness::stories;
 use crate::lab::Lab;
 use crate::spec::case::{MARK, with};
-use crate::stories::companions::drain::{evict, in_an_hour};
+use crate::stories::companions::drain::in_an_hour;
 
 stories!(pods_that_only_share_the_labels_block_no_eviction, pods_that_only_share_the_labels_let_no_singleton_go,);
 
@@ -37,7 +37,7 @@ async fn pods_that_only_share_the_labels_let_no_singleton_go(lab: &Lab) -> Resul
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
         for pod in stage.strangers.iter().filter(|_| !adopts(kind)) {
-            let evicted = evict(place, pod).await?;
+            let evicted = place.evict(pod, &json!({}), None).await?;
             ensure!(evicted.succeeded(), "{pod} has to wait for a consent that is not about it: {evicted:?}");
         }
         let until = json!({"singleton-guard.io/disruption-allowed-until": in_an_hour()?});
@@ -85,7 +85,7 @@ impl<'a> Stage<'a> {
 
     async fn eviction(&self) -> Result<Answer> {
         let pod = own_pod(&self.place).await?;
-        evict(&self.place, pod["metadata"]["name"].as_str().unwrap_or_default()).await
+        self.place.evict(pod["metadata"]["name"].as_str().unwrap_or_default(), &json!({}), None).await
     }
 
     async fn passes(&self, what: &str) -> Result<()> {
@@ -128,8 +128,7 @@ async fn strangers(place: &Place<'_>, kind: &str, own: &Value) -> Result<Vec<Str
         let template = json!({"metadata": {"labels": labels}, "spec": pod});
         let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"template": template, "podReplacementPolicy": "Failed"}});
         let path = format!("/apis/batch/v1/namespaces/{}/jobs", place.namespace);
-        let content = Some(("application/json", job.to_string()));
-        api::call(&place.lab.client(), Method::POST, &path, content, None).await?.success()?;
+        api::post(&place.lab.client(), &path, &job, None).await?.success()?;
     }
     // Two of one template are what a surge is.
     let neighbour = json!({"kind": "Deployment", "metadata": {"name": "neighbour", "namespace": place.namespace}, "spec": {

@@ -118,9 +118,8 @@ async fn what_others_touch_stays_ours(lab: &Lab) -> Result<()> {
     ] {
         let labelled =
             json!({"metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "singleton-guard"}}});
-        let content = Some(("application/json", with(&object, labelled).to_string()));
         let path = format!("{}?fieldManager=velero-server", restored.path(kind, None));
-        api::call(&lab.client(), Method::POST, &path, content, None).await?.success()?;
+        api::post(&lab.client(), &path, &with(&object, labelled), None).await?.success()?;
     }
     for place in [&place, &restored] {
         started(place, "Service").await?;

@@ -6,9 +6,9 @@ use serde_json::json;
 use singleton_guard::api::key::KEY;
 
 use crate::common::api;
+use crate::common::api::MERGE;
 use crate::common::place::Place;
 use crate::common::revisions::Revisions;
-use crate::common::workloads::MERGE;
 use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::binaries::is_oldest;

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use http::Method;
 use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
 
@@ -13,7 +12,7 @@ use crate::common::{api, eventually, unguarded};
 use crate::harness::stories;
 use crate::lab::Lab;
 use crate::stories::outage::calls;
-use crate::stories::strict::{body, strict, take_away, text, ways};
+use crate::stories::strict::{strict, take_away, text, ways};
 
 stories!(Measured: figures);
 
@@ -99,9 +98,9 @@ async fn quota(lab: &Lab, advised: bool) -> Result<()> {
     let client = lab.client();
     let quotas = format!("/api/v1/namespaces/{}/resourcequotas", place.namespace);
     let object = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "pods"}, "spec": {"hard": {"pods": "1000"}}});
-    api::call(&client, Method::POST, &quotas, Some(body(&object)), None).await?.success()?;
+    api::post(&client, &quotas, &object, None).await?.success()?;
     let charged = async || {
-        let quota = api::call(&client, Method::GET, &format!("{quotas}/pods"), None, None).await?.success()?;
+        let quota = api::read(&client, &format!("{quotas}/pods")).await?.success()?;
         Ok::<_, anyhow::Error>(text(&quota["status"]["used"]["pods"]))
     };
     let pod = json!({"kind": "Pod", "metadata": {"name": "cron", "labels": {KEY: "cron"}}});
@@ -111,8 +110,7 @@ async fn quota(lab: &Lab, advised: bool) -> Result<()> {
     let before = charged().await?;
     let user = (!advised).then(unguarded);
     for _ in 0..REFUSED {
-        let content = Some(("application/json", pod.to_string()));
-        let answer = api::call(&client, Method::POST, &place.path("Pod", None), content, user.as_ref()).await?;
+        let answer = api::post(&client, &place.path("Pod", None), &pod, user.as_ref()).await?;
         ensure!(!answer.succeeded(), "a second Pod was made");
     }
     let words = if advised { "SG010" } else { "AlreadyExists" };

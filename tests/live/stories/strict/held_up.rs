@@ -12,7 +12,7 @@ use crate::lab::Lab;
 use crate::lab::binaries::is_oldest;
 use crate::lab::node::NODE_NAME;
 use crate::stories::strict::slow::Slow;
-use crate::stories::strict::{body, evict, is_deleted};
+use crate::stories::strict::{body, is_deleted};
 
 stories!(
     a_deletion_of_many_leaves_a_pod_alone_that_is_bound_meanwhile,
@@ -30,7 +30,7 @@ async fn a_deletion_of_many_leaves_a_pod_alone_that_is_bound_meanwhile(lab: &Lab
     let made = place.make(crate::spec::case::complete(&pod, &place.namespace)).await?;
     let try_out = format!("{}?dryRun=All", place.path("Pod", Some(POD)));
     let slow = Slow::install(&place, "DELETE", "pods", async || {
-        api::call(&client, Method::DELETE, &try_out, None, None).await?.success().map(drop)
+        api::delete(&client, &try_out, None).await?.success().map(drop)
     })
     .await?;
     slow.wait();
@@ -39,11 +39,11 @@ async fn a_deletion_of_many_leaves_a_pod_alone_that_is_bound_meanwhile(lab: &Lab
         slow.until_it_is_asked().await?;
         let target = json!({"apiVersion": "v1", "kind": "Node", "name": NODE_NAME});
         let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": POD}, "target": target});
-        let bound = api::call(&client, Method::POST, &format!("{path}/binding"), Some(body(&binding)), None).await;
+        let bound = api::post(&client, &format!("{path}/binding"), &binding, None).await;
         slow.answer();
         bound?.success()
     };
-    let (deleted, _) = tokio::try_join!(api::call(&client, Method::DELETE, &all, None, None), meanwhile)?;
+    let (deleted, _) = tokio::try_join!(api::delete(&client, &all, None), meanwhile)?;
     slow.uninstall(&place).await?;
     let words = format!("SG011 Pod {}/{POD} may still run on node {NODE_NAME}: ", place.namespace);
     let message = deleted.message();
@@ -53,7 +53,7 @@ async fn a_deletion_of_many_leaves_a_pod_alone_that_is_bound_meanwhile(lab: &Lab
     ensure!(pod["metadata"]["uid"] == made["metadata"]["uid"] && !is_deleted(&pod), "it was told to end: {pod}");
 
     let namespace = format!("/api/v1/namespaces/{}", place.namespace);
-    api::call(&client, Method::DELETE, &namespace, None, None).await?.success()?;
+    api::delete(&client, &namespace, None).await?.success()?;
     place.until("the Pod to be gone", async || Ok(place.get("Pod", POD).await?.is_none())).await
 }
 
@@ -73,7 +73,7 @@ async fn an_eviction_leaves_a_pod_alone_that_has_come_meanwhile(lab: &Lab) -> Re
     };
     let slow = Slow::install(&place, "CREATE", "pods/eviction", async || {
         // There is no such Pod yet.
-        evict(&place, POD, &json!({"dryRun": ["All"]}), None).await.map(drop)
+        place.evict(POD, &json!({"dryRun": ["All"]}), None).await.map(drop)
     })
     .await?;
     make().await?;
@@ -92,13 +92,13 @@ async fn an_eviction_leaves_a_pod_alone_that_has_come_meanwhile(lab: &Lab) -> Re
             slow.answer();
             next
         };
-        let (evicted, next) = tokio::try_join!(evict(&place, POD, &options, None), meanwhile)?;
+        let (evicted, next) = tokio::try_join!(place.evict(POD, &options, None), meanwhile)?;
         ensure!(evicted.code == 409 && evicted.message().contains("UID in the precondition"), "{options}: {evicted:?}");
         let pod = place.get("Pod", POD).await?.unwrap_or_default();
         ensure!(pod["metadata"]["uid"] == next && !is_deleted(&pod), "{options}: it was evicted: {pod}");
     }
     slow.uninstall(&place).await?;
-    evict(&place, POD, &json!({}), None).await?.success().map(drop)
+    place.evict(POD, &json!({}), None).await?.success().map(drop)
 }
 
 const POD: &str = "ledger";

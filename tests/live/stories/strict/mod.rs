@@ -18,7 +18,7 @@ use singleton_guard::api::key::KEY;
 use crate::common::api::{self, Answer};
 use crate::common::place::Place;
 use crate::common::revisions::Revisions;
-use crate::common::workloads::{MERGE, both_ready};
+use crate::common::workloads::both_ready;
 use crate::common::{eventually, unguarded};
 use crate::harness::{Story, stories};
 use crate::lab::Lab;
@@ -95,7 +95,7 @@ pub(super) async fn take_away(
         "evict" => {
             // The budget is ours, and may be a moment behind.
             eventually("the eviction to be let through", || async {
-                Ok(evict(place, pod, &json!({}), None).await?.succeeded().then_some(()))
+                Ok(place.evict(pod, &json!({}), None).await?.succeeded().then_some(()))
             })
             .await?;
         }
@@ -142,7 +142,7 @@ async fn a_forced_deletion_is_refused(lab: &Lab) -> Result<()> {
     ensure!(collection.message().starts_with(&words), "a collection: {collection:?}");
     // What the policy knows of Pods is a moment old.
     eventually("a forced eviction to be refused", || async {
-        let answer = evict(&place, "ledger-rs", &json!({"gracePeriodSeconds": 0, "dryRun": ["All"]}), None).await?;
+        let answer = place.evict("ledger-rs", &json!({"gracePeriodSeconds": 0, "dryRun": ["All"]}), None).await?;
         Ok(answer.message().starts_with(&words).then_some(()))
     })
     .await?;
@@ -162,8 +162,9 @@ async fn a_pod_that_has_ended_gives_its_name_free(lab: &Lab) -> Result<()> {
         place.create(kind, "ledger", strict("strict")).await?;
         let pod = pods.until_another_runs("").await?;
         let path = format!("{}/status", place.path("Pod", Some(&text(&pod["metadata"]["name"]))));
-        let failed = json!({"status": {"phase": "Failed", "reason": "Evicted"}}).to_string();
-        api::call(&lab.client(), Method::PATCH, &path, Some((MERGE, failed)), None).await?.success()?;
+        api::merge(&lab.client(), &path, &json!({"status": {"phase": "Failed", "reason": "Evicted"}}), None)
+            .await?
+            .success()?;
         let uid = text(&pod["metadata"]["uid"]);
         pods.until_another_runs(&uid).await.with_context(|| kind.to_owned())?;
         ensure!(pods.most == 1, "{kind}: {} Pods at one revision", pods.most);
@@ -301,9 +302,9 @@ async fn with_every_replica_dead_the_lock_holds(lab: &Lab) -> Result<()> {
     }
     let dead = async {
         let other = json!({"kind": "Pod", "metadata": {"name": "other", "labels": {KEY: "ledger-rs"}}});
-        let other = crate::spec::case::complete(&other, &place.namespace).to_string();
         let path = place.path("Pod", None);
-        let answer = api::call(&lab.client(), Method::POST, &path, Some(("application/json", other)), None).await?;
+        let answer =
+            api::post(&lab.client(), &path, &crate::spec::case::complete(&other, &place.namespace), None).await?;
         ensure!(answer.message().starts_with("SG012"), "a Pod of another name: {answer:?}");
         let now = json!({"gracePeriodSeconds": 0});
         let path = place.path("Pod", Some("ledger-rs"));
@@ -336,18 +337,8 @@ pub(super) fn strict(mark: &str) -> Value {
     })
 }
 
-/// Asks for the eviction of a Pod.
-pub(super) async fn evict(place: &Place<'_>, pod: &str, options: &Value, user: Option<&User>) -> Result<Answer> {
-    let path = format!("{}/eviction", place.path("Pod", Some(pod)));
-    let metadata = json!({"name": pod, "namespace": place.namespace});
-    let eviction =
-        json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata, "deleteOptions": options});
-    api::call(&place.lab.client(), Method::POST, &path, Some(body(&eviction)), user).await
-}
-
 async fn change(place: &Place<'_>, kind: &str, name: &str, patch: &Value, user: Option<&User>) -> Result<Answer> {
-    let content = Some((MERGE, patch.to_string()));
-    api::call(&place.lab.client(), Method::PATCH, &place.path(kind, Some(name)), content, user).await
+    api::merge(&place.lab.client(), &place.path(kind, Some(name)), patch, user).await
 }
 
 pub(super) fn body(value: &Value) -> (&'static str, String) {

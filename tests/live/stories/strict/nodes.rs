@@ -10,7 +10,6 @@ use crate::common::api::{self, Answer};
 use crate::common::eventually;
 use crate::common::place::Place;
 use crate::common::revisions::Revisions;
-use crate::common::workloads::MERGE;
 use crate::harness::stories;
 use crate::lab::Lab;
 use crate::spec::case::{User, with};
@@ -115,8 +114,7 @@ async fn a_pod_that_has_ended_under_a_node_that_is_silent_gives_its_name_free(la
         place.delete("Pod", pod).await?;
         pods.until("the Pod to be told", |pods| pods.values().all(is_deleted)).await?;
         let path = format!("{}/status", place.path("Pod", Some(pod)));
-        let ended = json!({"status": {"phase": "Succeeded"}}).to_string();
-        api::call(&lab.client(), Method::PATCH, &path, Some((MERGE, ended)), None).await?.success()?;
+        api::merge(&lab.client(), &path, &json!({"status": {"phase": "Succeeded"}}), None).await?.success()?;
         until_it_is_gone(&place, pod, &uid).await?;
         pods.until("the next one", |pods| pods.values().any(|pod| !is_deleted(pod))).await?;
         ensure!(pods.most == 1, "{kind}: {} Pods at one revision", pods.most);
@@ -138,7 +136,7 @@ async fn who_is_preempted_goes_before_the_next_one_comes(lab: &Lab) -> Result<()
     let object = json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": class}, "value": 1000});
     let classes = "/apis/scheduling.k8s.io/v1/priorityclasses";
     let client = lab.client();
-    api::call(&client, Method::POST, classes, Some(body(&object)), None).await?.success()?;
+    api::post(&client, classes, &object, None).await?.success()?;
 
     let container =
         json!({"name": "main", "image": "registry.example/app:1", "resources": {"requests": {"cpu": "800m"}}});
@@ -163,7 +161,7 @@ async fn who_is_preempted_goes_before_the_next_one_comes(lab: &Lab) -> Result<()
 
     place.patch("ReplicaSet", "ledger", json!({"spec": {"replicas": 0}})).await?;
     node.delete().await?;
-    api::call(&client, Method::DELETE, &format!("{classes}/{class}"), None, None).await?.success().map(drop)
+    api::delete(&client, &format!("{classes}/{class}"), None).await?.success().map(drop)
 }
 
 /// A strict workload whose Pod is bound to a Node of its own.
@@ -210,7 +208,7 @@ impl Node {
         let node = Self { client: place.lab.client(), name: format!("{what}-{}", place.namespace) };
         let labels = json!({HOST: node.name});
         let object = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node.name, "labels": labels}});
-        api::call(&node.client, Method::POST, NODES, Some(body(&object)), None).await?.success()?;
+        api::post(&node.client, NODES, &object, None).await?.success()?;
         node.patch("/status", &json!({"status": status})).await?;
         Ok(node)
     }
@@ -221,12 +219,12 @@ impl Node {
 
     async fn delete(&self) -> Result<()> {
         let path = format!("{NODES}/{}", self.name);
-        api::call(&self.client, Method::DELETE, &path, None, None).await?.success().map(drop)
+        api::delete(&self.client, &path, None).await?.success().map(drop)
     }
 
     async fn patch(&self, subresource: &str, body: &Value) -> Result<()> {
         let path = format!("{NODES}/{}{subresource}", self.name);
-        api::call(&self.client, Method::PATCH, &path, Some((MERGE, body.to_string())), None).await?.success().map(drop)
+        api::merge(&self.client, &path, body, None).await?.success().map(drop)
     }
 }
 

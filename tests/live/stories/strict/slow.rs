@@ -6,7 +6,6 @@ use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
-use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -74,7 +73,7 @@ impl Slow {
     /// Nobody asks it any more.
     pub async fn uninstall(self, place: &Place<'_>) -> Result<()> {
         let path = format!("{CONFIGURATIONS}/{}", place.namespace);
-        api::call(&place.lab.client(), Method::DELETE, &path, None, None).await?.success()?;
+        api::delete(&place.lab.client(), &path, None).await?.success()?;
         self.server.task.abort();
         Ok(())
     }
