@@ -108,7 +108,7 @@ docs:
 # All tests
 [group("gate")]
 test:
-    cargo test --locked
+    cargo test --locked --features elect
 
 # The instructions of one decision
 [group("gate")]

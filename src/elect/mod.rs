@@ -13,9 +13,32 @@
 //! *Pure*, and compiled without the feature `elect`:
 //!
 //! * [`decide`]: the algorithm, whole; [`state`] has its words, and [`record`] what is written.
-//! * [`timing`]: from what a user asks for to the durations that are safe together.
+//! * [`lock`]: how a lock is named.
+//! * [`status`]: how a replica is, for people and programs.
+//! * [`timing`]: from what a user asks for to the durations that are safe together; [`table`] says what they mean.
+//! * [`wire`]: what the two processes of the program say to each other.
 
+#[cfg(feature = "elect")]
+pub mod args;
 pub mod decide;
+#[cfg(feature = "elect")]
+pub mod desk;
+#[cfg(feature = "elect")]
+pub mod exit;
+#[cfg(feature = "elect")]
+pub mod http;
+#[cfg(feature = "elect")]
+pub mod keeper;
+#[cfg(feature = "elect")]
+pub mod link;
+pub mod lock;
+#[cfg(feature = "elect")]
+pub mod metrics;
 pub mod record;
+#[cfg(feature = "elect")]
+pub mod socket;
 pub mod state;
+pub mod status;
+pub mod table;
 pub mod timing;
+pub mod wire;

@@ -96,7 +96,7 @@ fn relative(root: &Path, file: &Path) -> String {
     file.strip_prefix(root).unwrap_or(file).display().to_string()
 }
 
-const PURE: [&str; 23] = [
+const PURE: [&str; 27] = [
     "src/api/",
     "src/chart/",
     "src/policy/",
@@ -111,9 +111,13 @@ const PURE: [&str; 23] = [
     "src/companions/backoff.rs",
     "src/companions/plan/",
     "src/elect/decide.rs",
+    "src/elect/lock.rs",
     "src/elect/record.rs",
     "src/elect/state.rs",
+    "src/elect/status.rs",
+    "src/elect/table.rs",
     "src/elect/timing.rs",
+    "src/elect/wire.rs",
     "src/freshness/event.rs",
     "src/freshness/known.rs",
     "src/index/marked.rs",
