@@ -52,7 +52,7 @@
 //! * `strict` keeps strict singletons alive, as [`strict::liveness`] says.
 //! * `verify` is the other program in this one: it asks the cluster for what must be refused.
 //!
-//! Two registries carry most of the growth: [`api::kind::KINDS`], the guarded resources, and [`policy::rules::RULES`],
+//! Two registries carry most of the growth: [`api::kind::Kinds`], the guarded kinds, and [`policy::rules::RULES`],
 //! the rules. The chart's webhook configurations, its policies and its RBAC come from them, and from the rules also the
 //! tables of the documentation; the tests compare, `UPDATE=1 cargo test` rewrites. A line is not all that either needs:
 //! [`policy::rules`] says how a rule is added, and `CONTRIBUTING.md` which other places know a guarded kind.

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
+use singleton_guard::api::kind::Kinds;
 use singleton_guard::policy::lookup::{Found, Lookup, Owner, Singleton};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
@@ -18,7 +19,7 @@ use singleton_guard::settings::Settings;
 fn main() -> Result<ExitCode> {
     let mut body = Vec::new();
     std::io::stdin().read_to_end(&mut body).context("reading the AdmissionReview")?;
-    let review = review::read(&body)?;
+    let review = review::read(&body, Kinds::BUILT_IN)?;
     let decision = match evaluate(Phase::Validate, review.request, &Settings::default(), SystemTime::now()) {
         Step::Decided(decision) => decision,
         Step::Ask(lookup, pending) => {

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::kind::Kind;
+use super::kind::{Kind, PodNames};
 use super::mark::is_dns_label;
 use super::object::Object;
 use super::replicas::Replicas;
@@ -21,7 +21,11 @@ pub fn derived(kind: Kind, object: &Object<'_>) -> Option<String> {
     if name.is_empty() {
         return None;
     }
-    let Some(suffix) = suffix(kind) else { return Some(pod_of_stateful_set(object)) };
+    let suffix = match kind.info().pod_names {
+        PodNames::Ordinal => return Some(pod_of_stateful_set(object)),
+        PodNames::Key(suffix) => suffix,
+        PodNames::Unknown => return None,
+    };
     let room = LABEL_MAX - suffix.len();
     if is_dns_label(name) && name.len() <= room {
         return Some(format!("{name}{suffix}"));
@@ -48,16 +52,6 @@ pub fn start<'a>(object: &'a Object<'_>) -> Replicas<'a> {
 #[must_use]
 pub fn is_key(text: &str) -> bool {
     is_dns_label(text)
-}
-
-/// What a derived key ends with: the short name by which kubectl knows the kind.
-pub(crate) const fn suffix(kind: Kind) -> Option<&'static str> {
-    match kind {
-        Kind::StatefulSet => None,
-        Kind::ReplicaSet => Some("-rs"),
-        Kind::Deployment => Some("-deploy"),
-        Kind::ReplicationController => Some("-rc"),
-    }
 }
 
 /// A key as a text for a message, where there is one.

@@ -5,7 +5,7 @@
 //!
 //! * `NAME-singleton` for a StatefulSet, whose immutable `serviceName` is filled in without a look at the cluster;
 //! * the same for another kind, or `NAME-singleton-KIND` where that name is not free for it: a marked workload of the same
-//!   name is of a kind before it (in the order of [`Kind`]), or a Service of ours for another workload has it.
+//!   name is of a kind before it (in the order of the table of kinds), or a Service of ours for another workload has it.
 //!
 //! What was made stays under the name that it has, so no workload takes another's Service away; a StatefulSet that comes
 //! after a Deployment of its name finds its own taken, and an Event says so. Earlier versions used the workload's own
@@ -14,7 +14,7 @@
 use std::borrow::Cow;
 
 use super::mark::{MarkKey, is_dns_label};
-use crate::api::kind::{KINDS, Kind};
+use crate::api::kind::Kind;
 use crate::api::text::{HASH_LENGTH, fnv1a};
 
 /// The name of the Service of the workload with this name.
@@ -24,7 +24,7 @@ pub(crate) fn service(name: &str) -> String {
 
 /// The name of the Service of a workload whose kind must not take the name that [`service`] gives.
 pub(crate) fn service_of_kind(name: &str, kind: Kind) -> String {
-    label(name, &format!("{SUFFIX}-{}", kind.info().name.to_ascii_lowercase()))
+    label(name, &format!("{SUFFIX}-{}", kind.info().suffix))
 }
 
 /// The name that earlier versions gave to the Service of a workload: the workload's own name where a Service may be
@@ -51,20 +51,25 @@ fn derived(name: &str, suffix: &str) -> String {
 /// derived from it. Under any other name somebody else's clients might look for somebody else.
 pub(crate) fn is_own(workload: &str, service: &str) -> bool {
     let rest = service.strip_prefix(workload);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) || is_given(workload, service)
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) || is_derived(workload, service)
 }
 
-/// Whether a Service has a name that nobody but us would give it.
-pub(crate) fn is_given(workload: &str, service: &str) -> bool {
-    self::service(workload) == service
-        || service != workload && former(workload) == service
-        || KINDS.iter().any(|info| service_of_kind(workload, info.kind) == service)
+/// Whether the Service of a workload of this kind has a name that nobody but us would give it.
+pub(crate) fn is_given(workload: &str, kind: Kind, service: &str) -> bool {
+    self::service(workload) == service || is_derived(workload, service) || service_of_kind(workload, kind) == service
+}
+
+/// Whether it is a name that was derived for a workload of this name, of whichever kind: its hash is the workload's.
+fn is_derived(workload: &str, service: &str) -> bool {
+    let suffix = service.find(SUFFIX).and_then(|at| service.get(at..)).unwrap_or_default();
+    let suffix = suffix.get(..suffix.len().saturating_sub(1 + HASH_LENGTH)).unwrap_or_default();
+    derived(workload, suffix) == service
 }
 
 /// The name of a workload's budget. It is not the workload's own name: charts call theirs so, and would then find ours
 /// in their way. It has the kind in it, because a Deployment and a StatefulSet may have the same name.
 pub(crate) fn budget(name: &str, kind: Kind) -> String {
-    let suffix = format!("-{}{SUFFIX}", kind.info().name.to_ascii_lowercase());
+    let suffix = format!("-{}{SUFFIX}", kind.info().suffix);
     let room = SUBDOMAIN_MAX.saturating_sub(suffix.len());
     if name.len() <= room {
         return format!("{name}{suffix}");

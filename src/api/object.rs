@@ -9,14 +9,11 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::int_or_string::IntOrString;
-use super::json::{few_objects, nullable, object, some_object};
-use super::kind::{KINDS, Kind, UNMARKABLE};
-use super::labels::{Labels, ReadAnnotations};
+use super::json::{object, some_object};
 use super::mark::{Mark, MarkKey};
+use super::metadata::Metadata;
 use super::replicas::Replicas;
-use super::text::clip;
 use crate::api::annotation::HeadlessService;
-use crate::api::reference::ObjectRef;
 
 /// A workload, the Scale of one, an autoscaler, or a Pod.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -31,56 +28,6 @@ pub struct Object<'a> {
     /// The observed state.
     #[serde(borrow, deserialize_with = "object")]
     pub status: Status<'a>,
-}
-
-/// `ObjectMeta`, as far as we read it.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Metadata<'a> {
-    /// Name; empty in the mutating phase of a CREATE with `generateName`.
-    #[serde(borrow)]
-    pub name: Cow<'a, str>,
-    /// Uid; empty in the mutating phase of a CREATE.
-    #[serde(borrow)]
-    pub uid: Cow<'a, str>,
-    /// Counts the changes of the spec, and the deletion. Compared as it was written.
-    #[serde(borrow)]
-    pub generation: Option<&'a RawValue>,
-    /// The version that this is; empty at a CREATE. A Scale has its workload's.
-    #[serde(borrow)]
-    pub resource_version: Cow<'a, str>,
-    /// Labels.
-    #[serde(borrow, deserialize_with = "nullable")]
-    pub labels: Labels<'a>,
-    /// The annotations that are read; all others are skipped.
-    #[serde(borrow, deserialize_with = "nullable")]
-    pub annotations: ReadAnnotations<'a>,
-    /// Owner references.
-    #[serde(borrow, deserialize_with = "few_objects")]
-    pub owner_references: Vec<OwnerReference<'a>>,
-    /// When deletion was asked for. Only whether it is there matters.
-    #[serde(borrow)]
-    pub deletion_timestamp: Option<&'a RawValue>,
-}
-
-/// `OwnerReference` of `metav1`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct OwnerReference<'a> {
-    /// Group and version of the owner.
-    #[serde(borrow)]
-    pub api_version: Cow<'a, str>,
-    /// Kind of the owner.
-    #[serde(borrow)]
-    pub kind: Cow<'a, str>,
-    /// Name of the owner.
-    #[serde(borrow)]
-    pub name: Cow<'a, str>,
-    /// Uid of the owner.
-    #[serde(borrow)]
-    pub uid: Cow<'a, str>,
-    /// Whether this owner is the managing controller; the API server admits one such owner.
-    pub controller: Option<bool>,
 }
 
 /// The fields of the specs that the rules read.
@@ -227,55 +174,6 @@ impl Spec<'_> {
     }
 }
 
-impl OwnerReference<'_> {
-    /// Whether it is the managing controller: an object has at most one.
-    #[must_use]
-    pub fn is_controller(&self) -> bool {
-        self.controller == Some(true)
-    }
-
-    /// Whether it is a Deployment, in any version.
-    #[must_use]
-    pub fn is_deployment(&self) -> bool {
-        self.kind == "Deployment" && self.api_version.starts_with("apps/")
-    }
-
-    /// Kind and name as a text for a message, if it is a custom resource: of none of the groups whose kinds we judge.
-    #[must_use]
-    pub fn custom(&self) -> Option<String> {
-        let group = self.api_version.split_once('/').map_or("", |(group, _)| group);
-        let is_custom =
-            KINDS.iter().all(|kind| kind.group != group) && UNMARKABLE.iter().all(|kind| kind.group != group);
-        is_custom.then(|| format!("{} {}", clip(&self.kind, OWNER_KIND_MAX), clip(&self.name, OWNER_NAME_MAX)))
-    }
-}
-
-impl<'a> Metadata<'a> {
-    /// The managing controller.
-    #[must_use]
-    pub fn controller(&self) -> Option<&OwnerReference<'a>> {
-        self.owner_references.iter().find(|owner| owner.is_controller())
-    }
-
-    /// Kind and name of the custom resource that controls this object, as a text for a message.
-    #[must_use]
-    pub fn owner(&self) -> Option<String> {
-        self.controller().and_then(OwnerReference::custom)
-    }
-
-    /// The Deployment that controls this object, in the object's own namespace: an owner always lives there.
-    #[must_use]
-    pub fn deployment(&self, namespace: &Cow<'a, str>) -> Option<ObjectRef<'a>> {
-        let owner = self.controller().filter(|owner| owner.is_deployment())?;
-        Some(ObjectRef {
-            kind: Kind::Deployment,
-            namespace: namespace.clone(),
-            name: owner.name.clone(),
-            uid: owner.uid.clone(),
-        })
-    }
-}
-
 /// Whether two pieces of JSON say the same. Equal bytes, the API server's normal case, cost nothing more; what is
 /// large and has not the same bytes counts as different.
 #[must_use]
@@ -294,8 +192,5 @@ pub fn same_json(a: Option<&RawValue>, b: Option<&RawValue>) -> bool {
     }
 }
 
-// With the words that name it (`Denial::remedy`) a remedy has at most 120 characters.
-const OWNER_KIND_MAX: usize = 32;
-const OWNER_NAME_MAX: usize = 48;
 /// Up to which size two pieces of JSON are compared by meaning: parsed, they take many times their bytes.
 const COMPARED_MAX: usize = 256 << 10;

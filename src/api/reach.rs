@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::autoscaler::{Autoscaler, BOUNDS, Bound, KEDA_MAX};
-use super::kind::{KINDS, Kind};
+use super::kind::{Kind, Kinds, group_of};
 use super::object::Object;
 use super::replicas::Replicas;
 
@@ -34,15 +34,15 @@ impl Autoscaler {
     /// The kind and the name of the workload that it scales, if that is of a kind that can be a singleton. The version of
     /// the kind does not matter, as it does not to its controller.
     #[must_use]
-    pub fn target<'a>(self, object: &Object<'a>) -> Option<(Kind, Cow<'a, str>)> {
+    pub fn target<'a>(self, object: &Object<'a>, kinds: Kinds) -> Option<(Kind, Cow<'a, str>)> {
         let Target { api_version, kind, name } = Target::read(object.spec.scale_target_ref?)?;
         // KEDA fills in each of the two by itself (`ParseGVKR` in its package `scaling/resolver`).
         let or = |value: Cow<'a, str>, default| {
             if value.is_empty() && self == Self::ScaledObject { Cow::Borrowed(default) } else { value }
         };
         let (api_version, kind) = (or(api_version, "apps/v1"), or(kind, "Deployment"));
-        let info = KINDS.iter().find(|info| info.group == group(&api_version) && info.name == kind)?;
-        Some((info.kind, name))
+        let kind = kinds.named(group_of(&api_version), &kind)?;
+        Some((kind, name))
     }
 
     /// Whether another autoscaler made this one, and is judged instead.
@@ -52,7 +52,7 @@ impl Autoscaler {
         object
             .metadata
             .controller()
-            .is_some_and(|owner| owner.kind == keda.name && group(&owner.api_version) == keda.group)
+            .is_some_and(|owner| owner.kind == keda.name && group_of(&owner.api_version) == keda.group)
     }
 }
 
@@ -78,9 +78,4 @@ impl<'a> Target<'a> {
 /// KEDA reads a number (`strconv.ParseInt` to 32 bits); with anything else it pauses nothing.
 fn paused(annotation: Option<&str>) -> Replicas<'static> {
     annotation.and_then(|text| text.parse::<i32>().ok()).map_or(Replicas::Absent, |count| Replicas::Count(count.into()))
-}
-
-/// The group of a version as objects name it; the core group has none.
-fn group(api_version: &str) -> &str {
-    api_version.split_once('/').map_or("", |(group, _)| group)
 }

@@ -40,8 +40,10 @@ pub struct WorkloadRef<'a> {
 /// The object that a refusal or an Event is about, as `StatusDetails` of `metav1` and an Event name it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Regarding {
-    /// API group; empty for the core group. The version is `v1` for all that we speak of.
+    /// API group; empty for the core group.
     pub group: &'static str,
+    /// API version.
+    pub version: &'static str,
     /// Kind; for a Scale that of its parent.
     pub kind: &'static str,
     /// Namespace.
@@ -58,7 +60,7 @@ impl Regarding {
     pub fn workload(kind: Kind, namespace: &str, name: &str, uid: &str) -> Self {
         let info = kind.info();
         let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
-        Self { group: info.group, kind: info.name, namespace, name, uid }
+        Self { group: info.group, version: info.version, kind: info.name, namespace, name, uid }
     }
 
     /// `namespace/name`.

@@ -61,15 +61,22 @@ impl Replicas<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Replicas<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json = <&'a RawValue>::deserialize(deserializer)?.get();
+impl<'a> From<&'a RawValue> for Replicas<'a> {
+    #[inline]
+    fn from(json: &'a RawValue) -> Self {
+        let json = json.get();
         // `int32` in Kubernetes' types: a number that does not fit is none.
-        Ok(match json.parse::<i32>() {
+        match json.parse::<i32>() {
             Ok(count) => Self::Count(count.into()),
             Err(_) if json == "null" => Self::Absent,
             Err(_) => Self::Unreadable(json),
-        })
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Replicas<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(<&'a RawValue>::deserialize(deserializer)?.into())
     }
 }
 

@@ -8,20 +8,17 @@
 //! know which workloads are marked from parameters that the API server keeps in a cache, which is a moment behind a
 //! fresh mark.
 
-use crate::api::kind::{KINDS, Kind, PODS};
-use crate::api::mark::MarkKey;
-use crate::api::reference::Regarding;
-use crate::chart::webhooks::{Condition, Selected, Watched, by_group};
+use super::webhooks::{Condition, Plural, Selected, Watched, by_group};
+use crate::api::kind::{Kind, Kinds, Makes, PODS};
 use crate::policy::cel;
-use crate::policy::denial::Denial;
 use crate::policy::entry::{Place, Refusal, Row};
 use crate::policy::rules::RULES;
 
 /// What the parameters of a policy are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameters {
     /// Group and version, as in `apps/v1`.
-    pub api_version: &'static str,
+    pub api_version: String,
     /// Kind.
     pub kind: &'static str,
     /// Which of them.
@@ -35,7 +32,7 @@ impl Place {
         match self {
             Self::Workload => "workload".to_owned(),
             Self::Status => "status".to_owned(),
-            Self::Scale(kind) => format!("scale-{}", kind.info().resource),
+            Self::Scale(kind) => format!("scale-{}", kind.info().metrics.main),
             Self::ScaleBehind => "scale-owned".to_owned(),
             Self::Behind => "owned".to_owned(),
             Self::Strict => "strict".to_owned(),
@@ -73,8 +70,7 @@ impl Place {
     pub fn parameters(self) -> Option<Parameters> {
         let marked = |kind: Kind| {
             let info = kind.info();
-            let api_version = if info.group.is_empty() { "v1" } else { "apps/v1" };
-            Parameters { api_version, kind: info.name, selected: Selected::Marked }
+            Parameters { api_version: info.api_version(), kind: info.name, selected: Selected::Marked }
         };
         match self {
             Self::Workload
@@ -85,8 +81,8 @@ impl Place {
             | Self::Deletion
             | Self::ServiceRight => None,
             Self::Scale(kind) => Some(marked(kind)),
-            Self::ScaleBehind | Self::Behind => Some(marked(Kind::Deployment)),
-            Self::Eviction => Some(Parameters { api_version: "v1", kind: "Pod", selected: Selected::Keyed }),
+            Self::ScaleBehind | Self::Behind => Some(marked(Kind::DEPLOYMENT)),
+            Self::Eviction => Some(Parameters { api_version: "v1".to_owned(), kind: "Pod", selected: Selected::Keyed }),
         }
     }
 
@@ -114,38 +110,38 @@ impl Place {
         }
     }
 
-    /// The resources it watches, by group.
+    /// The resources it watches where these kinds are guarded, by group.
     #[must_use]
-    pub fn watched(self) -> Vec<Watched> {
-        let kind = match self {
-            Self::Scale(kind) => kind.info(),
-            Self::ScaleBehind => Kind::ReplicaSet.info(),
-            Self::Strict | Self::ServiceRight => return Row::Defaults.watched(),
-            Self::StrictBehind => return Row::Owned.watched(),
-            Self::Pods => return by_group(POD_WRITES.map(|resource| ("", resource.to_owned())).to_vec()),
-            Self::Deletion => return by_group(vec![("", PODS.to_owned())]),
-            Self::Eviction => return by_group(vec![("", format!("{PODS}/eviction"))]),
+    pub fn watched(self, kinds: Kinds) -> Vec<Watched> {
+        let scale = |kind: Kind| by_group([Plural::of(kind.info(), "/scale")]);
+        match self {
+            Self::Scale(kind) => scale(kind),
+            Self::ScaleBehind => scale(Kind::REPLICA_SET),
+            Self::Strict | Self::ServiceRight => Row::Defaults.watched(kinds),
+            Self::StrictBehind => Row::Owned.watched(kinds),
+            Self::Pods => by_group(POD_WRITES.map(Plural::core)),
+            Self::Deletion => by_group([Plural::core(PODS)]),
+            Self::Eviction => by_group([Plural::core(&format!("{PODS}/eviction"))]),
             Self::Workload | Self::Status | Self::Behind => {
-                return self.row().map(Row::watched).unwrap_or_default();
+                self.row().map(|row| row.watched(kinds)).unwrap_or_default()
             }
-        };
-        vec![Watched { group: kind.group, version: kind.version, resources: vec![format!("{}/scale", kind.resource)] }]
+        }
     }
 
     /// The conditions without which it is not evaluated: those of the row.
     #[must_use]
-    pub fn conditions(self) -> Vec<Condition> {
+    pub fn conditions(self, kinds: Kinds) -> Vec<Condition> {
         let mut conditions = match self {
             Self::Strict | Self::Pods | Self::Deletion | Self::ServiceRight => Vec::new(),
             Self::StrictBehind => {
-                vec![Condition { name: "behind-a-deployment", expression: cel::WAS_BEHIND.to_owned() }]
+                vec![Condition { name: "behind-a-deployment", expression: cel::was_behind(kinds) }]
             }
             // So the parameters are looked through for none but such an eviction.
             Self::Eviction => vec![Condition {
                 name: "forced",
                 expression: "object.?deleteOptions.?gracePeriodSeconds.orValue(30) == 0".to_owned(),
             }],
-            _ => self.row().map(Row::conditions).unwrap_or_default(),
+            _ => self.row().map(|row| row.conditions(kinds)).unwrap_or_default(),
         };
         // That a ReplicaSet loses its own mark is seen by the row of the workloads, which knows no Deployments here.
         if let Some(last) = conditions.last_mut().filter(|_| self == Self::Behind) {
@@ -157,15 +153,15 @@ impl Place {
 
     /// What its refusals call by a name.
     #[must_use]
-    pub fn variables(self) -> Vec<(&'static str, String)> {
+    pub fn variables(self, kinds: Kinds) -> Vec<(&'static str, String)> {
         let owned_by = |object: &str| {
             format!(
                 "{object}.metadata.?ownerReferences.orValue([])\n\
                  .exists(r, r.?controller.orValue(false) && r.uid == params.metadata.uid)"
             )
         };
-        let own_before = format!("{} && !{}", cel::WAS_MARKED, cel::WAS_BEHIND);
-        let own_after = format!("{} && !{}", cel::IS_MARKED, cel::IS_BEHIND);
+        let own_before = format!("{} && !{}", cel::WAS_MARKED, cel::was_behind(kinds));
+        let own_after = format!("{} && !{}", cel::IS_MARKED, cel::is_behind(kinds));
         match self {
             Self::Workload => {
                 vec![("before", format!("{} && {own_before}", cel::UPDATE)), ("after", own_after)]
@@ -179,8 +175,8 @@ impl Place {
             | Self::ServiceRight => Vec::new(),
             Self::Scale(kind) => {
                 let same = "params.metadata.uid == oldObject.?metadata.?uid.orValue('')";
-                let of_its_own = format!("{same}\n&& !{}", cel::IS_BEHIND.replacen("object", "params", 1));
-                vec![("before", if kind == Kind::ReplicaSet { of_its_own } else { same.to_owned() })]
+                let of_its_own = format!("{same}\n&& !{}", cel::is_behind(kinds).replacen("object", "params", 1));
+                vec![("before", if kind.info().makes == Makes::PodsForOwner { of_its_own } else { same.to_owned() })]
             }
             // The Deployment controller calls a ReplicaSet after its Deployment and the hash in its selector.
             Self::ScaleBehind => vec![(
@@ -199,22 +195,22 @@ impl Place {
 
     /// What it refuses, in the order in which it is reported.
     #[must_use]
-    pub fn refusals(self) -> Vec<Refusal> {
-        RULES.iter().flat_map(|rule| (rule.floor)(self)).collect()
+    pub fn refusals(self, kinds: Kinds) -> Vec<Refusal> {
+        RULES.iter().flat_map(|rule| (rule.floor)(self, kinds)).collect()
     }
 
     /// The kind of the object in the words of a refusal: a text, or what stands for it.
-    fn kind_name(self) -> &'static str {
+    pub(super) fn kind_name(self) -> &'static str {
         match self {
             Self::Workload | Self::Status | Self::Strict | Self::ServiceRight => "{kind}",
             Self::Scale(kind) => kind.info().name,
-            Self::ScaleBehind | Self::Behind | Self::StrictBehind => Kind::ReplicaSet.info().name,
+            Self::ScaleBehind | Self::Behind | Self::StrictBehind => Kind::REPLICA_SET.info().name,
             Self::Pods | Self::Deletion | Self::Eviction => "Pod",
         }
     }
 
     /// The CEL expression of the object's name.
-    const fn object_name(self) -> &'static str {
+    pub(super) const fn object_name(self) -> &'static str {
         match self {
             Self::Deletion => "oldObject.metadata.name",
             Self::Eviction => "request.name",
@@ -223,61 +219,10 @@ impl Place {
     }
 }
 
-impl Refusal {
-    /// The CEL expression of the whole message: the webhook's, and the remedy behind it, because a policy that denies
-    /// cannot warn.
-    #[must_use]
-    pub fn message(&self, place: Place) -> String {
-        let subject = Regarding {
-            group: "",
-            kind: place.kind_name(),
-            namespace: "{namespace}".to_owned(),
-            name: "{name}".to_owned(),
-            uid: String::new(),
-        };
-        // Four characters that the chart replaces, and a key that can be parsed.
-        let key = MarkKey::parse("MARK").unwrap_or_default();
-        let denial = Denial::new(subject, key, self.violation.clone(), [], None);
-        let text = format!("{}; {}", denial.first().line, self.violation.remedy());
-        let mut values = vec![
-            ("{kind}", "object.kind".to_owned()),
-            ("{namespace}", "request.namespace".to_owned()),
-            ("{name}", place.object_name().to_owned()),
-        ];
-        values.extend(self.values.iter().cloned());
-        concatenation(&text, &values)
-    }
-
-    /// What is shown where the expression cannot be evaluated.
-    #[must_use]
-    pub fn fallback(&self) -> String {
-        format!("{}: {}", self.violation.code(), self.violation.remedy())
-    }
-}
-
-/// The CEL expression of a text in which some texts stand for values.
-pub(crate) fn concatenation(text: &str, values: &[(&'static str, String)]) -> String {
-    let quoted = |literal: &str| format!("'{}'", literal.replace('\\', r"\\").replace('\'', r"\'"));
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    let next = |rest: &str| {
-        let found = values.iter().filter_map(|(name, value)| rest.find(name).map(|at| (at, *name, value.clone())));
-        found.min_by_key(|(at, ..)| *at)
-    };
-    while let Some((at, name, value)) = next(rest) {
-        let (before, after) = rest.split_at(at);
-        pieces.extend((!before.is_empty()).then(|| quoted(before)));
-        pieces.push(value);
-        rest = after.strip_prefix(name).unwrap_or_default();
-    }
-    pieces.extend((!rest.is_empty()).then(|| quoted(rest)));
-    pieces.join("\n+ ")
-}
-
-/// The policies of the floor, in the order in which the chart lists them.
+/// The policies of the floor for these kinds, in the order in which the chart lists them.
 #[must_use]
-pub fn places() -> Vec<Place> {
-    let scales = KINDS.iter().map(|info| Place::Scale(info.kind));
+pub fn places(kinds: Kinds) -> Vec<Place> {
+    let scales = kinds.iter().filter(|kind| kind.info().has_floor).map(Place::Scale);
     [Place::Workload, Place::Status].into_iter().chain(scales).chain([Place::ScaleBehind, Place::Behind]).collect()
 }
 

@@ -5,10 +5,11 @@
 //! itself, and asks nobody. The chart's templates are generated from here. Users know these policies as the warnings:
 //! the chart's value `warnings.enabled` switches them, and their templates are in its directory `templates/warnings`.
 
-use crate::api::kind::{KINDS, UNMARKABLE};
-use crate::chart::policies::concatenation;
-use crate::chart::webhooks::{Condition, Selected, Watched, by_group};
+use super::messages::concatenation;
+use super::webhooks::{Condition, Plural, Selected, Watched, by_group};
+use crate::api::kind::Kinds;
 use crate::policy::cel;
+use crate::policy::entry::Row;
 
 /// One policy that warns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,21 +50,18 @@ impl WarningPolicy {
 
     /// The resources it watches, by group; none are all of them.
     #[must_use]
-    pub fn watched(self) -> Vec<Watched> {
-        let kinds = KINDS.iter().map(|info| (info.group, info.resource.to_owned()));
+    pub fn watched(self, kinds: Kinds) -> Vec<Watched> {
         match self {
             Self::Unguarded => Vec::new(),
-            Self::TemplateOnly => by_group(kinds.collect()),
+            Self::TemplateOnly => by_group(kinds.that(|_| true).map(|info| Plural::of(info, ""))),
         }
     }
 
     /// The resources it leaves out: of those the webhooks speak.
     #[must_use]
-    pub fn left_out(self) -> Vec<Watched> {
-        let kinds = KINDS.iter().map(|info| (info.group, info.resource.to_owned()));
-        let unmarkable = UNMARKABLE.iter().map(|kind| (kind.group, kind.resource.to_owned()));
+    pub fn left_out(self, kinds: Kinds) -> Vec<Watched> {
         match self {
-            Self::Unguarded => by_group(kinds.chain(unmarkable).collect()),
+            Self::Unguarded => Row::Workload.watched(kinds),
             Self::TemplateOnly => Vec::new(),
         }
     }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::gate::Gate;
 use super::metadata;
-use crate::api::kind::Kind;
+use crate::api::kind::{Kinds, Makes};
 use crate::api::mark::MarkKey;
 use crate::api::reference::{ObjectRef, PodRef};
 use crate::policy::holder::Holder;
@@ -31,13 +31,14 @@ pub trait Cluster: Send + Sync + 'static {
 pub struct ApiServer {
     client: Client,
     gate: Gate,
+    kinds: Kinds,
 }
 
 impl ApiServer {
-    /// Asks through this client, which must not repeat requests of its own accord.
+    /// Asks through this client, which must not repeat requests of its own accord, about these kinds.
     #[must_use]
-    pub const fn new(client: Client, gate: Gate) -> Self {
-        Self { client, gate }
+    pub const fn new(client: Client, gate: Gate, kinds: Kinds) -> Self {
+        Self { client, gate, kinds }
     }
 
     async fn parent(&self, parent: &ObjectRef<'_>, mark: &MarkKey) -> Result<Found, Unknown> {
@@ -46,8 +47,8 @@ impl ApiServer {
         if metadata.uid() != parent.uid {
             return Err(Unknown::Replaced);
         }
-        let owner = match metadata.deployment_owner(&parent.namespace) {
-            Some(owner) if parent.kind == Kind::ReplicaSet => Some(self.owner(&owner, mark).await?),
+        let owner = match metadata.made_by(&parent.namespace, self.kinds) {
+            Some(owner) if parent.kind.info().makes == Makes::PodsForOwner => Some(self.owner(&owner, mark).await?),
             _ => None,
         };
         Ok(Found::Parent { marked: metadata.marked(mark), owner, custom: metadata.custom_owner() })

@@ -7,7 +7,7 @@ use kube::client::Body;
 use kube::core::Status;
 
 use super::exchange;
-use crate::api::kind::{KINDS, PODS};
+use crate::api::kind::{Kinds, PODS};
 use crate::api::reference::{ObjectRef, PodRef, Regarding};
 use crate::policy::lookup::{Metadata, Unknown};
 
@@ -38,10 +38,10 @@ pub(super) async fn pod(client: &Client, pod: &PodRef<'_>) -> Result<Option<Byte
 ///
 /// # Errors
 /// Every way to fail is a different [`Unknown`].
-pub(crate) async fn has_uid(client: &Client, about: &Regarding) -> Result<bool, Unknown> {
-    let Regarding { group, kind, namespace, name, uid } = about;
-    let path = match KINDS.iter().find(|info| info.group == *group && info.name == *kind) {
-        Some(info) => info.object(namespace, name),
+pub(crate) async fn has_uid(client: &Client, about: &Regarding, kinds: Kinds) -> Result<bool, Unknown> {
+    let Regarding { group, kind, namespace, name, uid, .. } = about;
+    let path = match kinds.named(group, kind) {
+        Some(kind) => kind.info().object(namespace, name),
         None if group.is_empty() && *kind == "Pod" => format!("/api/v1/namespaces/{namespace}/{PODS}/{name}"),
         // There is no right to read any other.
         None => return Ok(false),

@@ -15,7 +15,7 @@ use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor}
 use super::sieve::Keep;
 use crate::api::json::nullable;
 use crate::api::labels::Labels;
-use crate::api::object::OwnerReference;
+use crate::api::metadata::OwnerReference;
 
 /// An object with `spec` and `status` as far as `S` and `T` name fields.
 #[derive(Debug, Clone, Default, serde::Deserialize)]

@@ -2,6 +2,7 @@
 
 use super::backoff::object;
 use super::write::Written;
+use crate::api::kind::Kind;
 use crate::api::reference::Regarding;
 use crate::companions::plan::{Companion, Step, Why, let_go_of, made, none_of_ours};
 use crate::events::{Saying, Voice};
@@ -10,7 +11,7 @@ use crate::events::{Saying, Voice};
 /// budget of a user may make the companions of many step aside and come back, so each of both is one saying, and is
 /// written once however often it happens.
 pub(super) fn happened(
-    workload: &str,
+    (workload, kind): (&str, Kind),
     step: &Step,
     written: &Written,
     (states, said): (&[Saying], &[Saying]),
@@ -23,7 +24,7 @@ pub(super) fn happened(
             Some(Saying { is_state: true, ..happening("SingletonCompanionCreated", note) })
         }
         (Written::Created, _) => {
-            let note = made(companion, &name, step.takes_a_written_name(workload));
+            let note = made(companion, &name, step.takes_a_written_name(workload, kind));
             Some(happening("SingletonCompanionCreated", note))
         }
         (Written::Removed, Step::Remove { why, .. }) if !states.contains(&skipped(companion, why)) => {

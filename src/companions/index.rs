@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
 
 use super::watch::Found;
-use crate::api::kind::{KINDS, Kind};
+use crate::api::kind::{Kind, Kinds};
 use crate::cluster::store::{Change, Reader, State};
 use crate::companions::plan::concerns::Selects;
 use crate::companions::plan::{BudgetSpec, Existing, Owner, ServiceSpec, Surroundings, Workload};
@@ -70,10 +70,10 @@ impl Look<'_> {
     }
 
     /// Whom a change of a Service or a budget concerns: those whose Pods it selects, whose name it has, and its owner.
-    pub(super) fn concerned_by<S: Selects>(&self, change: &Change<(), Existing<S>>) -> BTreeSet<Key> {
+    pub(super) fn concerned_by<S: Selects>(&self, change: &Change<(), Existing<S>>, kinds: Kinds) -> BTreeSet<Key> {
         let (mut keys, namespace) = (BTreeSet::new(), &change.key.namespace);
         for object in [&change.before, &change.after].into_iter().flatten() {
-            keys.extend(object.controller.as_ref().and_then(|owner| owned_by(owner, namespace)));
+            keys.extend(object.controller.as_ref().and_then(|owner| owned_by(owner, namespace, kinds)));
             let concerned = self.marked_in(namespace).filter(|marked| object.concerns(&marked.workload));
             keys.extend(concerned.map(|Marked { workload, .. }| {
                 let Workload { kind: of, namespace, name, .. } = workload.clone();
@@ -89,16 +89,16 @@ impl Look<'_> {
 }
 
 /// Whom a change of a workload concerns: itself and its owner.
-pub(super) fn concerned_by_workload(change: Change<Kind, Entry>) -> BTreeSet<Key> {
+pub(super) fn concerned_by_workload(change: Change<Kind, Entry>, kinds: Kinds) -> BTreeSet<Key> {
     let marked = [&change.before, &change.after].into_iter().flatten().filter_map(|entry| entry.as_ref().as_ref().ok());
     let owners = marked.filter_map(|marked| marked.workload.controller.as_ref());
-    let mut keys: BTreeSet<_> = owners.filter_map(|owner| owned_by(owner, &change.key.namespace)).collect();
+    let mut keys: BTreeSet<_> = owners.filter_map(|owner| owned_by(owner, &change.key.namespace, kinds)).collect();
     keys.insert(change.key);
     keys
 }
 
 /// The workload that an owner reference means, if it is of a kind we guard.
-fn owned_by(owner: &Owner, namespace: &str) -> Option<Key> {
-    let info = KINDS.iter().find(|info| info.name == owner.kind)?;
-    Some(Key { namespace: namespace.to_owned(), name: owner.name.clone(), of: info.kind })
+fn owned_by(owner: &Owner, namespace: &str, kinds: Kinds) -> Option<Key> {
+    let of = owner.kind(kinds)?;
+    Some(Key { namespace: namespace.to_owned(), name: owner.name.clone(), of })
 }

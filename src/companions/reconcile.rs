@@ -9,7 +9,7 @@ use super::events::{happened, refused, say, skipped};
 use super::memory::Memory;
 use super::stamp::{self, Standing};
 use super::write::{self, Written};
-use crate::api::kind::Kind;
+use crate::api::kind::{Kind, Kinds, Makes};
 use crate::api::reference::Regarding;
 use crate::cluster::call::CallError;
 use crate::companions::plan::{BudgetSpec, Companion, Existing, Plan, Step, Workload, released};
@@ -41,7 +41,7 @@ pub(super) struct Left {
 
 #[derive(Debug)]
 pub(super) struct Keep {
-    resource: &'static str,
+    kind: Kind,
     about: Regarding,
     plan: Plan,
     /// The states that were said before.
@@ -75,7 +75,7 @@ pub(super) struct Failure {
 
 impl Reconcile {
     /// For a marked workload; nothing if there is nothing to write and nothing new to say.
-    pub(super) fn keep(marked: &Marked, plan: Plan, memory: &Memory) -> Option<Self> {
+    pub(super) fn keep(marked: &Marked, kinds: Kinds, plan: Plan, memory: &Memory) -> Option<Self> {
         let Marked { workload, replicas, revision, .. } = marked;
         let about = Regarding::workload(workload.kind, &workload.namespace, &workload.name, &workload.uid);
         let mut states: Vec<_> = plan.skipped.iter().map(|(companion, why)| skipped(*companion, why)).collect();
@@ -87,7 +87,7 @@ impl Reconcile {
                 is_state: true,
             }
         }));
-        if *replicas > 1 && !marked.is_behind_deployment() {
+        if *replicas > 1 && !marked.is_behind_maker(kinds) {
             states.push(Saying {
                 reason: "SingletonAboveOne",
                 note: format!(
@@ -98,9 +98,9 @@ impl Reconcile {
             });
         }
         let behind = revision.clone().filter(|revision| memory.stamped.as_ref() != Some(revision));
-        let stamp = behind.filter(|_| workload.kind == Kind::Deployment && !workload.is_deleted);
+        let stamp = behind.filter(|_| workload.kind.info().makes == Makes::ReplicaSets && !workload.is_deleted);
         let keep = Keep {
-            resource: workload.kind.info().resource,
+            kind: workload.kind,
             about,
             plan,
             said: memory.said.clone(),
@@ -120,7 +120,7 @@ impl Reconcile {
             is_state: true,
         };
         let keep = Keep {
-            resource: key.of.info().resource,
+            kind: key.of,
             about: Regarding::workload(key.of, &key.namespace, &key.name, &unread.uid),
             plan: Plan::default(),
             said: memory.said.clone(),
@@ -138,9 +138,9 @@ impl Reconcile {
 
     /// Does it.
     pub(super) async fn run(self, client: &Client, voice: &Voice, metrics: &Metrics, settings: &Settings) -> Done {
-        let resource = match &self {
-            Self::Keep(keep) => keep.resource,
-            Self::Release { key, .. } => key.of.info().resource,
+        let kind = match &self {
+            Self::Keep(keep) => keep.kind,
+            Self::Release { key, .. } => key.of,
         };
         let done = match self {
             Self::Keep(keep) => keep.run(client, voice, metrics, settings).await,
@@ -149,14 +149,14 @@ impl Reconcile {
                 Done { errors: released.err().into_iter().collect(), ..Done::default() }
             }
         };
-        metrics.companions.reconciled(resource, if done.errors.is_empty() { "ok" } else { "error" });
+        metrics.companions.reconciled(kind.info().metrics.main, if done.errors.is_empty() { "ok" } else { "error" });
         done
     }
 }
 
 impl Keep {
     async fn run(self, client: &Client, voice: &Voice, metrics: &Metrics, settings: &Settings) -> Done {
-        let Self { about, plan, said, mut states, stamp, .. } = self;
+        let Self { kind, about, plan, said, mut states, stamp } = self;
         let mut done = Done { uid: about.uid.clone(), ..Done::default() };
         for step in &plan.steps {
             match carry_out(client, metrics, settings, &about.namespace, step).await {
@@ -165,7 +165,7 @@ impl Keep {
                 Ok(written) => {
                     // What is not ours any more is of no interest.
                     done.written.extend((written != Written::LetGo).then(|| object(step)));
-                    if let Some(saying) = happened(&about.name, step, &written, (&states, &said)) {
+                    if let Some(saying) = happened((&about.name, kind), step, &written, (&states, &said)) {
                         say(voice, &about, &saying).await;
                     }
                 }
@@ -208,7 +208,7 @@ async fn release(
 ) -> Result<(), Failure> {
     let done = async |step: &Step, uid: &str| {
         let written = carry_out(client, metrics, settings, &key.namespace, step).await?;
-        if let Some(saying) = happened(&key.name, step, &written, (&[], &[])) {
+        if let Some(saying) = happened((&key.name, key.of), step, &written, (&[], &[])) {
             say(voice, &Regarding::workload(key.of, &key.namespace, &key.name, uid), &saying).await;
         }
         Ok(())

@@ -38,7 +38,7 @@ pub(super) enum Standing {
 pub(super) async fn stamp(client: &Client, deployment: &Workload, settings: &Settings) -> Result<usize, CallError> {
     let mut behind = Vec::new();
     let labels = Keep::shorts([settings.mark.as_str()]);
-    let info = Kind::ReplicaSet.info();
+    let info = Kind::REPLICA_SET.info();
     let asked = Asked {
         collection: info.within(&deployment.namespace),
         selector: deployment.selector.to_string().replace(' ', "%20"),
@@ -90,8 +90,10 @@ pub(super) async fn standing(client: &Client, key: &Key, mark: &MarkKey) -> Resu
     if metadata.marked(mark) {
         return Ok(Standing::Other);
     }
-    let (kind, uid) = (key.of.info().name.to_owned(), metadata.uid().to_owned());
-    Ok(Standing::Released(Owner { kind, name: key.name.clone(), uid }))
+    let info = key.of.info();
+    let (group, kind) = (info.group.to_owned(), info.name.to_owned());
+    let uid = metadata.uid().to_owned();
+    Ok(Standing::Released(Owner { group, kind, name: key.name.clone(), uid }))
 }
 
 async fn apply(

@@ -76,22 +76,23 @@ impl<'a> Workers<'a> {
     }
 
     async fn follow(&mut self, mut around: Around, mut settings: Current, watches: &mut JoinSet<()>) {
+        let kinds = self.settings.kinds;
         loop {
             let due = self.state.queue.next_at().filter(|_| self.tasks.len() < AT_ONCE && around.look().is_synced());
             tokio::select! {
                 changes = around.marked.changed() => {
-                    self.concerns(changes.into_iter().flat_map(concerned_by_workload));
+                    self.concerns(changes.into_iter().flat_map(|change| concerned_by_workload(change, kinds)));
                 }
                 changes = around.services.changed() => {
                     let look = around.look();
                     for change in &changes {
                         self.state.deleted.heed(change, &look, &self.settings.companions, self.context.clock.now());
                     }
-                    self.concerns(changes.iter().flat_map(|change| look.concerned_by(change)));
+                    self.concerns(changes.iter().flat_map(|change| look.concerned_by(change, kinds)));
                 }
                 changes = around.budgets.changed() => {
                     let look = around.look();
-                    self.concerns(changes.iter().flat_map(|change| look.concerned_by(change)));
+                    self.concerns(changes.iter().flat_map(|change| look.concerned_by(change, kinds)));
                 }
                 ended = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => {
                     if let Some(ended) = ended {
@@ -248,7 +249,7 @@ impl State {
         if let Some(due) = remembered.backoff.hold(&mut plan, about, (now, instant)) {
             again(due.saturating_duration_since(instant) + jitter());
         }
-        Reconcile::keep(marked, plan, remembered)
+        Reconcile::keep(marked, settings.kinds, plan, remembered)
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::doubt::Doubt;
 use super::fold::{Added, Fold, Said};
 use super::voice::{Saying, Voice};
+use crate::api::kind::Kinds;
 use crate::api::mark::{is_dns_label, is_dns_subdomain};
 use crate::api::reference::Regarding;
 use crate::api::text::clip;
@@ -63,6 +64,7 @@ pub struct Teller {
     doubt: Doubt,
     fold: Fold,
     client: Client,
+    kinds: Kinds,
     voice: Voice,
     metrics: Metrics,
 }
@@ -70,7 +72,7 @@ pub struct Teller {
 impl Denials {
     /// The two ends of one queue. `known` spares a question, and a denial that it confirms waits for no other.
     #[must_use]
-    pub fn new(client: Client, voice: Voice, known: Known, metrics: Metrics) -> (Self, Teller) {
+    pub fn new(client: Client, kinds: Kinds, voice: Voice, known: Known, metrics: Metrics) -> (Self, Teller) {
         let ((confirmed, to_write), (doubtful, to_confirm)) = (mpsc::channel(QUEUE), mpsc::channel(DOUBTFUL));
         let teller = Teller {
             confirmed: to_write,
@@ -78,6 +80,7 @@ impl Denials {
             doubt: Doubt::default(),
             fold: Fold::default(),
             client,
+            kinds,
             voice,
             metrics: metrics.clone(),
         };
@@ -97,7 +100,7 @@ impl Denials {
 impl Teller {
     /// Never ends.
     pub async fn run(self) {
-        let Self { mut confirmed, mut doubtful, mut doubt, mut fold, client, voice, metrics } = self;
+        let Self { mut confirmed, mut doubtful, mut doubt, mut fold, client, kinds, voice, metrics } = self;
         let mut questions = FuturesUnordered::new();
         loop {
             let due = fold.next_at();
@@ -111,7 +114,7 @@ impl Teller {
                     if fold.has(&said) {
                         said
                     } else if doubt.may_ask(Instant::now()) {
-                        questions.push(confirmed_by(&client, said));
+                        questions.push(confirmed_by(&client, kinds, said));
                         continue;
                     } else {
                         metrics.reviews.event("unconfirmed");
@@ -142,8 +145,8 @@ impl Teller {
 }
 
 /// What is to be said, if the API server has the object. One that it does not show in time is not told of.
-async fn confirmed_by(client: &Client, said: Said) -> Option<Said> {
-    let answer = timeout(PATIENCE, has_uid(client, &said.about)).await;
+async fn confirmed_by(client: &Client, kinds: Kinds, said: Said) -> Option<Said> {
+    let answer = timeout(PATIENCE, has_uid(client, &said.about, kinds)).await;
     if let Ok(Err(cause)) = &answer {
         tracing::debug!(%cause, "an object could not be confirmed");
     }

@@ -125,7 +125,7 @@ impl Voice {
             "note": cut(&saying.note),
             "series": series,
             "regarding": {
-                "apiVersion": format!("{group}v1"),
+                "apiVersion": format!("{group}{}", about.version),
                 "kind": about.kind,
                 "namespace": about.namespace,
                 "name": about.name,

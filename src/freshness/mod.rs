@@ -11,7 +11,8 @@
 //! * `watch` says what is watched, and keeps it; `proof` is asked by `server`.
 //!
 //! Whatever is not proven is asked for, as if this room were not there: [`known::Verdict`] has no other way to say no.
-//! Nothing is written from here. A ReplicaSet is never proven: its Deployment decides, and a Scale does not name it.
+//! Nothing is written from here. The table of kinds says which are proven. A ReplicaSet never is: its Deployment decides, and
+//! a Scale does not name it.
 
 pub mod event;
 pub mod known;
@@ -22,12 +23,3 @@ mod watch;
 
 #[cfg(feature = "server")]
 pub use proof::{Freshness, Upkeep};
-
-use crate::api::kind::Kind;
-
-/// The kinds whose own mark decides, each with the name that the metric has for its watch.
-pub const PROVEN: [(Kind, &str); 3] = [
-    (Kind::Deployment, "every deployment"),
-    (Kind::StatefulSet, "every statefulset"),
-    (Kind::ReplicationController, "every replicationcontroller"),
-];

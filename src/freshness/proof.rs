@@ -8,9 +8,9 @@ use tokio::sync::watch::{self, Receiver, Sender};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::PROVEN;
 use super::known::{Kept, Verdict};
 use super::watch::{Knowing, followed};
+use crate::api::kind::{Kind, KindInfo};
 use crate::api::mark::MarkKey;
 use crate::cluster::follow::AFTER_A_PANIC;
 use crate::cluster::revision::Revision;
@@ -22,7 +22,7 @@ use crate::telemetry::metrics::Metrics;
 /// Says what is proven about a parent.
 #[derive(Debug)]
 pub struct Freshness {
-    kinds: [Receiver<Kept>; PROVEN.len()],
+    kinds: Vec<(Kind, Receiver<Kept>)>,
     metrics: Metrics,
 }
 
@@ -31,23 +31,38 @@ pub struct Upkeep {
     client: Client,
     settings: Current,
     metrics: Metrics,
-    kinds: [Arc<Sender<Kept>>; PROVEN.len()],
+    kinds: Vec<Proven>,
+}
+
+/// A kind whose own mark decides.
+struct Proven {
+    info: &'static KindInfo,
+    /// How the metrics call its watch.
+    name: &'static str,
+    kept: Arc<Sender<Kept>>,
 }
 
 impl Freshness {
     /// Until the other half runs nothing is proven.
     #[must_use]
     pub fn new(client: Client, settings: impl Into<Current>, metrics: Metrics) -> (Self, Upkeep) {
-        let senders = PROVEN.map(|_| Arc::new(watch::channel(Kept::default()).0));
-        let kinds = senders.each_ref().map(|sender| sender.subscribe());
-        let upkeep = Upkeep { client, settings: settings.into(), metrics: metrics.clone(), kinds: senders };
+        let settings = settings.into();
+        let (mut kinds, mut senders) = (Vec::new(), Vec::new());
+        for kind in settings.get().kinds.iter() {
+            let info = kind.info();
+            let Some(name) = info.metrics.every else { continue };
+            let (kept, receiver) = watch::channel(Kept::default());
+            kinds.push((kind, receiver));
+            senders.push(Proven { info, name, kept: Arc::new(kept) });
+        }
+        let upkeep = Upkeep { client, settings, metrics: metrics.clone(), kinds: senders };
         (Self { kinds, metrics }, upkeep)
     }
 
     /// What is proven; otherwise the parent has to be looked up. A version that the watch has not come to yet is waited
     /// for, no longer than a look-up would take.
     pub async fn parent(&self, parent: &Parent<'_>, mark: &MarkKey) -> Option<Found> {
-        let kind = PROVEN.iter().position(|(kind, _)| *kind == parent.object.kind)?;
+        let (_, kept) = self.kinds.iter().find(|(kind, _)| *kind == parent.object.kind)?;
         let revision = Revision::parse(&parent.version)?;
         let verdict = |kept: &Kept| kept.verdict(parent, revision, mark);
         let look = |kept: &Kept| {
@@ -56,7 +71,6 @@ impl Freshness {
             let owner = known.and_then(|known| known.owner(&parent.object.namespace, &parent.object.name));
             (found, owner.map(str::to_owned))
         };
-        let kept = self.kinds.get(kind)?;
         let (mut found, mut custom) = look(&kept.borrow());
         if found == Verdict::Behind {
             let mut later = kept.clone();
@@ -92,8 +106,8 @@ impl Upkeep {
     /// Until something else has to be watched, or nothing.
     async fn keep(&mut self, settings: &Settings) {
         let mut watches = JoinSet::new();
-        for ((kind, name), kept) in PROVEN.into_iter().zip(&self.kinds) {
-            let followed = followed(&self.client, kind.info(), &settings.mark, name, &self.metrics);
+        for Proven { info, name, kept } in &self.kinds {
+            let followed = followed(&self.client, info, &settings.mark, name, &self.metrics);
             watches.spawn(followed.follow(Knowing::new(Arc::clone(kept), settings.mark.clone())));
         }
         loop {
@@ -113,11 +127,11 @@ impl Upkeep {
         }
         watches.shutdown().await;
         self.forget();
-        self.metrics.watches.ended(PROVEN.map(|(_, name)| name));
+        self.metrics.watches.ended(self.kinds.iter().map(|proven| proven.name));
     }
 
     fn forget(&self) {
-        for kept in &self.kinds {
+        for Proven { kept, .. } in &self.kinds {
             kept.send_modify(|kept| kept.known.forget());
         }
     }

@@ -8,12 +8,12 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::api::annotation::{Annotations, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, PUBLISH_NOT_READY};
 use crate::api::key::KEY;
-use crate::api::kind::Kind;
+use crate::api::kind::{Kind, Kinds, Makes, PodNames, SelectorForm};
 use crate::api::mark::{Mark, MarkKey, is_dns_label};
 use crate::cluster::seen::{Bounded, LIST_BYTES, Meta, PORTS_BYTES, Seen, TERMS_BYTES, TERMS_MAX};
 use crate::cluster::sieve::Keep;
 use crate::companions::plan::selector::{Labels, PodLabels, Selector, weight};
-use crate::companions::plan::{Owner, POD_NAME, POD_TEMPLATE_HASH, Port, Workload};
+use crate::companions::plan::{Owner, POD_NAME, Port, Workload};
 
 /// What is kept of a marked workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +110,9 @@ pub type SeenWorkload<'a> = Seen<'a, WorkloadSpec, WorkloadStatus>;
 /// What is kept of a workload as it streams in.
 #[must_use]
 pub fn keep(kind: Kind, mark: &MarkKey) -> Keep {
-    let annotations = [HEADLESS_SERVICE, PUBLISH_NOT_READY, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, REVISION, REMINDED];
+    let info = kind.info();
+    let annotations = [HEADLESS_SERVICE, PUBLISH_NOT_READY, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, REMINDED];
+    let annotations = annotations.into_iter().chain(info.revision);
     let mut metadata = Meta::keep([
         ("labels", Keep::shorts([mark.as_str()])),
         ("annotations", Keep::shorts(annotations)),
@@ -118,7 +120,7 @@ pub fn keep(kind: Kind, mark: &MarkKey) -> Keep {
         ("deletionTimestamp", Keep::short()),
     ]);
     // Only ReplicaSets are stamped.
-    if kind == Kind::ReplicaSet {
+    if info.makes == Makes::PodsForOwner {
         metadata = metadata.and([("managedFields", Keep::items(Keep::shorts(["manager"]), LIST_BYTES))]);
     }
     let container = Keep::fields([("ports", Keep::whole(PORTS_BYTES))]);
@@ -148,6 +150,7 @@ impl Marked {
         stamp: &str,
         now: SystemTime,
     ) -> Result<Self, &'static str> {
+        let info = kind.info();
         let strict = matches!(Mark::parse(seen.metadata.labels.get(mark.as_str())), Mark::Strict);
         let strict = if strict { Some(Wanting::read(&seen)?) } else { None };
         let Seen { metadata, spec, status } = seen;
@@ -158,7 +161,9 @@ impl Marked {
         let containers = within(containers.unwrap_or_default(), "the containers have more ports than are read")?;
         let selector = match selector {
             None => Ok(Selector::of(known.clone())),
-            Some(labels) if kind == Kind::ReplicationController => serde_json::from_str(labels.get()).map(Selector::of),
+            Some(labels) if info.selector == SelectorForm::Labels => {
+                serde_json::from_str(labels.get()).map(Selector::of)
+            }
             Some(selector) => serde_json::from_str(selector.get()),
         };
         let selector = selector.map_err(|_| SELECTOR)?;
@@ -169,23 +174,18 @@ impl Marked {
             return Err("the Pod template has more labels than are read");
         }
         let name = metadata.name.clone().into_owned();
-        if kind == Kind::StatefulSet {
+        if info.pod_names == PodNames::Ordinal {
             let start = ordinals.unwrap_or_default().start;
             // StatefulSetPodNameLabel and PodIndexLabel of apps/v1: the one Pod has exactly these.
             known.insert(POD_NAME.to_owned(), format!("{name}-{start}"));
             known.insert("apps.kubernetes.io/pod-index".to_owned(), start.to_string());
         }
-        let unknown = match kind {
-            Kind::StatefulSet => Some("controller-revision-hash"),
-            Kind::Deployment => Some(POD_TEMPLATE_HASH),
-            Kind::ReplicaSet | Kind::ReplicationController => None,
-        };
         let controller = metadata.controller()?.map(Owner::from);
         let annotation = |key| metadata.annotations.get(key).map(str::to_owned);
         let managers = metadata.managed_fields.as_ref().within();
         Ok(Self {
-            replicas: replicas.unwrap_or(1).max(status.replicas.unwrap_or(0)),
-            revision: annotation(REVISION),
+            replicas: replicas.unwrap_or(info.replicas.absent).max(status.replicas.unwrap_or(0)),
+            revision: info.revision.and_then(annotation),
             is_stamped: managers.is_some_and(|managers| managers.iter().any(|entry| entry.manager == stamp)),
             workload: Workload {
                 kind,
@@ -202,7 +202,7 @@ impl Marked {
                 },
                 selector,
                 key: strict.as_ref().map(|wanting| wanting.key.clone()).filter(|key| !key.is_empty()),
-                pod: PodLabels { known, unknown },
+                pod: PodLabels { known, unknown: info.hash_label },
                 ports: containers.into_iter().flat_map(|container| container.ports.unwrap_or_default()).collect(),
                 // The API server stores any text here; only one that can be a name is one.
                 service_name: service_name.filter(|name| is_dns_label(name)),
@@ -227,9 +227,10 @@ impl Marked {
 
     /// Whether its Deployment stands for it. Under any other controller it is a singleton of its own, as to the rules.
     #[must_use]
-    pub fn is_behind_deployment(&self) -> bool {
+    pub fn is_behind_maker(&self, kinds: Kinds) -> bool {
         let Workload { kind, controller, .. } = &self.workload;
-        *kind == Kind::ReplicaSet && controller.as_ref().is_some_and(|owner| owner.kind == Kind::Deployment.info().name)
+        let makes = |owner: &Owner| owner.kind(kinds).is_some_and(|kind| kind.info().makes == Makes::ReplicaSets);
+        kind.info().makes == Makes::PodsForOwner && controller.as_ref().is_some_and(makes)
     }
 }
 
@@ -262,5 +263,4 @@ fn within<T>(bounded: Bounded<T>, why: &'static str) -> Result<T, &'static str> 
 
 /// When the controller of a ReplicaSet was last reminded.
 pub const REMINDED: &str = "singleton-guard.io/reminded";
-const REVISION: &str = "deployment.kubernetes.io/revision";
 const SELECTOR: &str = "the selector has more terms than are read";

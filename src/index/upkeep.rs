@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::marked::{Marked, SeenWorkload, Unread, WorkloadSpec, WorkloadStatus, keep};
-use crate::api::kind::{KINDS, Kind};
+use crate::api::kind::{Kind, Kinds};
 use crate::api::mark::MarkKey;
-use crate::api::reference::WorkloadRef;
+use crate::api::reference::{Regarding, WorkloadRef};
 use crate::cluster::Clock;
 use crate::cluster::feed::{Feed, Reduce};
 use crate::cluster::follow::{AFTER_A_PANIC, Followed};
@@ -32,7 +32,10 @@ pub(crate) type Reader = store::Reader<Kind, Entry>;
 
 /// The marked workloads. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Index(Arc<Store<Kind, Entry>>);
+pub struct Index {
+    store: Arc<Store<Kind, Entry>>,
+    kinds: Kinds,
+}
 
 /// Keeps the index.
 pub struct Upkeep {
@@ -64,18 +67,19 @@ impl Index {
     /// An empty one, and who fills it. Since when a workload is known is told by this clock, which plans go by.
     #[must_use]
     pub fn new(client: Client, settings: Current, metrics: Metrics, clock: Clock) -> (Self, Upkeep) {
-        let index = Self(Store::new(KINDS.map(|info| info.kind)));
+        let kinds = settings.get().kinds;
+        let index = Self { store: Store::new(kinds.iter()), kinds };
         (index.clone(), Upkeep { index, client, settings, metrics, clock })
     }
 
     /// Who hears of the changes of interest.
     pub(crate) fn reader(&self, interest: Interest<Entry>) -> Reader {
-        self.0.reader(interest)
+        self.store.reader(interest)
     }
 
     /// A look at all of it.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State<Kind, Entry>> {
-        self.0.lock()
+        self.store.lock()
     }
 
     /// The namespaces that hold a marked workload, also one that cannot be read.
@@ -90,10 +94,10 @@ impl Index {
         namespaces
     }
 
-    /// Whether a marked workload of this kind and name has this uid.
-    pub(crate) fn has(&self, kind: &str, namespace: &str, name: &str, uid: &str) -> bool {
-        let Some(info) = KINDS.iter().find(|info| info.name == kind) else { return false };
-        let key = Key { namespace: namespace.to_owned(), name: name.to_owned(), of: info.kind };
+    /// Whether this is a marked workload.
+    pub(crate) fn has(&self, Regarding { group, kind, namespace, name, uid, .. }: &Regarding) -> bool {
+        let Some(of) = self.kinds.named(group, kind) else { return false };
+        let key = Key { namespace: namespace.clone(), name: name.clone(), of };
         self.lock().get(&key).is_some_and(|entry| uid_of(entry) == uid)
     }
 
@@ -102,12 +106,13 @@ impl Index {
         let key = |of, name: &str| Key { namespace: namespace.to_string(), name: name.to_owned(), of };
         let state = self.lock();
         let entry = state.get(&key(*kind, name))?;
-        let deployment = entry.as_ref().ok().filter(|marked| marked.is_behind_deployment());
-        let Some(owner) = deployment.and_then(|marked| marked.workload.controller.as_ref()) else {
+        let behind = entry.as_ref().ok().filter(|marked| marked.is_behind_maker(self.kinds));
+        let Some(owner) = behind.and_then(|marked| marked.workload.controller.as_ref()) else {
             return Some(Singleton { kind: *kind, name: name.to_string() });
         };
-        let is_marked = state.get(&key(Kind::Deployment, &owner.name)).is_some_and(|entry| uid_of(entry) == owner.uid);
-        is_marked.then(|| Singleton { kind: Kind::Deployment, name: owner.name.clone() })
+        let of = owner.kind(self.kinds)?;
+        let is_marked = state.get(&key(of, &owner.name)).is_some_and(|entry| uid_of(entry) == owner.uid);
+        is_marked.then(|| Singleton { kind: of, name: owner.name.clone() })
     }
 
     /// For how long one of its watches has not been at work; nothing while all are.
@@ -117,15 +122,15 @@ impl Index {
 
     fn count(&self, metrics: &Metrics) {
         let state = self.lock();
-        for info in KINDS {
-            let own = state.entries().filter(|(key, _)| key.of == info.kind).map(|(_, entry)| entry.as_ref());
-            let own = own.filter(|entry| !entry.is_ok_and(Marked::is_behind_deployment));
+        for kind in self.kinds.iter() {
+            let own = state.entries().filter(|(key, _)| key.of == kind).map(|(_, entry)| entry.as_ref());
+            let own = own.filter(|entry| !entry.is_ok_and(|marked| marked.is_behind_maker(self.kinds)));
             let (mut all, mut above) = (0, 0);
             for entry in own {
                 all += 1;
                 above += usize::from(entry.is_ok_and(|marked| marked.replicas > 1));
             }
-            metrics.singletons.count(info.resource, all, above);
+            metrics.singletons.count(kind.info().metrics.main, all, above);
         }
     }
 }
@@ -159,19 +164,20 @@ impl Upkeep {
 
     fn watches(&self, settings: &Settings) -> JoinSet<()> {
         let mut watches = JoinSet::new();
-        for info in KINDS {
+        for kind in self.index.kinds.iter() {
+            let info = kind.info();
             let mark = settings.mark.clone();
             let list = Asked {
                 collection: info.collection(),
                 selector: mark.to_string(),
                 metadata_only: false,
-                keep: keep(info.kind, &mark),
+                keep: keep(kind, &mark),
             };
             let granted_by = "its rules for the guarded kinds";
-            let followed = Followed::new(&self.client, list, info.resource, &self.metrics, granted_by);
+            let followed = Followed::new(&self.client, list, info.metrics.main, &self.metrics, granted_by);
             let stamp = field_manager(&settings.companions.managed_by);
-            let reduce = Workloads { kind: info.kind, mark, stamp, clock: self.clock.clone() };
-            watches.spawn(followed.follow(Feed { store: Arc::clone(&self.index.0), of: info.kind, reduce }));
+            let reduce = Workloads { kind, mark, stamp, clock: self.clock.clone() };
+            watches.spawn(followed.follow(Feed { store: Arc::clone(&self.index.store), of: kind, reduce }));
         }
         watches
     }

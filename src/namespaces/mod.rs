@@ -4,7 +4,8 @@
 //! ```text
 //! index     -> plan    the list to come: grows at once, shrinks late
 //! selectors            the list as the namespaceSelectors of the entries that are found in a configuration
-//! upkeep               reads, and writes by compare-and-swap, whatever is not as it should be
+//! upkeep               writes whatever is not as it should be
+//! store                reads the configurations, and writes them by compare-and-swap
 //! ```
 //!
 //! The list decides only what an outage does, never whether the guard holds: while a replica answers, an entry that
@@ -15,6 +16,8 @@
 pub mod plan;
 pub mod selectors;
 
+#[cfg(feature = "server")]
+mod store;
 #[cfg(feature = "server")]
 mod upkeep;
 

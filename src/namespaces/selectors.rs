@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::plan::Selection;
-use crate::chart::webhooks::{Entry, Namespaces, ROWS};
+use crate::chart::rows::ROWS;
+use crate::chart::webhooks::{Entry, Namespaces};
 
 /// What a configuration says; none if no entry of it is called by namespace.
 #[must_use]

@@ -8,6 +8,7 @@ use super::request::{Request, Subresource};
 use super::rules::sg003_autoscaler::{Excess, judge};
 use super::violation::Sg003;
 use crate::api::autoscaler::Autoscaler;
+use crate::api::kind::SPEC_REPLICAS;
 use crate::api::mark::MarkKey;
 use crate::api::reference::{Regarding, WorkloadRef};
 use crate::settings::{Autoscalers, Mode, Settings};
@@ -38,10 +39,11 @@ pub(super) fn validate<'a>(
         (Autoscalers::Warn, _) | (_, Mode::Warn) => Mode::Warn,
     };
     let to = request.object.filter(|_| request.subresource == Subresource::Main)?;
-    let excess = judge(autoscaler, request.old_object.as_deref(), &to)?;
-    let (kind, name) = autoscaler.target(&to)?;
+    let excess = judge(autoscaler, settings.kinds, request.old_object.as_deref(), &to)?;
+    let (kind, name) = autoscaler.target(&to, settings.kinds)?;
     let subject = Regarding {
         group: autoscaler.info().group,
+        version: autoscaler.info().version,
         kind: autoscaler.info().name,
         namespace: request.namespace.to_string(),
         name: request.name.into_owned(),
@@ -61,6 +63,6 @@ impl Reach {
         let violation = |(bound, requested)| Sg003 { autoscaler, bound, requested, singleton: singleton.clone() };
         let mut violations = newly.into_iter().map(|excess| violation(excess).into());
         let Some(first) = violations.next() else { return Decision::still_autoscaled(&subject) };
-        Decision::denied(Denial::new(subject, key, first, violations, owner)).under(mode, false)
+        Decision::denied(Denial::new(subject, key, first, violations, owner, SPEC_REPLICAS.path)).under(mode, false)
     }
 }

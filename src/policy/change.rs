@@ -6,9 +6,9 @@ use std::borrow::Cow;
 
 use super::request::Subresource;
 use crate::api::annotation::{Allowed, Consent};
-use crate::api::kind::{Kind, Resource};
+use crate::api::kind::{KindInfo, Kinds, Makes, Resource, Rollout};
 use crate::api::mark::{Mark, MarkKey};
-use crate::api::object::{Object, OwnerReference, Status, same_json};
+use crate::api::object::{Object, Status, same_json};
 use crate::api::replicas::Replicas;
 use crate::settings::{Mode, Release};
 
@@ -23,6 +23,8 @@ pub struct Change<'a> {
     pub from: Option<Box<Object<'a>>>,
     /// The object as it will be.
     pub to: Box<Object<'a>>,
+    /// The kinds that are guarded.
+    pub kinds: Kinds,
     /// The label key of the mark.
     pub key: MarkKey,
     /// By which time, and how far ahead, consent to a disruption is judged.
@@ -60,10 +62,19 @@ pub enum Via {
 }
 
 impl Change<'_> {
-    /// Whether the workload is of this kind.
+    /// What there is to know of its kind, if it is a guarded one.
     #[must_use]
-    pub fn is(&self, kind: Kind) -> bool {
-        self.workload.resource == Resource::Guarded(kind)
+    pub const fn kind(&self) -> Option<&'static KindInfo> {
+        match self.workload.resource {
+            Resource::Guarded(kind) => Some(kind.info()),
+            Resource::Unmarkable(_) | Resource::Autoscaler(_) | Resource::Pod | Resource::Unknown => None,
+        }
+    }
+
+    /// How its Pods are replaced.
+    #[must_use]
+    pub fn rollout(&self) -> Option<Rollout> {
+        self.kind()?.rollout
     }
 
     /// The mark before the change; absent when the object is created.
@@ -81,21 +92,25 @@ impl Change<'_> {
     /// Whether the object itself is written, and will be strict.
     #[must_use]
     pub fn is_strict(&self) -> bool {
-        self.strict && self.via == Via::Object && self.mark_after() == Mark::Strict
+        self.can_be_strict() && self.via == Via::Object && self.mark_after() == Mark::Strict
     }
 
     /// Whether it is strict so far.
     #[must_use]
     pub fn was_strict(&self) -> bool {
-        self.strict && self.mark_before() == Mark::Strict
+        self.can_be_strict() && self.mark_before() == Mark::Strict
+    }
+
+    fn can_be_strict(&self) -> bool {
+        self.strict && self.kind().is_none_or(KindInfo::can_be_strict)
     }
 
     /// Whether it is a new ReplicaSet of a Deployment, with the labels and the template that it was given there: the
     /// Deployment was judged.
     #[must_use]
     pub fn is_of_deployment(&self) -> bool {
-        let is_behind = || self.to.metadata.controller().is_some_and(OwnerReference::is_deployment);
-        self.from.is_none() && self.is(Kind::ReplicaSet) && is_behind()
+        let may_be_behind = self.kind().is_some_and(|info| info.makes == Makes::PodsForOwner);
+        self.from.is_none() && may_be_behind && self.to.metadata.maker(self.kinds).is_some()
     }
 
     /// Whether the Pod template comes to count, or is another one: the requests after which a Pod may be made of it that
@@ -132,11 +147,11 @@ impl Change<'_> {
             || self.from.as_ref().is_some_and(|object| counted(&object.status))
     }
 
-    /// The API server fills in 1 for a workload; a Scale leaves 0 out (`omitempty` in `autoscaling/v1`).
+    /// What the kind says of a workload; a Scale leaves 0 out (`omitempty` in `autoscaling/v1`).
     fn absent_replicas(&self) -> i64 {
         match self.via {
             Via::Scale => 0,
-            Via::Object | Via::Status => 1,
+            Via::Object | Via::Status => self.kind().map_or(1, |info| info.replicas.absent),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::words::{RECREATED, SERVICE_NAME_KEPT};
 use crate::api::annotation::{Allowed, HeadlessService};
 use crate::api::int_or_string::IntOrString;
 use crate::api::key::KEY;
-use crate::api::kind::{Kind, Resource};
+use crate::api::kind::{Kind, KindInfo, Kinds, PodNames, Resource, Rollout};
 use crate::api::mark::Mark;
 use crate::api::object::{Object, RollingUpdate, Strategy};
 use crate::api::template::Template;
@@ -43,16 +43,18 @@ pub(super) fn complete(request: &Request<'_>, settings: &Settings) -> Decision {
     let is_marked = object.mark(&settings.mark).is_present();
     let old = request.old_object.as_deref();
     let was_marked = old.is_some_and(|old| old.mark(&settings.mark).is_present());
-    let default = match kind {
-        Kind::Deployment if is_marked => strategy(object, old),
-        Kind::StatefulSet => match (request.operation, old) {
+    let info = kind.info();
+    let default = match (info.rollout, info.pod_names) {
+        (Some(Rollout::Strategy), _) if is_marked => strategy(object, old),
+        (_, PodNames::Ordinal) => match (request.operation, old) {
             (Operation::Create, _) if is_marked => governing_service(object, settings.companions.allowed),
             (Operation::Update, Some(old)) => kept_service(object, old, is_marked || was_marked),
             _ => None,
         },
         _ => None,
     };
-    let strict = |object: &Object<'_>| settings.strict && object.mark(&settings.mark) == Mark::Strict;
+    let strict =
+        |object: &Object<'_>| settings.strict && info.can_be_strict() && object.mark(&settings.mark) == Mark::Strict;
     let key = Some(object).filter(|object| strict(object)).and_then(|object| match old {
         None => given_key(kind, object),
         Some(old) => Some(old).filter(|old| strict(old)).and_then(|old| kept_key(object, old)),
@@ -179,11 +181,14 @@ fn service_name<'a>(object: &'a Object<'_>) -> &'a str {
 }
 
 /// The CEL conditions without which nothing is filled in, of an object that is marked or was.
-pub(crate) const TRIGGERS: [fn() -> String; 3] = [strategy_trigger, service_name_trigger, key_trigger];
+pub(crate) fn triggers(kinds: Kinds) -> impl Iterator<Item = String> {
+    [strategy_trigger(kinds), service_name_trigger(kinds), key_trigger(kinds)].into_iter().flatten()
+}
 
-fn strategy_trigger() -> String {
-    format!(
-        "request.resource.resource == 'deployments' && {is_marked}\n\
+fn strategy_trigger(kinds: Kinds) -> Option<String> {
+    let is = cel::is(kinds, |info| info.rollout == Some(Rollout::Strategy))?;
+    Some(format!(
+        "{is} && {is_marked}\n\
          && (object.spec.?strategy.?type.orValue('RollingUpdate') == 'RollingUpdate'\n\
          && object.spec.?strategy.?rollingUpdate.?maxSurge.orValue('25%') == '25%'\n\
          && object.spec.?strategy.?rollingUpdate.?maxUnavailable.orValue('25%') == '25%'\n\
@@ -191,27 +196,29 @@ fn strategy_trigger() -> String {
          && object.spec.?strategy.?rollingUpdate.hasValue())",
         is_marked = cel::IS_MARKED,
         update = cel::UPDATE,
-    )
+    ))
 }
 
-fn service_name_trigger() -> String {
-    format!(
-        "request.resource.resource == 'statefulsets' && object.spec.?serviceName.orValue('') == ''\n\
+fn service_name_trigger(kinds: Kinds) -> Option<String> {
+    let is = cel::is(kinds, |info| info.pod_names == PodNames::Ordinal)?;
+    Some(format!(
+        "{is} && object.spec.?serviceName.orValue('') == ''\n\
          && ({create} && {is_marked} || {update} && oldObject.spec.?serviceName.orValue('') != '')",
         create = cel::CREATE,
         update = cel::UPDATE,
         is_marked = cel::IS_MARKED,
-    )
+    ))
 }
 
-fn key_trigger() -> String {
-    format!(
+fn key_trigger(kinds: Kinds) -> Option<String> {
+    kinds.that(KindInfo::can_be_strict).next()?;
+    Some(format!(
         "{is_strict} && !object.spec.?template.?metadata.?labels[?'{KEY}'].hasValue()\n\
          && ({create} || {was_strict} && oldObject.spec.?template.?metadata.?labels[?'{KEY}'].hasValue())",
         is_strict = cel::IS_STRICT,
         was_strict = cel::WAS_STRICT,
         create = cel::CREATE,
-    )
+    ))
 }
 
 /// The CEL condition under which a StatefulSet loses its `serviceName`.

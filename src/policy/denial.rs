@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::violation::Violation;
 use super::words::{LINE_MAX, NAME_MAX, WARNING_MAX};
+use crate::api::kind::SPEC_REPLICAS;
 use crate::api::mark::MarkKey;
 use crate::api::reference::Regarding;
 use crate::api::text::{clip, line, wrap};
@@ -20,6 +21,8 @@ pub struct Denial {
     others: Vec<Broken>,
     /// The custom resource that controls the workload, as a text: it would undo what anybody else changes.
     owner: Option<String>,
+    /// Where its kind has the desired number of Pods.
+    replicas: &'static str,
 }
 
 /// A broken rule, and the line that says so.
@@ -39,11 +42,12 @@ impl Denial {
         first: Violation,
         others: impl IntoIterator<Item = Violation>,
         owner: Option<String>,
+        replicas: &'static str,
     ) -> Self {
         let path = subject.path();
-        let broken = |violation| Broken { line: line_of(&violation, &key, subject.kind, &path), violation };
+        let broken = |violation| Broken { line: line_of(&violation, &key, (subject.kind, replicas), &path), violation };
         let (first, others) = (broken(first), others.into_iter().map(broken).collect());
-        Self { subject, key, first, others, owner }
+        Self { subject, key, first, others, owner, replicas }
     }
 
     /// The rule that is reported.
@@ -63,13 +67,20 @@ impl Denial {
     pub fn remedy(&self, violation: &Violation) -> Cow<'static, str> {
         match &self.owner {
             Some(owner) if violation.is_its_owners() => format!("{owner} controls it: change it there").into(),
-            _ => violation.remedy().into(),
+            _ => of_kind(violation.remedy(), self.replicas),
         }
+    }
+
+    /// The field that is at fault.
+    #[must_use]
+    pub fn field(&self, violation: &Violation) -> String {
+        of_kind(&violation.field(&self.key), self.replicas).into_owned()
     }
 
     /// One as warnings, each of at most 120 characters and with the code. Nothing but a long name is left out.
     pub(super) fn warning(&self, violation: &Violation) -> Vec<String> {
-        let line = line_of(violation, &self.key, self.subject.kind, &clip(&self.subject.path(), NAME_MAX));
+        let path = clip(&self.subject.path(), NAME_MAX);
+        let line = line_of(violation, &self.key, (self.subject.kind, self.replicas), &path);
         let code = violation.code();
         if line.chars().count() <= WARNING_MAX {
             return vec![line];
@@ -83,12 +94,18 @@ impl Denial {
     }
 }
 
-fn line_of(violation: &Violation, key: &MarkKey, kind: &str, path: &str) -> String {
+fn line_of(violation: &Violation, key: &MarkKey, (kind, replicas): (&str, &str), path: &str) -> String {
     let sentence = violation.sentence(key);
+    let sentence = of_kind(&sentence, replicas);
     // "SG006 StatefulSet pay/ledger: label ... must", but "SG001 StatefulSet pay/ledger is a singleton: ...".
     let joint = if sentence.starts_with("label") || sentence.starts_with("annotation") { ": " } else { " " };
     let before = format!("{} {kind} ", violation.code());
     line(&before, path, &format!("{joint}{sentence}"), LINE_MAX)
+}
+
+/// The sentences name the field where most kinds have the desired number of Pods.
+fn of_kind<'t>(text: &'t str, replicas: &str) -> Cow<'t, str> {
+    if replicas == SPEC_REPLICAS.path { text.into() } else { text.replace(SPEC_REPLICAS.path, replicas).into() }
 }
 
 /// How a sentence comes to what was asked for ([`Violation::sentence`]).

@@ -10,7 +10,7 @@
 //! server's own authentication.
 
 use super::request::{Request, Subresource};
-use crate::api::kind::{Kind, Resource};
+use crate::api::kind::{Makes, Resource};
 use crate::settings::Settings;
 
 /// Whether no rule applies to this request.
@@ -19,7 +19,7 @@ pub fn applies(request: &Request<'_>, settings: &Settings) -> bool {
     settings.exempts(&request.namespace)
         || request.groups.iter().any(|group| group == BREAK_GLASS)
         || (owns_replica_sets(&request.user)
-            && request.resource == Resource::Guarded(Kind::ReplicaSet)
+            && matches!(request.resource, Resource::Guarded(kind) if kind.info().makes == Makes::PodsForOwner)
             && request.subresource != Subresource::Scale)
 }
 

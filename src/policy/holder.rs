@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::api::json::{few_objects, nullable, object};
 use crate::api::key::KEY;
 use crate::api::labels::Labels;
-use crate::api::object::OwnerReference;
+use crate::api::metadata::OwnerReference;
 
 /// The Pod that has the name.
 #[derive(Debug, Clone, PartialEq, Eq)]

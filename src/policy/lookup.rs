@@ -10,9 +10,9 @@ use std::time::Duration;
 use serde::de::Error as _;
 
 use super::holder::Holder;
-use crate::api::kind::Kind;
+use crate::api::kind::{Kind, Kinds};
 use crate::api::mark::MarkKey;
-use crate::api::object;
+use crate::api::metadata;
 use crate::api::reference::{ObjectRef, PodRef, WorkloadRef};
 
 /// What has to be known before a request can be decided.
@@ -119,7 +119,7 @@ impl std::error::Error for Unknown {}
 #[serde(default)]
 pub struct Metadata<'a> {
     #[serde(borrow)]
-    metadata: object::Metadata<'a>,
+    metadata: metadata::Metadata<'a>,
 }
 
 impl<'a> Metadata<'a> {
@@ -150,9 +150,9 @@ impl<'a> Metadata<'a> {
         self.metadata.owner()
     }
 
-    /// The Deployment that controls it.
+    /// The workload that has made it and controls it: a Deployment.
     #[must_use]
-    pub fn deployment_owner(&self, namespace: &Cow<'a, str>) -> Option<ObjectRef<'a>> {
-        self.metadata.deployment(namespace)
+    pub fn made_by(&self, namespace: &Cow<'a, str>, kinds: Kinds) -> Option<ObjectRef<'a>> {
+        self.metadata.made_by(namespace, kinds)
     }
 }

@@ -29,7 +29,7 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use crate::api::annotation::Consent;
-use crate::api::kind::{Kind, Resource};
+use crate::api::kind::{Makes, Resource, SPEC_REPLICAS};
 use crate::api::object::Object;
 use crate::api::reference::{ObjectRef, Regarding};
 use crate::api::template::Template;
@@ -80,6 +80,7 @@ pub struct Outcome {
 ///
 /// ```
 /// # use std::time::SystemTime;
+/// # use singleton_guard::api::kind::Kinds;
 /// # use singleton_guard::policy::{Step, evaluate, request::Phase};
 /// # use singleton_guard::{review, settings::Settings};
 /// let body = br#"{"kind": "AdmissionReview", "request": {
@@ -91,7 +92,7 @@ pub struct Outcome {
 ///     "oldObject": {"metadata": {"labels": {"singleton-guard.io/singleton": "true"}}, "spec": {"replicas": 1}},
 ///     "object": {"metadata": {"labels": {"singleton-guard.io/singleton": "true"}}, "spec": {"replicas": 2}}
 /// }}"#;
-/// let request = review::read(body)?.request;
+/// let request = review::read(body, Kinds::BUILT_IN)?.request;
 /// match evaluate(Phase::Validate, request, &Settings::default(), SystemTime::now()) {
 ///     Step::Decided(decision) => assert!(decision.message().is_some_and(|line| line.starts_with("SG001 "))),
 ///     Step::Ask(..) => unreachable!("both objects carry the label"),
@@ -126,6 +127,7 @@ impl Pending<'_> {
     ///
     /// ```
     /// # use std::time::SystemTime;
+    /// # use singleton_guard::api::kind::Kinds;
     /// # use singleton_guard::policy::lookup::{Found, Lookup};
     /// # use singleton_guard::policy::{Step, evaluate, request::Phase};
     /// # use singleton_guard::{review, settings::Settings};
@@ -140,7 +142,7 @@ impl Pending<'_> {
     ///     "oldObject": {"spec": {"replicas": 1}},
     ///     "object": {"spec": {"replicas": 2}}
     /// }}"#;
-    /// let request = review::read(body)?.request;
+    /// let request = review::read(body, Kinds::BUILT_IN)?.request;
     /// match evaluate(Phase::Validate, request, &Settings::default(), SystemTime::now()) {
     ///     Step::Ask(Lookup::Parent(parent), pending) => {
     ///         assert_eq!(parent.object.name, "ledger");
@@ -195,7 +197,8 @@ impl Outcome {
         let mut violations = self.violations.into_iter();
         if let Some(first) = violations.next() {
             let owner = if change.via == Via::Scale { of_parent } else { change.to.metadata.owner() };
-            let denial = Denial::new(subject(change), change.key.clone(), first, violations, owner);
+            let replicas = change.kind().map_or(SPEC_REPLICAS.path, |info| info.replicas.path);
+            let denial = Denial::new(subject(change), change.key.clone(), first, violations, owner, replicas);
             return Decision::denied(denial).under(change.mode, releases);
         }
         let key_stays = change.was_strict() && !change.is_strict() && Template::of(&change.to).key().is_some();
@@ -217,7 +220,8 @@ fn validate<'a>(request: Request<'a>, settings: &Settings, now: SystemTime) -> S
     let (release, mode) = (settings.release, settings.mode(&workload.namespace));
     let (via, strict) = (subresource.into(), settings.strict);
     let allowed = settings.companions.allowed;
-    let change = Change { workload, via, from: old_object, to, key, consent, allowed, release, mode, strict };
+    let kinds = settings.kinds;
+    let change = Change { workload, via, from: old_object, to, kinds, key, consent, allowed, release, mode, strict };
     let Some(lookup) = question(&change) else {
         return Step::Decided(Outcome::of(&change, Standing::own(&change)).conclude(&change, None));
     };
@@ -246,7 +250,10 @@ fn question<'a>(change: &Change<'a>) -> Option<Lookup<'a>> {
         let object = ObjectRef { kind, namespace: namespace.clone(), name, uid };
         return Some(Lookup::Parent(Parent { object, version }));
     }
-    let owner = |object: &Object<'a>| object.metadata.deployment(namespace).filter(|_| kind == Kind::ReplicaSet);
+    if kind.info().makes != Makes::PodsForOwner {
+        return None;
+    }
+    let owner = |object: &Object<'a>| object.metadata.made_by(namespace, change.kinds);
     let (before, after) = (change.from.as_deref().and_then(owner), owner(&change.to));
     (before.is_some() || after.is_some()).then_some(Lookup::Owners { before, after })
 }
@@ -257,8 +264,10 @@ fn undecided(change: &Change<'_>, cause: &Unknown) -> Decision {
 
 fn subject(change: &Change<'_>) -> Regarding {
     let Workload { resource, namespace, name } = &change.workload;
+    let (group, version) = resource.group_version();
     Regarding {
-        group: resource.group(),
+        group,
+        version,
         kind: resource.kind_name(),
         namespace: Cow::clone(namespace).into_owned(),
         name: name.clone().into_owned(),

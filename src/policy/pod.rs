@@ -13,6 +13,7 @@ use super::request::{Operation, Request, Subresource};
 use super::rules::{sg010_taken, sg012_name};
 use super::violation::{Sg011, Violation};
 use crate::api::key::KEY;
+use crate::api::kind::SPEC_REPLICAS;
 use crate::api::mark::MarkKey;
 use crate::api::object::Object;
 use crate::api::reference::{PodRef, Regarding};
@@ -65,6 +66,7 @@ pub(super) fn validate<'a>(request: Request<'a>, settings: &Settings) -> Judged<
         ends_at_once.then_some(Sg011::EndsAtOnce { is_pod: true }.into()).into_iter().chain(named).collect();
     let subject = Regarding {
         group: "",
+        version: "v1",
         kind: "Pod",
         namespace: request.namespace.to_string(),
         name: request.name.to_string(),
@@ -89,7 +91,7 @@ impl Arrival {
     fn decide(self, violations: Vec<Violation>) -> Decision {
         let mut violations = violations.into_iter();
         let Some(first) = violations.next() else { return Decision::ALLOWED };
-        let denial = Denial::new(self.subject, self.mark, first, violations, None);
+        let denial = Denial::new(self.subject, self.mark, first, violations, None, SPEC_REPLICAS.path);
         Decision::denied(denial).under(self.mode, false)
     }
 }

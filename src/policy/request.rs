@@ -80,16 +80,10 @@ impl Request<'_> {
     /// `statefulsets`, `statefulsets/scale` and so on, from a bounded set: fit for a metric's label.
     #[must_use]
     pub const fn resource(&self) -> &'static str {
-        use crate::api::kind::Kind::{Deployment, ReplicaSet, ReplicationController, StatefulSet};
         match (self.resource, self.subresource) {
-            (Resource::Guarded(StatefulSet), Subresource::Scale) => "statefulsets/scale",
-            (Resource::Guarded(StatefulSet), Subresource::Status) => "statefulsets/status",
-            (Resource::Guarded(ReplicaSet), Subresource::Scale) => "replicasets/scale",
-            (Resource::Guarded(ReplicaSet), Subresource::Status) => "replicasets/status",
-            (Resource::Guarded(Deployment), Subresource::Scale) => "deployments/scale",
-            (Resource::Guarded(ReplicationController), Subresource::Scale) => "replicationcontrollers/scale",
-            (Resource::Guarded(ReplicationController), Subresource::Status) => "replicationcontrollers/status",
-            (resource, Subresource::Main) => resource.plural(),
+            (Resource::Guarded(kind), Subresource::Scale) => kind.info().metrics.scale,
+            (Resource::Guarded(kind), Subresource::Status) => kind.info().metrics.status,
+            (resource, Subresource::Main) => resource.metric_name(),
             _ => "other",
         }
     }

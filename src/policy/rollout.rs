@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use crate::api::json::object;
-use crate::api::kind::Kind;
+use crate::api::kind::{Kind, Rollout};
 use crate::api::object::Object;
 use crate::api::replicas::Replicas;
 
@@ -32,9 +32,9 @@ struct RollingUpdate<'a> {
 /// by hand, or whose partition leaves the first ones as they are.
 #[must_use]
 pub fn held_back(kind: Kind, workload: &Object<'_>) -> Option<(&'static str, String)> {
-    match kind {
-        Kind::Deployment => is_paused(workload).then(|| (PAUSED, "true".to_owned())),
-        Kind::StatefulSet => {
+    match kind.info().rollout {
+        Some(Rollout::Strategy) => is_paused(workload).then(|| (PAUSED, "true".to_owned())),
+        Some(Rollout::UpdateStrategy) => {
             let json = workload.spec.update_strategy.map(RawValue::get);
             let strategy: UpdateStrategy<'_> =
                 json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
@@ -44,7 +44,7 @@ pub fn held_back(kind: Kind, workload: &Object<'_>) -> Option<(&'static str, Str
             let partition = strategy.rolling_update.partition;
             partition.exceeds(0).then(|| (PARTITION, partition.text()))
         }
-        Kind::ReplicaSet | Kind::ReplicationController => None,
+        None => None,
     }
 }
 

@@ -15,7 +15,7 @@ use super::cel;
 use super::change::Change;
 use super::rollout::is_paused;
 use super::violation::{Sg001, Violation};
-use crate::api::kind::Kind;
+use crate::api::kind::{Kinds, Rollout};
 use crate::api::object::{Object, Strategy, same_json};
 use crate::policy::entry::Refusal;
 
@@ -41,10 +41,10 @@ impl Ending {
             let policy = change.to.spec.pod_management_policy;
             policy.is_none_or(|policy| policy.get() != "\"Parallel\"")
         };
-        Some(match change {
-            change if !change.replicas_after().exceeds(0) => Self::All,
-            change if change.is(Kind::StatefulSet) && is_ordered() => Self::AfterTheFirst,
-            change if change.is(Kind::Deployment) && is_rolled() => Self::OlderFirst,
+        Some(match change.rollout() {
+            _ if !change.replicas_after().exceeds(0) => Self::All,
+            Some(Rollout::UpdateStrategy) if is_ordered() => Self::AfterTheFirst,
+            Some(Rollout::Strategy) if is_rolled() => Self::OlderFirst,
             _ => Self::Others,
         })
     }
@@ -62,7 +62,7 @@ pub(super) fn stays(change: &Change<'_>) -> Option<Violation> {
     if change.to.metadata.deletion_timestamp.is_some() {
         return Some(Sg001::MarkedWhileDeleted.into());
     }
-    if !change.is(Kind::Deployment) {
+    if change.rollout() != Some(Rollout::Strategy) {
         return None;
     }
     if is_paused(&change.to) {
@@ -94,34 +94,38 @@ fn is_rolling(change: &Change<'_>, from: &Object<'_>) -> bool {
 }
 
 /// [`may_be`] in CEL, of an object that exists.
-pub(super) fn may_be_cel() -> String {
-    format!("({} > 1 || {} > 1)", cel::OLD_REPLICAS, cel::OLD_RUNNING)
+pub(super) fn may_be_cel(kinds: Kinds) -> String {
+    format!("({} > 1 || {} > 1)", cel::old_replicas(kinds), cel::OLD_RUNNING)
 }
 
 /// [`stays`] in CEL, of a workload that becomes a singleton.
-pub(super) fn stays_cel() -> Vec<Refusal> {
+pub(super) fn stays_cel(kinds: Kinds) -> Vec<Refusal> {
+    let found = |violation, when: String, values| {
+        let when = format!("{} && {when}", may_be_cel(kinds));
+        Refusal { violation, when, values }
+    };
+    let deleted =
+        found(Sg001::MarkedWhileDeleted.into(), "has(object.metadata.deletionTimestamp)".to_owned(), Vec::new());
+    let rolled = cel::is(kinds, |info| info.rollout == Some(Rollout::Strategy));
+    let Some((is_rolled, is_paused)) = rolled.zip(cel::is_paused(kinds)) else { return vec![deleted] };
     let (generation, observed) =
         ("oldObject.metadata.?generation.orValue(0)", "oldObject.?status.?observedGeneration.orValue(0)");
     let recreates = |object: &str| format!("{object}.spec.?strategy.?type.orValue('') == 'Recreate'");
     let rolling = format!(
-        "request.resource.resource == 'deployments' && {recreates}\n\
+        "{is_rolled} && {recreates}\n\
          && ({running} > {UPDATED} || {desired} > {UPDATED})",
         recreates = recreates("object"),
         running = cel::OLD_RUNNING,
-        desired = cel::OLD_REPLICAS,
+        desired = cel::old_replicas(kinds),
     );
-    let (from, replicas) = (cel::OLD_REPLICAS, cel::REPLICAS);
+    let (from, replicas) = (&cel::old_replicas(kinds), &cel::replicas(kinds));
     let value = |place: &'static str, number: &str| (place, format!("string({number})"));
-    let found = |violation, when: String, values| {
-        let when = format!("{} && {when}", may_be_cel());
-        Refusal { violation, when, values }
-    };
     vec![
-        found(Sg001::MarkedWhileDeleted.into(), "has(object.metadata.deletionTimestamp)".to_owned(), Vec::new()),
-        found(Sg001::MarkedWhilePaused.into(), cel::IS_PAUSED.to_owned(), Vec::new()),
+        deleted,
+        found(Sg001::MarkedWhilePaused.into(), is_paused, Vec::new()),
         found(
             Sg001::MarkedUnseen { generation: "{generation}".to_owned(), observed: "{observed}".to_owned() }.into(),
-            format!("request.resource.resource == 'deployments'\n&& {generation} != {observed}"),
+            format!("{is_rolled}\n&& {generation} != {observed}"),
             vec![value("{generation}", generation), value("{observed}", observed)],
         ),
         found(Sg001::MarkedWhileRecreated.into(), format!("{rolling} && {}", recreates("oldObject")), Vec::new()),

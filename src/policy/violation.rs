@@ -12,7 +12,7 @@ use super::code::Code;
 use super::holder::Holder;
 use crate::api::annotation::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, PUBLISH_NOT_READY};
 use crate::api::autoscaler::{Autoscaler, Bound};
-use crate::api::kind::Unmarkable;
+use crate::api::kind::{Kinds, Unmarkable};
 use crate::api::mark::MarkKey;
 
 /// One broken rule.
@@ -106,7 +106,7 @@ pub enum Sg006 {
     /// The value `strict` where the settings have switched it off.
     StrictMark,
     /// The mark is put on a kind that cannot be a singleton.
-    UnmarkableKind { kind: &'static Unmarkable, requested: String },
+    UnmarkableKind { kind: &'static Unmarkable, guarded: Kinds, requested: String },
     /// An annotation whose value means nothing.
     MalformedAnnotation { annotation: Annotation, requested: String },
     /// A Service is asked for under a name that is not the workload's own.

@@ -6,8 +6,10 @@ use std::ops::Deref;
 
 use crate::api::json;
 use crate::api::json::{few, object, required_object, some_object};
-use crate::api::kind::Resource;
+use crate::api::kind::{Kinds, Resource, SPEC_REPLICAS};
 use crate::api::object::Object;
+use crate::api::path::find;
+use crate::api::replicas::Replicas;
 use crate::api::text::clip;
 use crate::policy::request::{Operation, Request, Subresource};
 
@@ -34,14 +36,15 @@ pub struct Unreadable {
     pub cause: String,
 }
 
-/// Reads the body of a call.
+/// Reads the body of a call, about one of these kinds or about another.
 ///
 /// ```
+/// # use singleton_guard::api::kind::Kinds;
 /// # use singleton_guard::review::read;
 /// // The new object is missing. The uid could be read, so the user gets an answer in words.
 /// let body = br#"{"kind": "AdmissionReview", "request": {"uid": "1", "operation": "CREATE",
 ///     "resource": {"group": "apps", "version": "v1", "resource": "deployments"}}}"#;
-/// let unreadable = read(body).unwrap_err();
+/// let unreadable = read(body, Kinds::BUILT_IN).unwrap_err();
 /// assert_eq!(unreadable.uid.as_deref(), Some("1"));
 /// assert_eq!(unreadable.cause, "request.object is missing");
 /// ```
@@ -49,7 +52,7 @@ pub struct Unreadable {
 /// # Errors
 /// [`Unreadable`]: not an `AdmissionReview`, a field of another type than Kubernetes gives it, a key that comes twice,
 /// or an object missing where the operation has one.
-pub fn read(body: &[u8]) -> Result<Review<'_>, Unreadable> {
+pub fn read(body: &[u8], kinds: Kinds) -> Result<Review<'_>, Unreadable> {
     // Checked once, as a whole: string by string it costs a sixth of a small review.
     let text = simdutf8::compat::from_utf8(body).map_err(|error| unreadable(body, &error.to_string()))?;
     let json::Object::<AdmissionReview<'_>>(review) =
@@ -87,10 +90,19 @@ pub fn read(body: &[u8]) -> Result<Review<'_>, Unreadable> {
         (Some(object), name) if name.is_empty() => object.metadata.name.clone(),
         (_, name) => name,
     };
+    let (resource, subresource) = (kinds.find(&resource.group, &resource.resource), Subresource::parse(&sub_resource));
+    let (mut object, mut old_object) = (object, old_object);
+    if let Resource::Guarded(kind) = resource
+        && kind.info().replicas.path != SPEC_REPLICAS.path
+        && subresource != Subresource::Scale
+    {
+        read_elsewhere(&mut object, &mut old_object, kind.info().replicas.path, text)
+            .map_err(|error| unreadable(body, &error.to_string()))?;
+    }
     let request = Request {
         operation,
-        resource: Resource::find(&resource.group, &resource.resource),
-        subresource: Subresource::parse(&sub_resource),
+        resource,
+        subresource,
         namespace,
         name,
         user: user_info.username,
@@ -109,6 +121,22 @@ impl Deref for Uid<'_> {
     fn deref(&self) -> &str {
         &self.0
     }
+}
+
+/// Reads the number of replicas where the kind has it. A Scale has it where most kinds have it.
+#[cold]
+fn read_elsewhere<'a>(
+    object: &mut Option<Box<Object<'a>>>,
+    old_object: &mut Option<Box<Object<'a>>>,
+    path: &str,
+    text: &'a str,
+) -> Result<(), serde_json::Error> {
+    for (object, at) in [(object, "request.object"), (old_object, "request.oldObject")] {
+        if let Some(object) = object {
+            object.spec.replicas = find(text, &format!("{at}.{path}"))?.map(Replicas::from).unwrap_or_default();
+        }
+    }
+    Ok(())
 }
 
 /// The uid alone, from a body whose other parts are not as expected.

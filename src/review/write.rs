@@ -61,7 +61,7 @@ fn details(denial: &Denial) -> StatusDetails<'_> {
     let causes = denial.broken().map(|Broken { violation, line }| StatusCause {
         reason: violation.code().as_str(),
         message: line,
-        field: violation.field(&denial.key),
+        field: denial.field(violation),
     });
     StatusDetails {
         name: &denial.subject.name,

@@ -112,6 +112,7 @@ async fn start(
     if let Some(reload) = reload {
         tasks.start("configuration", reload.telling(own_pod(arguments, &client)).run());
     }
+    let kinds = settings.get().kinds;
     let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
     let (index, index_upkeep) = Index::new(following.clone(), settings.clone(), metrics.clone(), clock.clone());
     tasks.follow("index", index_upkeep.run());
@@ -127,11 +128,11 @@ async fn start(
     tasks.follow("freshness", freshness_upkeep.run());
     let voice = Voice::new(client.clone(), "singleton-guard.io/admission", "Deny", instance);
     let marked = index.clone();
-    let known = Arc::new(move |about: &Regarding| marked.has(about.kind, &about.namespace, &about.name, &about.uid));
-    let (denials, teller) = Denials::new(client.clone(), voice, known, metrics.clone());
+    let known = Arc::new(move |about: &Regarding| marked.has(about));
+    let (denials, teller) = Denials::new(client.clone(), kinds, voice, known, metrics.clone());
     tasks.start("denials", teller.run());
 
-    let guard = Guard::new(settings, ApiServer::new(client, Gate::default()), metrics.clone());
+    let guard = Guard::new(settings, ApiServer::new(client, Gate::default(), kinds), metrics.clone());
     let guard = guard.telling(denials).proving(freshness).knowing(index).timed(clock);
     let limits = Limits::default();
     let webhook = router(guard, readiness.clone(), limits);
@@ -162,7 +163,7 @@ fn raise_descriptors() {
 fn own_pod(arguments: &Serve, client: &Client) -> Option<OwnPod> {
     let (namespace, name) = (arguments.namespace.clone()?, arguments.instance.clone()?);
     let uid = arguments.pod_uid.clone().unwrap_or_default();
-    let pod = Regarding { group: "", kind: "Pod", namespace, name: name.clone(), uid };
+    let pod = Regarding { group: "", version: "v1", kind: "Pod", namespace, name: name.clone(), uid };
     let voice = Voice::new(client.clone(), "singleton-guard.io/configuration", "ReadConfiguration", name);
     Some(OwnPod { pod, voice })
 }

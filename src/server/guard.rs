@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
+use crate::api::kind::Kinds;
 use crate::cluster::{Clock, Cluster};
 use crate::configuration::Current;
 use crate::events::{Asked, Denials};
@@ -91,10 +92,10 @@ impl<C: Cluster> Guard<C> {
         started: Instant,
         deadline: Deadline,
     ) -> Result<Vec<u8>, Unreadable> {
-        match self.read(body) {
+        let settings = self.settings.get();
+        match self.read(body, settings.kinds) {
             Ok(Review { uid, request }) => {
                 // Read once: a review is judged, and its question asked, by one version.
-                let settings = self.settings.get();
                 let about = About::new(phase, &request);
                 let mode = settings.mode(&request.namespace);
                 let asked = Asked {
@@ -123,8 +124,8 @@ impl<C: Cluster> Guard<C> {
         }
     }
 
-    fn read<'a>(&self, body: &'a [u8]) -> Result<Review<'a>, Unreadable> {
-        catch_unwind(|| review::read(body))
+    fn read<'a>(&self, body: &'a [u8], kinds: Kinds) -> Result<Review<'a>, Unreadable> {
+        catch_unwind(|| review::read(body, kinds))
             .unwrap_or_else(|panic| Err(Unreadable { uid: None, cause: self.panicked(panic.as_ref()) }))
     }
 

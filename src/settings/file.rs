@@ -12,6 +12,7 @@ use super::{
     Autoscalers, Companions, EventsConfiguration, LogLevel, Namespace, Release, Settings, default_exempt_namespaces,
 };
 use crate::api::annotation::{Allowed, Disruption};
+use crate::api::kind::Kinds;
 use crate::api::mark::MarkKey;
 use crate::api::names::managed_by;
 
@@ -151,6 +152,7 @@ impl TryFrom<GuardConfiguration> for Settings {
         let (exempt_namespaces, warn_namespaces) =
             (exempt_namespaces.into_iter().collect(), warn_namespaces.into_iter().collect());
         Ok(Self {
+            kinds: Kinds::BUILT_IN,
             mark,
             companions,
             log_level,

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::api::annotation::{Allowed, Disruption};
+use crate::api::kind::Kinds;
 use crate::api::mark::{MarkKey, is_dns_label};
 use crate::api::names::managed_by;
 use crate::settings::node_users::NodeUsers;
@@ -53,6 +54,8 @@ pub struct Companions {
 /// What the process needs to know beside the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// The kinds that are guarded.
+    pub kinds: Kinds,
     /// The label key of the mark.
     pub mark: MarkKey,
     /// What workloads without annotations get beside the guard.
@@ -157,6 +160,7 @@ impl Default for Companions {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            kinds: Kinds::BUILT_IN,
             mark: MarkKey::default(),
             companions: Companions::default(),
             log_level: None,

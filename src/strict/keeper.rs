@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::watch::{self, Keyed};
 use super::work::{Outcome, Work};
-use crate::api::kind::Kind;
+use crate::api::kind::{Kind, Makes};
 use crate::api::reference::{PodRef, Regarding};
 use crate::cluster::follow::AFTER_A_PANIC;
 use crate::cluster::store::{Key, Reader};
@@ -177,11 +177,12 @@ impl State {
         let (mut waits, mut due) = (HashMap::new(), Vec::new());
         let (marked, sets, pods) = (self.marked.lock(), self.sets.lock(), self.pods.lock());
         // A ReplicaSet may be among both. A Deployment makes no Pods itself.
-        let strict = marked.entries().filter(|(key, _)| key.of != Kind::Deployment).filter_map(|(key, entry)| {
-            let wanting = entry.as_ref().ok()?.strict.as_ref()?;
-            Some((key.of, &key.namespace, &key.name, wanting))
-        });
-        let sets = sets.entries().map(|(key, wanting)| (Kind::ReplicaSet, &key.namespace, &key.name, wanting));
+        let strict =
+            marked.entries().filter(|(key, _)| key.of.info().makes != Makes::ReplicaSets).filter_map(|(key, entry)| {
+                let wanting = entry.as_ref().ok()?.strict.as_ref()?;
+                Some((key.of, &key.namespace, &key.name, wanting))
+            });
+        let sets = sets.entries().map(|(key, wanting)| (Kind::REPLICA_SET, &key.namespace, &key.name, wanting));
         for (kind, namespace, name, workload) in sets.chain(strict) {
             let Wanting { uid, key, wants, has, reminded } = workload;
             let pod = pods.get(&Key { namespace: namespace.clone(), name: key.clone(), of: () });

@@ -52,7 +52,7 @@ pub(super) fn start(client: &Client, mark: &MarkKey, metrics: &Metrics, tasks: &
         Followed::new(client, list, name, metrics, "strict.enabled")
     };
     let feed = Feed { store: Arc::clone(&sets), of: (), reduce: Sets };
-    tasks.spawn(followed(SETS, Kind::ReplicaSet.info().collection(), keep(Kind::ReplicaSet, mark)).follow(feed));
+    tasks.spawn(followed(SETS, Kind::REPLICA_SET.info().collection(), keep(Kind::REPLICA_SET, mark)).follow(feed));
     let feed = Feed { store: Arc::clone(&pods), of: (), reduce: Pods };
     tasks.spawn(followed(PODS, format!("/api/v1/{PODS}"), keep_pod()).follow(feed));
     (pods, sets)

@@ -10,7 +10,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
-use singleton_guard::api::kind::Kind;
+use singleton_guard::api::kind::{Kind, Kinds};
 use singleton_guard::api::mark::MarkKey;
 use singleton_guard::cluster::line::{Line, Object};
 use singleton_guard::cluster::seen::Nothing;
@@ -29,7 +29,7 @@ use singleton_guard::settings::Settings;
 pub fn read(body: &[u8]) {
     let parsed = serde_json::from_slice::<Value>(body).ok();
     let expected = parsed.as_ref().and_then(|review| review["request"]["uid"].as_str());
-    match review::read(body) {
+    match review::read(body, Kinds::BUILT_IN) {
         Ok(review) => {
             // Too deep for the general parser is not too deep for us.
             assert!(parsed.is_none() || expected == Some(&*review.uid), "another uid: {}", &*review.uid);
@@ -71,7 +71,7 @@ pub fn patch(body: &[u8]) {
 /// read, but never a panic.
 pub fn watch(stream: &[u8]) {
     let mark = MarkKey::default();
-    let whole = Line::<WorkloadSpec, WorkloadStatus>::keep(&marked::keep(Kind::ReplicaSet, &mark));
+    let whole = Line::<WorkloadSpec, WorkloadStatus>::keep(&marked::keep(Kind::REPLICA_SET, &mark));
     let name = Line::<Nothing, Nothing>::keep(&event::keep(&mark));
     for keep in [&whole, &name] {
         let expected = sieved(keep, stream, stream.len());
@@ -84,7 +84,7 @@ pub fn watch(stream: &[u8]) {
                 let _event = Event::is(seen.metadata, &mark);
             }
             if let Ok(Line::Is(Object::Read(seen))) = Line::<WorkloadSpec, WorkloadStatus>::read(&line) {
-                let _marked = Marked::read(seen, Kind::ReplicaSet, &mark, "stamp", UNIX_EPOCH);
+                let _marked = Marked::read(seen, Kind::REPLICA_SET, &mark, "stamp", UNIX_EPOCH);
             }
         }
     }
@@ -117,7 +117,7 @@ pub fn allowed(body: &[u8]) -> bool {
 fn decisions(phase: Phase, body: &[u8]) -> Vec<(String, Decision)> {
     let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let step = || {
-        let review = review::read(body)?;
+        let review = review::read(body, Kinds::BUILT_IN)?;
         Ok::<_, review::Unreadable>((
             review.uid.to_string(),
             evaluate(phase, review.request, &Settings::default(), now),
@@ -143,7 +143,7 @@ fn decisions(phase: Phase, body: &[u8]) -> Vec<(String, Decision)> {
             let states = [State::Stays, State::Ends(long), State::Ended, State::Lingers(long), State::Finalizes(long)];
             let holders = states.into_iter().flat_map(holder).chain([Found::Holder(None)]);
             if matches!(lookup, Lookup::Target(_)) {
-                found.insert(0, Found::Target(Some(Singleton { kind: Kind::Deployment, name: "n".repeat(253) })));
+                found.insert(0, Found::Target(Some(Singleton { kind: Kind::DEPLOYMENT, name: "n".repeat(253) })));
             }
             let at = if matches!(lookup, Lookup::Holder(_)) { 0 } else { found.len() };
             found.splice(at..at, holders);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use singleton_guard::api::kind::Kind;
+use singleton_guard::api::kind::{Kind, Kinds};
 use singleton_guard::api::mark::MarkKey;
 use singleton_guard::api::reference::ObjectRef;
 use singleton_guard::cluster::{ApiServer, Cluster as _, Gate};
@@ -18,7 +18,7 @@ use crate::fixture::PATIENCE;
 
 fn object(name: &str) -> ObjectRef<'_> {
     ObjectRef {
-        kind: Kind::Deployment,
+        kind: Kind::DEPLOYMENT,
         namespace: Cow::Borrowed("pay"),
         name: Cow::Borrowed(name),
         uid: Cow::Borrowed("u"),
@@ -33,7 +33,7 @@ async fn ask(address: SocketAddr, gate: Gate, lookup: &Lookup<'_>, limit: Durati
     let url = format!("http://{address}").parse().unwrap();
     let mut config = kube::Config::new(url);
     config.default_retry = false;
-    let cluster = ApiServer::new(kube::Client::try_from(config).unwrap(), gate);
+    let cluster = ApiServer::new(kube::Client::try_from(config).unwrap(), gate, Kinds::BUILT_IN);
     let mark = MarkKey::default();
     let answer = cluster.answer(lookup, &mark, Instant::now() + limit);
     timeout(PATIENCE, answer).await.expect("the deadline was missed")

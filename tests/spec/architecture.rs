@@ -154,6 +154,6 @@ const WRITES: [&str; 12] = [
     "Request::delete(",
 ];
 const WRITERS: [&str; 6] =
-    ["src/certs/", "src/companions/", "src/events/", "src/namespaces/upkeep.rs", "src/strict/work.rs", "src/verify.rs"];
+    ["src/certs/", "src/companions/", "src/events/", "src/namespaces/store.rs", "src/strict/work.rs", "src/verify.rs"];
 /// Above this a file has more than one concern.
 const LINES_MAX: usize = 400;

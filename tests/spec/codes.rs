@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use singleton_guard::api::kind::Kinds;
 use singleton_guard::policy::code::Code;
 use singleton_guard::policy::rules::RULES;
 
@@ -25,7 +26,13 @@ Each refusal begins with a code, and a code keeps its meaning. Its remedy comes 
     let mut rules: Vec<_> = RULES.iter().collect();
     rules.sort_by_key(|rule| rule.code);
     for rule in rules {
-        let _ = write!(page, "\n## {}\n\nThe rule: {}.\n\n{}\n", rule.code, rule.summary, prose(root, rule.code)?);
+        let _ = write!(
+            page,
+            "\n## {}\n\nThe rule: {}.\n\n{}\n",
+            rule.code,
+            rule.demands(Kinds::BUILT_IN),
+            prose(root, rule.code)?
+        );
         page.push_str("\n| refusal | remedy |\n|---|---|\n");
         for violation in generated::every_violation().into_iter().filter(|violation| violation.code() == rule.code) {
             let (message, remedy) = generated::words(violation);

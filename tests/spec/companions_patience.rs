@@ -192,7 +192,7 @@ impl World {
         let (began, time) = (Instant::now(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000));
         let labels = Labels::from([("app".to_owned(), "ledger".to_owned())]);
         let workload = Workload {
-            kind: Kind::StatefulSet,
+            kind: Kind::STATEFUL_SET,
             namespace: "pay".to_owned(),
             name: "ledger".to_owned(),
             uid: "uid-of-ledger".to_owned(),
@@ -292,6 +292,7 @@ fn existing(name: &str, body: &Value, workload: &Workload) -> Existing<BudgetSpe
         taken: None,
         adoptable: None,
         controller: Some(Owner {
+            group: workload.kind.info().group.to_owned(),
             kind: workload.kind.info().name.to_owned(),
             name: workload.name.clone(),
             uid: workload.uid.clone(),

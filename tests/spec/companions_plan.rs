@@ -18,7 +18,7 @@ mod theirs;
 /// Putting what a plan applies into the surroundings, as the watch would, leaves nothing to do: no write for ever.
 #[test]
 fn what_is_made_is_what_is_kept() -> Result<(), String> {
-    for kind in [Kind::StatefulSet, Kind::ReplicaSet, Kind::Deployment, Kind::ReplicationController] {
+    for kind in [Kind::STATEFUL_SET, Kind::REPLICA_SET, Kind::DEPLOYMENT, Kind::REPLICATION_CONTROLLER] {
         for disruption in ["allow", "block", "none"] {
             let mut workload = workload(kind, "ledger");
             workload.annotations.disruption = Some(disruption.to_owned());
@@ -61,7 +61,7 @@ fn the_service_has_the_name_asked_for() -> Result<(), String> {
         (Some("books"), Some("auto"), &few, Some("books")),
         (None, Some("accounts"), &few, Some("accounts")),
     ] {
-        let mut workload = workload(Kind::StatefulSet, "ledger");
+        let mut workload = workload(Kind::STATEFUL_SET, "ledger");
         workload.service_name = governing.map(str::to_owned);
         workload.annotations.headless_service = wish.map(str::to_owned);
         let around = Surroundings { workloads: vec![&workload], ..Surroundings::default() };
@@ -79,8 +79,8 @@ fn the_service_has_the_name_asked_for() -> Result<(), String> {
 /// Unless the workload needs another one or has it: a StatefulSet's own, one asked for by name, one that is there.
 #[test]
 fn a_service_that_selects_the_pods_is_enough() -> Result<(), String> {
-    let deployment = workload(Kind::Deployment, "web");
-    let mut governed = workload(Kind::StatefulSet, "web");
+    let deployment = workload(Kind::DEPLOYMENT, "web");
+    let mut governed = workload(Kind::STATEFUL_SET, "web");
     governed.service_name = Some("web".to_owned());
     let mut asking = deployment.clone();
     asking.annotations.headless_service = Some("web-own".to_owned());
@@ -113,7 +113,7 @@ fn a_service_that_selects_the_pods_is_enough() -> Result<(), String> {
 /// The workload asked for another name before.
 #[test]
 fn a_service_of_ours_under_another_name_is_exchanged() -> Result<(), String> {
-    let workload = workload(Kind::Deployment, "web");
+    let workload = workload(Kind::DEPLOYMENT, "web");
     let mut asking = workload.clone();
     asking.annotations.headless_service = Some("web-own".to_owned());
     let (Some(before), _) = made(&asking, &Companions::default(), now()) else { return Err("none is made".to_owned()) };
@@ -127,12 +127,16 @@ fn a_service_of_ours_under_another_name_is_exchanged() -> Result<(), String> {
 /// Also one whose controller is no singleton; what it had of its own goes.
 #[test]
 fn who_is_controlled_gets_nothing() -> Result<(), String> {
-    let mut workload = workload(Kind::ReplicaSet, "web-5d9c");
+    let mut workload = workload(Kind::REPLICA_SET, "web-5d9c");
     let (Some(service), Some(budget)) = made(&workload, &Companions::default(), now()) else {
         return Err("it has both alone".to_owned());
     };
-    workload.controller =
-        Some(Owner { kind: "Deployment".to_owned(), name: "web".to_owned(), uid: "uid-of-web".to_owned() });
+    workload.controller = Some(Owner {
+        group: "apps".to_owned(),
+        kind: "Deployment".to_owned(),
+        name: "web".to_owned(),
+        uid: "uid-of-web".to_owned(),
+    });
     same(&planned(&workload, now()), &Plan::default(), "the plan for one that never had any")?;
     let around = Surroundings {
         workloads: vec![&workload],
@@ -148,11 +152,16 @@ fn who_is_controlled_gets_nothing() -> Result<(), String> {
 /// The budget of who is released goes, and no other: not that of a namesake, nor of anybody who is not ours.
 #[test]
 fn a_release_is_of_one_workload() -> Result<(), String> {
-    let workload = workload(Kind::StatefulSet, "ledger");
+    let workload = workload(Kind::STATEFUL_SET, "ledger");
     let Some(budget) = made(&workload, &Companions::default(), now()).1 else {
         return Err("there is a budget".to_owned());
     };
-    let owner = |uid: &str| Owner { kind: "StatefulSet".to_owned(), name: "ledger".to_owned(), uid: uid.to_owned() };
+    let owner = |uid: &str| Owner {
+        group: "apps".to_owned(),
+        kind: "StatefulSet".to_owned(),
+        name: "ledger".to_owned(),
+        uid: uid.to_owned(),
+    };
     let steps = |owner: &Owner, budget: &Existing<BudgetSpec>| released(owner, &[budget]).steps.len();
     let mine = owner(&workload.uid);
     let theirs = Existing { is_ours: false, ..budget.clone() };
@@ -163,7 +172,7 @@ fn a_release_is_of_one_workload() -> Result<(), String> {
 
 #[test]
 fn names_of_ports_are_distinct() -> Result<(), String> {
-    let mut workload = workload(Kind::Deployment, "web");
+    let mut workload = workload(Kind::DEPLOYMENT, "web");
     let udp = Port { name: String::new(), protocol: "UDP".to_owned(), number: 80 };
     workload.ports = vec![port("http", 80), port("http", 81), port("", 80), udp, port("", 82)];
     let names = |workload: &Workload| {
@@ -178,7 +187,7 @@ fn names_of_ports_are_distinct() -> Result<(), String> {
 
 #[test]
 fn expressions_are_no_service() -> Result<(), String> {
-    let mut workload = workload(Kind::Deployment, "web");
+    let mut workload = workload(Kind::DEPLOYMENT, "web");
     let selector = |value: Value| serde_json::from_value::<Selector>(value).map_err(|error| error.to_string());
     workload.selector = selector(json!({"matchExpressions": [{"key": "app", "operator": "In", "values": ["web"]}]}))?;
     same(
@@ -198,7 +207,7 @@ fn expressions_are_no_service() -> Result<(), String> {
 
 #[test]
 fn nothing_happens_to_what_is_being_deleted() -> Result<(), String> {
-    let mut workload = workload(Kind::StatefulSet, "ledger");
+    let mut workload = workload(Kind::STATEFUL_SET, "ledger");
     workload.is_deleted = true;
     same(&planned(&workload, now()), &Plan::default(), "the plan")
 }
@@ -250,8 +259,12 @@ pub fn made(
 }
 
 fn existing<S>(body: &Value, workload: &Workload, spec: S) -> Existing<S> {
-    let owner =
-        Owner { kind: workload.kind.info().name.to_owned(), name: workload.name.clone(), uid: workload.uid.clone() };
+    let owner = Owner {
+        group: workload.kind.info().group.to_owned(),
+        kind: workload.kind.info().name.to_owned(),
+        name: workload.name.clone(),
+        uid: workload.uid.clone(),
+    };
     Existing {
         name: body["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
         uid: "companion".to_owned(),
@@ -281,7 +294,7 @@ pub fn body(plan: &Plan, wanted: Companion) -> Value {
 pub fn workload(kind: Kind, name: &str) -> Workload {
     let labels = Labels::from([("app".to_owned(), name.to_owned())]);
     let mut known = labels.clone();
-    if kind == Kind::StatefulSet {
+    if kind == Kind::STATEFUL_SET {
         known.insert("statefulset.kubernetes.io/pod-name".to_owned(), format!("{name}-0"));
     }
     Workload {
@@ -294,7 +307,7 @@ pub fn workload(kind: Kind, name: &str) -> Workload {
         annotations: Annotations::default(),
         selector: Selector::of(labels),
         key: None,
-        pod: PodLabels { known, unknown: (kind == Kind::Deployment).then_some("pod-template-hash") },
+        pod: PodLabels { known, unknown: (kind == Kind::DEPLOYMENT).then_some("pod-template-hash") },
         ports: Vec::new(),
         service_name: None,
         seen: SystemTime::UNIX_EPOCH,

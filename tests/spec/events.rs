@@ -83,8 +83,8 @@ fn questions_about_what_is_to_be_told_are_bounded() -> Result<(), String> {
 fn an_event_is_about_what_exists_and_can_be_named() -> Result<(), String> {
     let denied = |namespace: &str, name: &str, uid: &str, first: Violation| {
         let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
-        let subject = Regarding { group: "apps", kind: "StatefulSet", namespace, name, uid };
-        Decision::denied(Denial::new(subject, MarkKey::default(), first, [], None))
+        let subject = Regarding { group: "apps", version: "v1", kind: "StatefulSet", namespace, name, uid };
+        Decision::denied(Denial::new(subject, MarkKey::default(), first, [], None, "spec.replicas"))
     };
     let too_many = || Sg001::TooMany { requested: "3".to_owned(), more: More::Release }.into();
     let told = denied("pay", "ledger.v2", "7f3c-0a", too_many());
@@ -136,13 +136,14 @@ fn an_event_is_about_what_exists_and_can_be_named() -> Result<(), String> {
 fn an_event_says_who_asked_and_no_person_unless_it_is_to() -> Result<(), String> {
     let subject = |name: &str| Regarding {
         group: "apps",
+        version: "v1",
         kind: "StatefulSet",
         namespace: "pay".to_owned(),
         name: name.to_owned(),
         uid: "o-1".to_owned(),
     };
     let first = Sg001::TooMany { requested: "3".to_owned(), more: More::Release }.into();
-    let denial = Denial::new(subject("ledger"), MarkKey::default(), first, [], None);
+    let denial = Denial::new(subject("ledger"), MarkKey::default(), first, [], None, "spec.replicas");
     let decision = Decision::denied(denial);
     let note = |user: &str, names_people: bool| {
         let asked = Asked { user: user.to_owned().into(), names_people, ..asked(Operation::Update, false) };
@@ -185,8 +186,8 @@ fn asked(operation: Operation, dry_run: bool) -> Asked<'static> {
 
 fn about(namespace: &str, name: &str, uid: &str) -> Result<Said, String> {
     let [namespace, name, uid] = [namespace, name, uid].map(str::to_owned);
-    let subject = Regarding { group: "apps", kind: "StatefulSet", namespace, name, uid };
+    let subject = Regarding { group: "apps", version: "v1", kind: "StatefulSet", namespace, name, uid };
     let first = Sg001::TooMany { requested: "3".to_owned(), more: More::Release }.into();
-    let denial = Denial::new(subject, MarkKey::default(), first, [], None);
+    let denial = Denial::new(subject, MarkKey::default(), first, [], None, "spec.replicas");
     said(&asked(Operation::Update, false), &Decision::denied(denial)).ok_or_else(|| "it is not told".to_owned())
 }

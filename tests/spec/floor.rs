@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use singleton_guard::api::kind::Kinds;
 use singleton_guard::chart::policies::{COMPANION_PLACES, Parameters, STRICT_PLACES, places};
 use singleton_guard::chart::webhooks::Selected;
 use singleton_guard::policy::entry::Place;
@@ -15,14 +16,14 @@ use super::snapshot;
 #[test]
 fn the_charts_native_policies_are_those_of_the_registries() -> Result<(), String> {
     let root = crate::root();
-    for place in places().into_iter().chain(STRICT_PLACES).chain(COMPANION_PLACES) {
+    for place in places(Kinds::BUILT_IN).into_iter().chain(STRICT_PLACES).chain(COMPANION_PLACES) {
         let directory = match place {
             Place::ServiceRight => "companions",
             place if place.is_floor() => "floor",
             _ => "strict",
         };
         let path = format!("charts/singleton-guard/templates/{directory}/{}.yaml", place.name());
-        snapshot::file(root, &path, &template(place))?;
+        snapshot::file(root, &path, &template(place, Kinds::BUILT_IN))?;
     }
     Ok(())
 }
@@ -30,11 +31,11 @@ fn the_charts_native_policies_are_those_of_the_registries() -> Result<(), String
 /// Every way to break a rule is held by the floor, but for those that are listed.
 #[test]
 fn it_holds_every_rule_but_what_it_cannot_see() -> Result<(), String> {
-    let held: BTreeSet<String> = places()
+    let held: BTreeSet<String> = places(Kinds::BUILT_IN)
         .into_iter()
         .chain(STRICT_PLACES)
         .chain(COMPANION_PLACES)
-        .flat_map(Place::refusals)
+        .flat_map(|place| place.refusals(Kinds::BUILT_IN))
         .map(|refusal| variant(&refusal.violation))
         .collect();
     let all: BTreeSet<String> = every_violation().iter().map(variant).collect();
@@ -58,7 +59,7 @@ fn variant(violation: &Violation) -> String {
     }
 }
 
-fn template(place: Place) -> String {
+pub fn template(place: Place, kinds: Kinds) -> String {
     let name = policy_name(&place.name());
     let head = |kind: &str| policy_head(kind, &name);
     let mut yaml = format!(
@@ -78,21 +79,22 @@ fn template(place: Place) -> String {
     });
     yaml.push_str(&object_selector(place.selected()));
     yaml.push_str("    resourceRules:\n");
-    for watched in place.watched() {
+    for watched in place.watched(kinds) {
         let _ = writeln!(
             yaml,
-            "      - apiGroups: [\"{}\"]\n        apiVersions: [v1]\n        operations: [{}]\n        resources: [{}]\n        scope: Namespaced",
+            "      - apiGroups: [\"{}\"]\n        apiVersions: [{}]\n        operations: [{}]\n        resources: [{}]\n        scope: Namespaced",
             watched.group,
+            watched.version,
             place.operations().join(", "),
             watched.resources.join(", "),
         );
     }
     let _ = writeln!(yaml, "  matchConditions:\n    {{{{- include \"{}\" . | nindent 4 }}}}", exemptions(place));
-    for condition in place.conditions() {
+    for condition in place.conditions(kinds) {
         let _ =
             writeln!(yaml, "    - name: {}\n      expression: |-\n{}", condition.name, block(&condition.expression));
     }
-    let variables = place.variables();
+    let variables = place.variables(kinds);
     if !variables.is_empty() {
         yaml.push_str("  variables:\n");
     }
@@ -100,7 +102,7 @@ fn template(place: Place) -> String {
         let _ = writeln!(yaml, "    - name: {name}\n      expression: |-\n{}", block(&expression));
     }
     yaml.push_str("  validations:\n");
-    for refusal in place.refusals() {
+    for refusal in place.refusals(kinds) {
         let _ = writeln!(
             yaml,
             "    - expression: |-\n{}\n      reason: Forbidden\n      message: {:?}\n      messageExpression: |-\n{}",

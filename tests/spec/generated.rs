@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use singleton_guard::api::autoscaler::Autoscaler::{self, HorizontalPodAutoscaler, ScaledObject};
 use singleton_guard::api::autoscaler::Bound;
-use singleton_guard::api::kind::UNMARKABLE;
+use singleton_guard::api::kind::Kinds;
 use singleton_guard::api::mark::MarkKey;
 use singleton_guard::api::reference::Regarding;
-use singleton_guard::chart::webhooks::{Entry, Namespaces, Only, Outage, ROWS, Selected};
+use singleton_guard::chart::rows::ROWS;
+use singleton_guard::chart::webhooks::{Entry, Namespaces, Only, Outage, Selected};
 use singleton_guard::policy::denial::Denial;
 use singleton_guard::policy::entry::Row;
 use singleton_guard::policy::holder::{Holder, State};
@@ -26,7 +27,7 @@ fn the_charts_webhook_configurations_are_those_of_the_registries() -> Result<(),
     let root = crate::root();
     for row in ROWS {
         let path = format!("charts/singleton-guard/templates/webhooks/{}.yaml", row.name());
-        snapshot::file(root, &path, &template(row))?;
+        snapshot::file(root, &path, &template(row, Kinds::BUILT_IN))?;
     }
     Ok(())
 }
@@ -34,7 +35,11 @@ fn the_charts_webhook_configurations_are_those_of_the_registries() -> Result<(),
 /// The chart's list of kinds and rows, which its RBAC and the program's arguments are made from.
 #[test]
 fn the_charts_kinds_and_rows_are_those_of_the_registries() -> Result<(), String> {
-    let root = crate::root();
+    snapshot::file(crate::root(), "charts/singleton-guard/templates/_registry.tpl", &registry(Kinds::BUILT_IN))
+}
+
+/// The same, for these kinds.
+pub fn registry(kinds: Kinds) -> String {
     let mut text = GENERATED.to_owned();
     text.push_str(
         "
@@ -42,7 +47,7 @@ fn the_charts_kinds_and_rows_are_those_of_the_registries() -> Result<(), String>
 {{- define \"singleton-guard.guardedResources\" -}}
 ",
     );
-    for watched in Row::Defaults.watched() {
+    for watched in Row::Defaults.watched(kinds) {
         let group = if watched.group.is_empty() { "\"\"" } else { watched.group };
         let _ = writeln!(text, "- group: {group}\n  resources: [{}]", watched.resources.join(", "));
     }
@@ -62,7 +67,7 @@ fn the_charts_kinds_and_rows_are_those_of_the_registries() -> Result<(), String>
         text.push_str("]\n");
     }
     text.push_str("{{- end -}}\n");
-    snapshot::file(root, "charts/singleton-guard/templates/_registry.tpl", &text)
+    text
 }
 
 /// The table of rules in `docs/rules.md`.
@@ -73,7 +78,7 @@ fn the_documented_rules_are_those_of_the_registry() -> Result<(), String> {
     rules.sort_by_key(|rule| rule.code);
     let mut table = "| code | rule |\n|---|---|\n".to_owned();
     for rule in rules {
-        let _ = writeln!(table, "| {} | {} |", rule.code, rule.summary);
+        let _ = writeln!(table, "| {} | {} |", rule.code, rule.demands(Kinds::BUILT_IN));
     }
     snapshot::section(root, "docs/rules.md", "rules", &table)
 }
@@ -124,18 +129,20 @@ pub fn words(first: Violation) -> (String, String) {
     let remedy = first.remedy();
     let subject = Regarding {
         group: "apps",
+        version: "v1",
         kind: typical_kind(&first),
         namespace: "pay".to_owned(),
         name: "ledger".to_owned(),
         uid: String::new(),
     };
-    let denial = Denial::new(subject, MarkKey::default(), first, [], None);
+    let denial = Denial::new(subject, MarkKey::default(), first, [], None, "spec.replicas");
     (denial.first().line.clone(), remedy.to_owned())
 }
 
 /// Every arm of the catalogue once, with values as a user would write them.
 pub fn every_violation() -> Vec<Violation> {
     let text = |text: &str| text.to_owned();
+    let unmarkable = |at: usize| &Kinds::BUILT_IN.unmarkable()[at];
     vec![
         Sg001::TooMany { requested: text("3"), more: More::Release }.into(),
         Sg001::TooMany { requested: text("3"), more: More::NoMark }.into(),
@@ -166,9 +173,9 @@ pub fn every_violation() -> Vec<Violation> {
         Sg006::MalformedMark { requested: text("yes"), strict: true }.into(),
         Sg006::MalformedMark { requested: text("yes"), strict: false }.into(),
         Sg006::StrictMark.into(),
-        Sg006::UnmarkableKind { kind: &UNMARKABLE[0], requested: text("enabled") }.into(),
-        Sg006::UnmarkableKind { kind: &UNMARKABLE[1], requested: text("enabled") }.into(),
-        Sg006::UnmarkableKind { kind: &UNMARKABLE[2], requested: text("enabled") }.into(),
+        Sg006::UnmarkableKind { kind: unmarkable(0), guarded: Kinds::BUILT_IN, requested: text("enabled") }.into(),
+        Sg006::UnmarkableKind { kind: unmarkable(1), guarded: Kinds::BUILT_IN, requested: text("enabled") }.into(),
+        Sg006::UnmarkableKind { kind: unmarkable(2), guarded: Kinds::BUILT_IN, requested: text("enabled") }.into(),
         Sg006::MalformedAnnotation { annotation: Annotation::HeadlessService, requested: text("My.Service") }.into(),
         Sg006::MalformedAnnotation { annotation: Annotation::PublishNotReady, requested: text("yes") }.into(),
         Sg006::MalformedAnnotation { annotation: Annotation::Disruption, requested: text("never") }.into(),
@@ -238,7 +245,7 @@ fn typical_kind(violation: &Violation) -> &'static str {
     }
 }
 
-fn template(row: Row) -> String {
+pub fn template(row: Row, kinds: Kinds) -> String {
     let kind = match row.phase() {
         Phase::Validate => "Validating",
         Phase::Mutate => "Mutating",
@@ -258,7 +265,7 @@ webhooks:
         purpose = row.purpose(),
     );
     for entry in row.entries() {
-        yaml.push_str(&webhook(row, *entry));
+        yaml.push_str(&webhook(row, *entry, kinds));
     }
     if row.only_for().is_some() {
         yaml.push_str("{{- end }}\n");
@@ -328,7 +335,7 @@ pub fn with_values(expression: &str) -> String {
 }
 
 /// One entry of a row's template.
-fn webhook(row: Row, entry: Entry) -> String {
+fn webhook(row: Row, entry: Entry, kinds: Kinds) -> String {
     let (path, timeout, reinvocation, side_effects) = match row.phase() {
         Phase::Validate => (
             "/validate",
@@ -365,7 +372,7 @@ fn webhook(row: Row, entry: Entry) -> String {
 "#,
         name = entry.full_name(),
     );
-    for watched in row.watched() {
+    for watched in row.watched(kinds) {
         let _ = writeln!(
             yaml,
             "      - apiGroups: [\"{}\"]\n        apiVersions: [{}]\n        operations: [{}]\n        resources: [{}]\n        scope: Namespaced",
@@ -380,7 +387,7 @@ fn webhook(row: Row, entry: Entry) -> String {
         yaml.push_str("    {{- include \"singleton-guard.webhook.namespaceSelector\" . | nindent 4 }}\n");
     }
     yaml.push_str("    matchConditions:\n      {{- include \"singleton-guard.webhook.exemptions\" . | nindent 6 }}\n");
-    for condition in row.conditions() {
+    for condition in row.conditions(kinds) {
         let _ = writeln!(yaml, "      - name: {}\n        expression: |-", condition.name);
         for line in with_values(&condition.expression).lines() {
             let _ = writeln!(yaml, "          {line}");

@@ -12,7 +12,7 @@ use super::properties::check;
 #[test]
 fn derived_keys_are_names() -> Result<(), String> {
     let name = "[a-z0-9]([a-z0-9.-]{0,100}[a-z0-9])?";
-    let kinds = prop::sample::select(vec![Kind::ReplicaSet, Kind::Deployment, Kind::ReplicationController]);
+    let kinds = prop::sample::select(vec![Kind::REPLICA_SET, Kind::DEPLOYMENT, Kind::REPLICATION_CONTROLLER]);
     check(2_000, (name, name, kinds.clone(), kinds), |(one, other, kind, another)| {
         let key = |kind, name: &str| {
             let object = json!({"metadata": {"name": name}}).to_string();

@@ -29,6 +29,7 @@ mod floor;
 mod generated;
 mod imports;
 mod keys;
+mod kinds;
 mod liveness;
 mod mangled;
 mod metrics_table;

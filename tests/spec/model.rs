@@ -117,7 +117,7 @@ impl Model {
                 if metadata.uid() != parent.uid {
                     return Err(Unknown::Replaced);
                 }
-                let owner = metadata.deployment_owner(&parent.namespace.to_string().into());
+                let owner = metadata.made_by(&parent.namespace.to_string().into(), Settings::default().kinds);
                 let (owner, marked) = (owner.map(|owner| self.owner(&owner)), metadata.marked(&MarkKey::default()));
                 Ok(Found::Parent { marked, owner, custom: metadata.custom_owner() })
             }

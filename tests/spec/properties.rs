@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
-use singleton_guard::api::kind::Kind;
+use singleton_guard::api::kind::{Kind, Kinds};
 use singleton_guard::policy::decision::Decision;
 use singleton_guard::policy::lookup::{Found, Owner, Singleton, Unknown};
 use singleton_guard::policy::request::Phase;
@@ -47,7 +47,7 @@ fn any_bytes_are_answered() -> Result<(), String> {
         answers(deep.as_bytes());
     }
     let twice = whole.replacen("\"uid\":", "\"uid\":\"other\",\"uid\":", 1);
-    let unreadable = review::read(twice.as_bytes()).expect_err("a key that comes twice is refused");
+    let unreadable = review::read(twice.as_bytes(), Kinds::BUILT_IN).expect_err("a key that comes twice is refused");
     assert!(unreadable.cause.contains("duplicate"), "a key that comes twice must be named: {unreadable}");
     Ok(())
 }
@@ -178,14 +178,14 @@ fn answers(body: &[u8]) -> Vec<Value> {
 
 fn answers_in(phase: Phase, body: &[u8]) -> Vec<Value> {
     let step = |body| {
-        review::read(body)
+        review::read(body, Kinds::BUILT_IN)
             .map(|read| (read.uid.to_string(), evaluate(phase, read.request, &Settings::default(), SystemTime::now())))
     };
     let decisions = match step(body) {
         Ok((uid, Step::Decided(decision))) => vec![(uid, decision)],
         Ok((_, Step::Ask(..))) => {
             let marked = Found::Owners { before: Some(Owner::Marked), after: Some(Owner::Marked) };
-            let target = Found::Target(Some(Singleton { kind: Kind::StatefulSet, name: "ledger".to_owned() }));
+            let target = Found::Target(Some(Singleton { kind: Kind::STATEFUL_SET, name: "ledger".to_owned() }));
             let parent = Found::Parent { marked: true, owner: None, custom: None };
             let found = [Ok(parent), Ok(marked), Ok(target), Err(Unknown::Busy)];
             let resumed = found.into_iter().filter_map(|found| match step(body) {
@@ -205,7 +205,7 @@ fn answers_in(phase: Phase, body: &[u8]) -> Vec<Value> {
 
 fn mutated(review: &Value) -> Value {
     let body = review.to_string();
-    let read = review::read(body.as_bytes()).expect("readable");
+    let read = review::read(body.as_bytes(), Kinds::BUILT_IN).expect("readable");
     let Step::Decided(decision) = evaluate(Phase::Mutate, read.request, &Settings::default(), SystemTime::now()) else {
         panic!("a mutating review never asks")
     };

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use serde_json::Value;
+use singleton_guard::api::kind::Kinds;
 use singleton_guard::policy::lookup::Lookup;
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
@@ -17,7 +18,7 @@ pub struct Core(pub Settings);
 
 impl Webhook for Core {
     fn call(&self, phase: Phase, body: Vec<u8>, cluster: &Model) -> Value {
-        let review = review::read(&body).expect("a readable review");
+        let review = review::read(&body, Kinds::BUILT_IN).expect("a readable review");
         let decision = match evaluate(phase, review.request, &self.0, SystemTime::now()) {
             Step::Decided(decision) => decision,
             Step::Ask(lookup, pending) => pending.resume(cluster.answer(&lookup)),
@@ -46,7 +47,7 @@ pub fn run_with(case: &Case, webhook: &dyn Webhook) -> Result<(), String> {
 
 /// The question that a validating review raises.
 pub fn asks(body: &[u8], settings: &Settings) -> Asks {
-    let Ok(review) = review::read(body) else { return Asks::Nothing };
+    let Ok(review) = review::read(body, Kinds::BUILT_IN) else { return Asks::Nothing };
     match evaluate(Phase::Validate, review.request, settings, SystemTime::now()) {
         Step::Decided(_) => Asks::Nothing,
         Step::Ask(Lookup::Parent(_), _) => Asks::Parent,

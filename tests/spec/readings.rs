@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use singleton_guard::api::key::KEY;
-use singleton_guard::api::kind::{Kind, Resource};
+use singleton_guard::api::kind::{Kind, Kinds, Resource};
 use singleton_guard::policy::holder::{Holder, State};
 use singleton_guard::policy::lookup::{Found, Lookup, Owner, Unknown};
 use singleton_guard::policy::request::Phase;
@@ -63,7 +63,8 @@ fn reviews_are_read_strictly() -> Result<(), String> {
         let mut review = edit("StatefulSet", json!({}));
         json_patch::merge(&mut review, &change);
         let body = review.to_string();
-        let unreadable = review::read(body.as_bytes()).err().ok_or_else(|| format!("{change} was read"))?;
+        let unreadable =
+            review::read(body.as_bytes(), Kinds::BUILT_IN).err().ok_or_else(|| format!("{change} was read"))?;
         assert!(unreadable.uid.as_deref() == uid, "{change}: uid {:?}", unreadable.uid);
     }
     // What is said of it, and logged, does not grow with it.
@@ -71,7 +72,8 @@ fn reviews_are_read_strictly() -> Result<(), String> {
         let mut review = edit("StatefulSet", json!({}));
         review[field] = json!("x".repeat(1 << 20));
         let body = review.to_string();
-        let unreadable = review::read(body.as_bytes()).err().ok_or_else(|| format!("a long {field} was read"))?;
+        let unreadable =
+            review::read(body.as_bytes(), Kinds::BUILT_IN).err().ok_or_else(|| format!("a long {field} was read"))?;
         assert!(unreadable.cause.len() <= 300, "a long {field}: a cause of {} bytes", unreadable.cause.len());
     }
     // Long lists are made only to fill our memory.
@@ -88,7 +90,8 @@ fn reviews_are_read_strictly() -> Result<(), String> {
         let longer = many(2_049).pointer(&format!("/request{list}")).cloned().ok_or("no such list")?;
         *review.pointer_mut(&format!("/request{list}")).ok_or("no such list")? = longer;
         let body = review.to_string();
-        let unreadable = review::read(body.as_bytes()).err().ok_or_else(|| format!("{list} has no end"))?;
+        let unreadable =
+            review::read(body.as_bytes(), Kinds::BUILT_IN).err().ok_or_else(|| format!("{list} has no end"))?;
         assert!(
             unreadable.uid.as_deref() == Some("u-1") && unreadable.cause.contains("more than 2048"),
             "{list}: {unreadable}"
@@ -119,11 +122,11 @@ fn reviews_are_read_strictly() -> Result<(), String> {
 #[test]
 fn only_the_guarded_groups_are_judged() -> Result<(), String> {
     let found = [
-        (Resource::find("apps", "deployments"), Resource::Guarded(Kind::Deployment)),
-        (Resource::find("", "replicationcontrollers"), Resource::Guarded(Kind::ReplicationController)),
-        (Resource::find("example.com", "deployments"), Resource::Unknown),
-        (Resource::find("", "statefulsets"), Resource::Unknown),
-        (Resource::find("apps", "jobs"), Resource::Unknown),
+        (Kinds::BUILT_IN.find("apps", "deployments"), Resource::Guarded(Kind::DEPLOYMENT)),
+        (Kinds::BUILT_IN.find("", "replicationcontrollers"), Resource::Guarded(Kind::REPLICATION_CONTROLLER)),
+        (Kinds::BUILT_IN.find("example.com", "deployments"), Resource::Unknown),
+        (Kinds::BUILT_IN.find("", "statefulsets"), Resource::Unknown),
+        (Kinds::BUILT_IN.find("apps", "jobs"), Resource::Unknown),
     ];
     if let Some((found, expected)) = found.iter().find(|(found, expected)| found != expected) {
         return Err(format!("{found:?} instead of {expected:?}"));
@@ -148,7 +151,7 @@ fn no_answer_is_no_consent() -> Result<(), String> {
         let others = [Ok(other), Ok(Found::Holder(None))];
         for found in [Err(Unknown::NotFound), Err(Unknown::Replaced), Err(Unknown::Busy)].into_iter().chain(others) {
             let body = review.to_string();
-            let read = review::read(body.as_bytes()).map_err(|error| error.to_string())?;
+            let read = review::read(body.as_bytes(), Kinds::BUILT_IN).map_err(|error| error.to_string())?;
             let Step::Ask(_, pending) =
                 evaluate(Phase::Validate, read.request, &Settings::default(), std::time::SystemTime::now())
             else {
@@ -182,7 +185,7 @@ fn advice_that_does_not_come_refuses_nothing() -> Result<(), String> {
         (Err(Unknown::Busy), true),
     ] {
         let body = arrival.to_string();
-        let read = review::read(body.as_bytes()).map_err(|error| error.to_string())?;
+        let read = review::read(body.as_bytes(), Kinds::BUILT_IN).map_err(|error| error.to_string())?;
         let Step::Ask(Lookup::Holder(pod), pending) =
             evaluate(Phase::Validate, read.request, &Settings::default(), std::time::SystemTime::now())
         else {
@@ -253,7 +256,7 @@ fn expect(review: &Value, allowed: bool, what: &str) -> Result<(), String> {
 
 fn answer(review: &Value) -> Value {
     let body = review.to_string();
-    let read = review::read(body.as_bytes()).expect("readable");
+    let read = review::read(body.as_bytes(), Kinds::BUILT_IN).expect("readable");
     let uid = read.uid.to_string();
     let Step::Decided(decision) =
         evaluate(Phase::Validate, read.request, &Settings::default(), std::time::SystemTime::now())

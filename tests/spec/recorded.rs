@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use singleton_guard::api::kind::Kinds;
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
@@ -18,7 +19,8 @@ fn reviews_are_decided_as_they_say() -> Result<(), String> {
     for scene in scenes() {
         let recorded = load(crate::root(), &scene.name)?;
         let body = recorded["review"].to_string();
-        let review = review::read(body.as_bytes()).map_err(|error| format!("{}: {error}", scene.name))?;
+        let review =
+            review::read(body.as_bytes(), Kinds::BUILT_IN).map_err(|error| format!("{}: {error}", scene.name))?;
         let uid = review.uid.to_string();
         let verdict =
             match evaluate(Phase::Validate, review.request, &Settings::default(), std::time::SystemTime::now()) {

@@ -79,7 +79,7 @@ pub fn scale_of(parent: &Value) -> Value {
 pub fn singleton<'a>(kind: Kind, name: &str, find: impl Fn(Kind, &str) -> Option<&'a Value>) -> Option<Singleton> {
     let owner = &find(kind, name)?["metadata"]["ownerReferences"][0];
     let deployment = owner["name"].as_str().filter(|_| owner["kind"] == "Deployment" && owner["controller"] == true);
-    let (kind, name) = deployment.map_or((kind, name), |deployment| (Kind::Deployment, deployment));
+    let (kind, name) = deployment.map_or((kind, name), |deployment| (Kind::DEPLOYMENT, deployment));
     let is_marked = find(kind, name)?["metadata"]["labels"].get(MARK).is_some();
     is_marked.then(|| Singleton { kind, name: name.to_owned() })
 }
@@ -105,8 +105,8 @@ pub fn refuse_end(pod: &Value, delete: &Delete, user: Option<&User>, settings: &
     let first = judge(&ending, &settings.node_users)?;
     let metadata = &pod["metadata"];
     let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
-    let subject = Regarding { group: "", kind: "Pod", namespace, name, uid: String::new() };
-    let denial = Denial::new(subject, settings.mark.clone(), first, [], None);
+    let subject = Regarding { group: "", version: "v1", kind: "Pod", namespace, name, uid: String::new() };
+    let denial = Denial::new(subject, settings.mark.clone(), first, [], None, "spec.replicas");
     let warnings = vec![format!("the policy: {}", denial.remedy(&denial.first().violation))];
     Some(Outcome { message: denial.first().line.clone(), warnings, ..Outcome::default() })
 }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_oneof};
 use serde_json::json;
+use singleton_guard::api::kind::Kinds;
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
@@ -64,7 +65,7 @@ fn allowed(before: &Deployment, after: &Deployment) -> bool {
         "object": new, "oldObject": old, "dryRun": false,
     }})
     .to_string();
-    let read = review::read(body.as_bytes()).expect("readable");
+    let read = review::read(body.as_bytes(), Kinds::BUILT_IN).expect("readable");
     match evaluate(Phase::Validate, read.request, &Settings::default(), SystemTime::now()) {
         Step::Decided(decision) => decision.allowed(),
         Step::Ask(..) => panic!("nobody else need be known"),

@@ -1,7 +1,7 @@
 //! The limits of everything that a person may read: lines, remedies and warnings.
 
 use singleton_guard::api::mark::MarkKey;
-use singleton_guard::api::object::OwnerReference;
+use singleton_guard::api::metadata::OwnerReference;
 use singleton_guard::api::reference::Regarding;
 use singleton_guard::policy::decision::Decision;
 use singleton_guard::policy::denial::Denial;
@@ -29,10 +29,17 @@ fn texts_keep_their_limits() -> Result<(), String> {
     for (kind, owner) in [("ReplicationController", None), ("StatefulSet", owner)] {
         for name in [long(253), "a\nb\u{1b}[31m".to_owned(), String::new()] {
             for first in every_violation() {
-                let subject =
-                    Regarding { group: "apps", kind, namespace: long(63), name: name.clone(), uid: String::new() };
+                let subject = Regarding {
+                    group: "apps",
+                    version: "v1",
+                    kind,
+                    namespace: long(63),
+                    name: name.clone(),
+                    uid: String::new(),
+                };
                 let code = first.code();
-                let decision = Decision::denied(Denial::new(subject, key.clone(), first, [], owner.clone()));
+                let decision =
+                    Decision::denied(Denial::new(subject, key.clone(), first, [], owner.clone(), "spec.replicas"));
                 let warned = decision.clone().under(Mode::Warn, false);
                 let message = decision.message().unwrap_or_default();
                 let fits = message.chars().count() <= 250 && !message.chars().any(char::is_control);
@@ -59,6 +66,7 @@ fn texts_keep_their_limits() -> Result<(), String> {
     }
     let subject = Regarding {
         group: "",
+        version: "v1",
         kind: "ReplicationController",
         namespace: long(63),
         name: long(253),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use singleton_guard::api::kind::Kinds;
 use singleton_guard::chart::warnings::{WARNING_POLICIES, WarningPolicy};
 use singleton_guard::chart::webhooks::Watched;
 
@@ -15,7 +16,7 @@ fn the_charts_policies_that_warn_are_those_of_the_registry() -> Result<(), Strin
     let root = crate::root();
     for policy in WARNING_POLICIES {
         let path = format!("charts/singleton-guard/templates/warnings/{}.yaml", policy.name());
-        snapshot::file(root, &path, &template(policy))?;
+        snapshot::file(root, &path, &template(policy, Kinds::BUILT_IN))?;
     }
     Ok(())
 }
@@ -34,7 +35,7 @@ fn each_fits_into_a_line() -> Result<(), String> {
     Ok(())
 }
 
-fn template(policy: WarningPolicy) -> String {
+pub fn template(policy: WarningPolicy, kinds: Kinds) -> String {
     let name = policy_name(policy.name());
     let head = |kind: &str| policy_head(kind, &name);
     let mut yaml = format!(
@@ -50,11 +51,11 @@ fn template(policy: WarningPolicy) -> String {
         head("ValidatingAdmissionPolicy"),
         object_selector(policy.selected()),
     );
-    match policy.watched() {
+    match policy.watched(kinds) {
         watched if watched.is_empty() => yaml.push_str(&rule("*", "'*'", "'*'")),
         watched => yaml.extend(watched.iter().map(of_group)),
     }
-    let left_out = policy.left_out();
+    let left_out = policy.left_out(kinds);
     if !left_out.is_empty() {
         yaml.push_str("    excludeResourceRules:\n");
     }
@@ -84,7 +85,7 @@ fn template(policy: WarningPolicy) -> String {
 }
 
 fn of_group(watched: &Watched) -> String {
-    rule(watched.group, "v1", &watched.resources.join(", "))
+    rule(watched.group, watched.version, &watched.resources.join(", "))
 }
 
 fn rule(group: &str, version: &str, resources: &str) -> String {

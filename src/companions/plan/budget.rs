@@ -20,7 +20,7 @@ use super::words::{Companion, Taker, Why};
 use super::workload::Workload;
 use crate::api::annotation::{BadWindow, Consent, Disruption};
 use crate::api::key::KEY;
-use crate::api::kind::Kind;
+use crate::api::kind::{Makes, PodNames};
 use crate::api::names;
 use crate::settings::Companions;
 
@@ -98,22 +98,19 @@ fn demanded(workload: &Workload, around: &Surroundings<'_>, blocks: bool) -> Bud
 /// The workload's selector, with a label beside it that its controller alone gives, where it gives one. Others' Pods are
 /// then left to other budgets; those that carry that label too are why the number has to hold by itself.
 fn counted(workload: &Workload, around: &Surroundings<'_>) -> Selector {
-    let mut selector = workload.selector.clone();
-    match (around.held_key(workload), workload.kind) {
-        (Some(key), _) => {
-            selector.match_labels.insert(KEY.to_owned(), key.to_owned());
-        }
-        (None, Kind::StatefulSet) => {
-            // One that is too long for a label is that of no Pod.
-            let pod = workload.pod.known.get(POD_NAME).filter(|name| name.len() <= LABEL_MAX);
-            selector.match_labels.extend(pod.map(|name| (POD_NAME.to_owned(), name.clone())));
-        }
-        (None, Kind::Deployment) => selector.match_expressions.push(Requirement {
-            key: POD_TEMPLATE_HASH.to_owned(),
+    let (mut selector, info) = (workload.selector.clone(), workload.kind.info());
+    if let Some(key) = around.held_key(workload) {
+        selector.match_labels.insert(KEY.to_owned(), key.to_owned());
+    } else if info.pod_names == PodNames::Ordinal {
+        // One that is too long for a label is that of no Pod.
+        let pod = workload.pod.known.get(POD_NAME).filter(|name| name.len() <= LABEL_MAX);
+        selector.match_labels.extend(pod.map(|name| (POD_NAME.to_owned(), name.clone())));
+    } else if info.makes == Makes::ReplicaSets {
+        selector.match_expressions.extend(info.hash_label.map(|key| Requirement {
+            key: key.to_owned(),
             operator: Operator::Exists,
             values: Vec::new(),
-        }),
-        (None, Kind::ReplicaSet | Kind::ReplicationController) => {}
+        }));
     }
     selector
 }
@@ -198,8 +195,6 @@ const THE_ONE: i32 = 1;
 const MORE_THAN_ALL: i32 = i32::MAX;
 /// The label that the controller of a StatefulSet adds to its Pods (`StatefulSetPodNameLabel` of apps/v1).
 pub const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
-/// The label that the controller of a Deployment adds to its Pods (`DefaultDeploymentUniqueLabelKey`).
-pub const POD_TEMPLATE_HASH: &str = "pod-template-hash";
 /// For so long a workload that has just been marked, or made, is not said to be blocked: its budget counts Pods as they
 /// come, and of the first of two it lets none go.
 const SETTLING: Duration = Duration::from_secs(10);

@@ -33,7 +33,7 @@ impl Selects for ServiceSpec {
         wish == Some(HeadlessService::Named(called))
             || workload.service_name.as_deref() == Some(called)
             || called == workload.name
-            || names::is_given(&workload.name, called)
+            || names::is_given(&workload.name, workload.kind, called)
     }
 }
 

@@ -22,10 +22,10 @@ mod workload;
 
 use std::time::SystemTime;
 
-use crate::api::kind::Kind;
+use crate::api::kind::Makes;
 use crate::settings::Companions;
 
-pub use budget::{POD_NAME, POD_TEMPLATE_HASH, lets_none_go};
+pub use budget::{POD_NAME, lets_none_go};
 pub use existing::{BudgetSpec, Existing, ServiceSpec, Surroundings, Taken};
 pub use ours::{MANAGER_LABEL, field_manager};
 pub use service_name::{RECREATION_GRACE, misses};
@@ -42,7 +42,7 @@ pub fn plan(workload: &Workload, around: &Surroundings<'_>, defaults: &Companion
     if workload.is_deleted {
         return plan;
     }
-    let owned = workload.kind == Kind::ReplicaSet && workload.controller.is_some();
+    let owned = workload.kind.info().makes == Makes::PodsForOwner && workload.controller.is_some();
     service::plan(workload, around, defaults, owned, now, &mut plan);
     budget::plan(workload, around, defaults, owned, now, &mut plan);
     plan

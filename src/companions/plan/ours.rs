@@ -15,16 +15,12 @@ pub(super) fn metadata<S>(
     existing: Option<&Existing<S>>,
 ) -> Value {
     let info = workload.kind.info();
-    let api_version = match info.group {
-        "" => info.version.to_owned(),
-        group => format!("{group}/{}", info.version),
-    };
     let mut metadata = json!({
         "name": name,
         "namespace": workload.namespace,
         "labels": {MANAGER_LABEL: defaults.managed_by},
         "ownerReferences": [{
-            "apiVersion": api_version,
+            "apiVersion": info.api_version(),
             "kind": info.name,
             "name": workload.name,
             "uid": workload.uid,

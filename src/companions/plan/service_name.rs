@@ -82,8 +82,10 @@ pub(super) fn is_withheld(workload: &Workload, around: &Surroundings<'_>, defaul
 
 /// Until when a name is left free for who may want to give it.
 pub(super) fn free_until(workload: &Workload, around: &Surroundings<'_>, name: &str) -> SystemTime {
-    let deleted =
-        around.deleted.iter().filter(|(deleted, _)| *deleted == name && !names::is_given(&workload.name, name));
+    let deleted = around
+        .deleted
+        .iter()
+        .filter(|(deleted, _)| *deleted == name && !names::is_given(&workload.name, workload.kind, name));
     deleted.map(|(_, at)| *at + RECREATION_GRACE).chain([workload.ripe()]).max().unwrap_or_else(|| workload.ripe())
 }
 

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use super::words::{Companion, Why};
+use crate::api::kind::Kind;
 use crate::api::names;
 
 /// What is to be done for a workload, in this order. Nothing where all is as it should be.
@@ -80,8 +81,8 @@ impl Plan {
 impl Step {
     /// Whether it makes a Service under a name that the user wrote.
     #[must_use]
-    pub fn takes_a_written_name(&self, workload: &str) -> bool {
-        matches!(self, Self::Apply { companion: Companion::Service, name, .. } if !names::is_given(workload, name))
+    pub fn takes_a_written_name(&self, workload: &str, kind: Kind) -> bool {
+        matches!(self, Self::Apply { companion: Companion::Service, name, .. } if !names::is_given(workload, kind, name))
     }
 
     /// Which companion it is about.

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::selector::{PodLabels, Selector};
 use crate::api::annotation::Annotations;
-use crate::api::kind::Kind;
-use crate::api::object::OwnerReference;
+use crate::api::kind::{Kind, Kinds, group_of};
+use crate::api::metadata::OwnerReference;
 
 /// A marked workload, reduced to what its companions follow from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Workload {
 /// The managing controller of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
+    /// The API group of its kind.
+    pub group: String,
     /// Its kind.
     pub kind: String,
     /// Its name.
@@ -74,14 +76,21 @@ impl Owner {
     /// Whether it is of this kind and has this name, whichever incarnation it is.
     #[must_use]
     pub fn is(&self, kind: Kind, name: &str) -> bool {
-        self.kind == kind.info().name && self.name == name
+        self.name == name && self.kind == kind.info().name && self.group == kind.info().group
+    }
+
+    /// The kind, if it is one that is guarded.
+    #[must_use]
+    pub fn kind(&self, kinds: Kinds) -> Option<Kind> {
+        kinds.named(&self.group, &self.kind)
     }
 }
 
 /// An owner reference as it is read.
 impl From<&OwnerReference<'_>> for Owner {
     fn from(owner: &OwnerReference<'_>) -> Self {
-        Self { kind: owner.kind.to_string(), name: owner.name.to_string(), uid: owner.uid.to_string() }
+        let group = group_of(&owner.api_version).to_owned();
+        Self { group, kind: owner.kind.to_string(), name: owner.name.to_string(), uid: owner.uid.to_string() }
     }
 }
 

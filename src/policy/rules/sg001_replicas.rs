@@ -11,7 +11,7 @@ use super::super::standing::Standing;
 use super::super::violation::{More, Sg001, Violation};
 use super::super::{cel, surplus};
 use super::Rule;
-use crate::api::kind::Kind;
+use crate::api::kind::{KindInfo, Kinds, Rollout};
 use crate::policy::entry::{Place, Refusal, Row};
 use crate::settings::Release;
 
@@ -29,8 +29,11 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     if becomes && requested.exceeds(LIMIT) {
         return vec![Sg001::MarkedAboveOne { requested: requested.text() }.into()];
     }
-    let replaces = change.is(Kind::Deployment) || change.is(Kind::StatefulSet);
-    if replaces && change.is_strict() && !change.was_strict() && surplus::may_be(change) {
+    if change.kind().is_some_and(|info| info.rollout.is_some())
+        && change.is_strict()
+        && !change.was_strict()
+        && surplus::may_be(change)
+    {
         return vec![Sg001::StrictAboveOne.into()];
     }
     if becomes {
@@ -54,19 +57,18 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     }]
 }
 
-fn trigger(row: Row) -> Option<String> {
+fn trigger(row: Row, kinds: Kinds) -> Option<String> {
     match row {
         Row::Workload => Some(format!(
             "{after} > 1 && ({create} || {after} > {before})\n\
-             || {update} && !{was_marked} && ({after} > 1 || {may_be_more})\n\
-             || {strict}",
-            after = cel::REPLICAS,
-            before = cel::OLD_REPLICAS,
-            may_be_more = surplus::may_be_cel(),
+             || {update} && !{was_marked} && ({after} > 1 || {may_be_more}){strict}",
+            after = cel::replicas(kinds),
+            before = cel::old_replicas(kinds),
+            may_be_more = surplus::may_be_cel(kinds),
             create = cel::CREATE,
             update = cel::UPDATE,
             was_marked = cel::WAS_MARKED,
-            strict = becomes_strict(),
+            strict = becomes_strict(kinds).map(|strict| format!("\n|| {strict}")).unwrap_or_default(),
         )),
         // A Scale leaves replicas out when they are 0, so the fields have to be asked for.
         Row::Scale => Some(
@@ -77,8 +79,8 @@ fn trigger(row: Row) -> Option<String> {
         // Or one that is above one takes a singleton as its owner.
         Row::Owned => Some(format!(
             "{after} > 1 && ({create} || {after} > {before} || {controller_differs})",
-            after = cel::REPLICAS,
-            before = cel::OLD_REPLICAS,
+            after = cel::replicas(kinds),
+            before = cel::old_replicas(kinds),
             create = cel::CREATE,
             controller_differs = cel::CONTROLLER_DIFFERS,
         )),
@@ -86,16 +88,21 @@ fn trigger(row: Row) -> Option<String> {
     }
 }
 
-fn floor(place: Place) -> Vec<Refusal> {
-    let values = || vec![("{replicas}", format!("string({})", cel::REPLICAS))];
+fn floor(place: Place, kinds: Kinds) -> Vec<Refusal> {
+    let replicas = match place {
+        // A Scale has them where a workload has them, and what is absent there is no more than what is absent here.
+        Place::Scale(_) | Place::ScaleBehind => cel::replicas(Kinds::BUILT_IN),
+        _ => cel::replicas(kinds),
+    };
+    let values = || vec![("{replicas}", format!("string({replicas})"))];
     let refusal = |violation, when: String| Refusal { violation, when, values: values() };
     let requested = "{replicas}".to_owned();
     let more = |more| Sg001::TooMany { requested: "{replicas}".to_owned(), more }.into();
     let too_many = more(More::Release);
     let too_many_behind = Sg001::TooManyBehind { requested: requested.clone(), more: More::Release }.into();
-    let above = format!("{} > 1", cel::REPLICAS);
+    let above = format!("{replicas} > 1");
     let becomes = format!("{} && !variables.before && variables.after", cel::UPDATE);
-    let up = format!("({} || {} > {})", cel::CREATE, cel::REPLICAS, cel::OLD_REPLICAS);
+    let up = format!("({} || {replicas} > {})", cel::CREATE, cel::old_replicas(kinds));
     match place {
         // What the row is not called for would not be evaluated.
         Place::Scale(_) => vec![refusal(too_many, "variables.before".to_owned())],
@@ -105,11 +112,11 @@ fn floor(place: Place) -> Vec<Refusal> {
             let mut refusals =
                 vec![refusal(Sg001::MarkedAboveOne { requested }.into(), format!("{becomes} && {above}"))];
             if !is_behind {
-                refusals.push(refusal(Sg001::StrictAboveOne.into(), becomes_strict()));
+                refusals.extend(becomes_strict(kinds).map(|when| refusal(Sg001::StrictAboveOne.into(), when)));
             }
             // Nothing but its own deletion keeps the controller of a ReplicaSet from ending Pods.
             let concerns = |stays: &Refusal| !is_behind || stays.violation == Sg001::MarkedWhileDeleted.into();
-            let stays = surplus::stays_cel().into_iter().filter(concerns);
+            let stays = surplus::stays_cel(kinds).into_iter().filter(concerns);
             refusals.extend(stays.map(|stays| Refusal { when: format!("{becomes} && {}", stays.when), ..stays }));
             if is_behind {
                 let is_new = format!("{} && !{} && variables.after", cel::CREATE, cel::IS_MARKED);
@@ -127,15 +134,17 @@ fn floor(place: Place) -> Vec<Refusal> {
 }
 
 /// One that may have more Pods than one becomes strict.
-fn becomes_strict() -> String {
-    format!(
-        "request.resource.resource in ['deployments', 'statefulsets'] && {update} && {is_strict}\n\
+fn becomes_strict(kinds: Kinds) -> Option<String> {
+    let rolled_by = |rollout| kinds.that(move |info: &KindInfo| info.rollout == Some(rollout));
+    let is = cel::among(kinds, rolled_by(Rollout::Strategy).chain(rolled_by(Rollout::UpdateStrategy)))?;
+    Some(format!(
+        "{is} && {update} && {is_strict}\n\
          && !{was_strict} && {may_be_more}",
         update = cel::UPDATE,
         is_strict = cel::IS_STRICT,
         was_strict = cel::WAS_STRICT,
-        may_be_more = surplus::may_be_cel(),
-    )
+        may_be_more = surplus::may_be_cel(kinds),
+    ))
 }
 
 /// The promise of the pattern.

@@ -16,7 +16,7 @@ use super::super::code::Code;
 use super::super::standing::Standing;
 use super::super::violation::{Sg002, Violation};
 use super::Rule;
-use crate::api::kind::Kind;
+use crate::api::kind::{Kinds, Rollout};
 use crate::api::object::{Object, Strategy, same_json};
 use crate::policy::entry::{Place, Refusal, Row};
 
@@ -29,7 +29,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
-    if !change.is(Kind::Deployment) || change.via != Via::Object || !standing.after {
+    if change.rollout() != Some(Rollout::Strategy) || change.via != Via::Object || !standing.after {
         return Vec::new();
     }
     let strategy = change.to.spec.strategy.clone().unwrap_or_default();
@@ -54,45 +54,51 @@ fn rolls_out_alike(from: &Object<'_>, to: &Object<'_>) -> bool {
     from.spec.strategy == to.spec.strategy && same_json(from.spec.template, to.spec.template)
 }
 
-fn trigger(row: Row) -> Option<String> {
-    (row == Row::Workload).then(|| format!("{}\n|| {}", surging(), rolling_strict()))
+fn trigger(row: Row, kinds: Kinds) -> Option<String> {
+    let rolls = rolls(kinds).filter(|_| row == Row::Workload)?;
+    Some(format!("{}\n|| {}", surging(&rolls), rolling_strict(&rolls)))
 }
 
-fn floor(place: Place) -> Vec<Refusal> {
+fn floor(place: Place, kinds: Kinds) -> Vec<Refusal> {
+    let Some(rolls) = rolls(kinds) else { return Vec::new() };
     let surge = "string(object.spec.?strategy.?rollingUpdate.?maxSurge.orValue('25%'))";
     let values = vec![("{surge}", cel::clip(surge))];
     let requested = "RollingUpdate with maxSurge {surge}".to_owned();
     match place {
-        Place::Workload => vec![Refusal { violation: Sg002::Surges { requested }.into(), when: surging(), values }],
+        Place::Workload => {
+            vec![Refusal { violation: Sg002::Surges { requested }.into(), when: surging(&rolls), values }]
+        }
         Place::Strict => {
-            vec![Refusal { violation: Sg002::RollsStrict { requested }.into(), when: rolling_strict(), values }]
+            vec![Refusal { violation: Sg002::RollsStrict { requested }.into(), when: rolling_strict(&rolls), values }]
         }
         _ => Vec::new(),
     }
 }
 
-fn surging() -> String {
+fn surging(rolls: &str) -> String {
     format!(
         "{rolls} && {is_marked}\n\
          && !string(object.spec.?strategy.?rollingUpdate.?maxSurge.orValue('25%')).matches('^0+%?$')\n\
          && ({create} || !{was_marked} || {DIFFERS})",
-        rolls = ROLLS,
         is_marked = cel::IS_MARKED,
         was_marked = cel::WAS_MARKED,
         create = cel::CREATE,
     )
 }
 
-fn rolling_strict() -> String {
+fn rolling_strict(rolls: &str) -> String {
     format!(
-        "{ROLLS} && {is_strict}\n&& ({create} || !{was_strict} || {DIFFERS})",
+        "{rolls} && {is_strict}\n&& ({create} || !{was_strict} || {DIFFERS})",
         is_strict = cel::IS_STRICT,
         was_strict = cel::WAS_STRICT,
         create = cel::CREATE,
     )
 }
 
-const ROLLS: &str =
-    "request.resource.resource == 'deployments' && object.spec.?strategy.?type.orValue('') != 'Recreate'";
+fn rolls(kinds: Kinds) -> Option<String> {
+    let is = cel::is(kinds, |info| info.rollout == Some(Rollout::Strategy))?;
+    Some(format!("{is} && object.spec.?strategy.?type.orValue('') != 'Recreate'"))
+}
+
 const DIFFERS: &str =
     "object.spec.?strategy != oldObject.spec.?strategy || object.spec.template != oldObject.spec.template";

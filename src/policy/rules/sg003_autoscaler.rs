@@ -21,6 +21,7 @@ use super::super::standing::Standing;
 use super::super::violation::Violation;
 use super::Rule;
 use crate::api::autoscaler::{Autoscaler, BOUNDS, Bound};
+use crate::api::kind::Kinds;
 use crate::api::object::Object;
 use crate::api::replicas::Replicas;
 use crate::policy::entry::Row;
@@ -30,7 +31,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "an autoscaler (HorizontalPodAutoscaler, ScaledObject of KEDA) must not newly be able to scale a singleton above one",
     check: of_no_workload,
     trigger,
-    floor: |_| Vec::new(),
+    floor: |_, _| Vec::new(),
 };
 
 /// What an autoscaler may ask for that its target, if that is a singleton, is refused.
@@ -43,11 +44,11 @@ pub struct Excess {
 /// What is wrong with an autoscaler that is created or changed, as far as that can be said without its target: nothing
 /// where it may not ask for more than one, or where neither its bounds nor its target are others than before.
 #[must_use]
-pub fn judge(autoscaler: Autoscaler, from: Option<&Object<'_>>, to: &Object<'_>) -> Option<Excess> {
+pub fn judge(autoscaler: Autoscaler, kinds: Kinds, from: Option<&Object<'_>>, to: &Object<'_>) -> Option<Excess> {
     if Autoscaler::is_made_by_another(to) || autoscaler.above_one(to).next().is_none() {
         return None;
     }
-    let aims = |object: &Object<'_>| autoscaler.target(object).map(|(kind, name)| (kind, name.into_owned()));
+    let aims = |object: &Object<'_>| autoscaler.target(object, kinds).map(|(kind, name)| (kind, name.into_owned()));
     let kept = from.filter(|from| aims(from) == aims(to));
     let differs = |from: &Object<'_>| BOUNDS.iter().any(|of| autoscaler.bound(from, *of) != autoscaler.bound(to, *of));
     if kept.is_some_and(|from| !differs(from)) {
@@ -73,7 +74,7 @@ fn of_no_workload(_: &Change<'_>, _: Standing) -> Vec<Violation> {
     Vec::new()
 }
 
-fn trigger(row: Row) -> Option<String> {
+fn trigger(row: Row, _: Kinds) -> Option<String> {
     (row == Row::Autoscalers).then(|| {
         format!(
             "(request.resource.resource == 'scaledobjects' ? {KEDA_ABOVE_ONE}\n\

@@ -12,7 +12,7 @@ use super::super::code::Code;
 use super::super::standing::Standing;
 use super::super::violation::{Sg005, Violation};
 use super::Rule;
-use crate::api::kind::{Kind, Resource};
+use crate::api::kind::{Kinds, Makes, Resource};
 use crate::policy::entry::{Place, Refusal, Row};
 use crate::settings::Release;
 
@@ -42,7 +42,8 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
                 return vec![Sg005::ReleasedWhileScaling { from: replicas.text(), requested }.into()];
             }
             // Still a singleton without its own mark: then its Deployment carries it.
-            if change.is(Kind::ReplicaSet) && standing.after && before.is_present() && !after.is_present() {
+            let may_be_behind = change.kind().is_some_and(|info| info.makes == Makes::PodsForOwner);
+            if may_be_behind && standing.after && before.is_present() && !after.is_present() {
                 return vec![Sg005::UnmarkedBehindOwner.into()];
             }
             Vec::new()
@@ -50,7 +51,7 @@ fn check(change: &Change<'_>, standing: Standing) -> Vec<Violation> {
     }
 }
 
-fn trigger(row: Row) -> Option<String> {
+fn trigger(row: Row, _: Kinds) -> Option<String> {
     match row {
         Row::Workload => Some(cel::unmarks()),
         Row::Status => Some(cel::mark_differs()),
@@ -59,14 +60,14 @@ fn trigger(row: Row) -> Option<String> {
     }
 }
 
-fn floor(place: Place) -> Vec<Refusal> {
+fn floor(place: Place, kinds: Kinds) -> Vec<Refusal> {
     let released_while_scaling = || {
         Refusal::new(
             Sg005::ReleasedWhileScaling { from: "{from}".to_owned(), requested: "{replicas}".to_owned() },
-            format!("variables.before && !variables.after && {} > {}", cel::REPLICAS, cel::OLD_REPLICAS),
+            format!("variables.before && !variables.after && {} > {}", cel::replicas(kinds), cel::old_replicas(kinds)),
             vec![
-                ("{from}", format!("string({})", cel::OLD_REPLICAS)),
-                ("{replicas}", format!("string({})", cel::REPLICAS)),
+                ("{from}", format!("string({})", cel::old_replicas(kinds))),
+                ("{replicas}", format!("string({})", cel::replicas(kinds))),
             ],
         )
     };

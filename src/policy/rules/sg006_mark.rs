@@ -22,13 +22,13 @@ use crate::api::annotation::{
     Annotations, BadWindow, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, Disruption, HEADLESS_SERVICE, HeadlessService,
     PUBLISH_NOT_READY, parse_publishes,
 };
-use crate::api::kind::{Resource, UNMARKABLE, Unmarkable};
+use crate::api::kind::{KindInfo, Kinds, Makes, Resource, Unmarkable};
 use crate::api::mark::{Mark, STRICT};
 use crate::policy::entry::{Place, Refusal, Row};
 
 pub(super) const RULE: Rule = Rule {
     code: Code::Sg006,
-    summary: "the mark must have one of the allowed values, on a StatefulSet, ReplicaSet, Deployment or ReplicationController, and so must the annotations beside it; a Service that they name must be the workload's own, and consent to a disruption must not be given too far ahead",
+    summary: "the mark must have one of the allowed values, on a {kinds}, and so must the annotations beside it; a Service that they name must be the workload's own, and consent to a disruption must not be given too far ahead",
     check,
     trigger,
     floor,
@@ -58,14 +58,15 @@ fn mark(change: &Change<'_>, unmarkable: Option<&'static Unmarkable>) -> Option<
     }
     if let Some(kind) = unmarkable {
         let requested = change.to.metadata.labels.get(change.key.as_str()).unwrap_or_default().to_owned();
-        return Some(Sg006::UnmarkableKind { kind, requested }.into());
+        return Some(Sg006::UnmarkableKind { kind, guarded: change.kinds, requested }.into());
     }
+    let malformed = |value: &str, strict| Some(Sg006::MalformedMark { requested: value.to_owned(), strict }.into());
+    let can_be_strict = change.kind().is_some_and(KindInfo::can_be_strict);
     match mark {
         Mark::Absent | Mark::Singleton => None,
+        Mark::Strict if !can_be_strict => malformed(STRICT, false),
         Mark::Strict => (!change.strict).then_some(Sg006::StrictMark.into()),
-        Mark::Malformed(value) => {
-            Some(Sg006::MalformedMark { requested: value.to_owned(), strict: change.strict }.into())
-        }
+        Mark::Malformed(value) => malformed(value, change.strict && can_be_strict),
     }
 }
 
@@ -110,17 +111,18 @@ fn annotations(change: &Change<'_>) -> Vec<Violation> {
     .collect()
 }
 
-fn trigger(row: Row) -> Option<String> {
+fn trigger(row: Row, kinds: Kinds) -> Option<String> {
     (row == Row::Workload).then(|| {
+        let is_bad = format!("!({mark}.orValue('') in [{allowed}])", mark = cel::MARK, allowed = cel::singletons());
+        let is_bad = match is_unmarkable(kinds) {
+            Some(is_unmarkable) => format!("({is_unmarkable} ? !{} : {is_bad})", cel::CONTROLLED),
+            None => is_bad,
+        };
         format!(
             "{marks}\n\
-             && ({is_unmarkable} ? !{controlled} : !({mark}.orValue('') in [{allowed}]))\n\
+             && {is_bad}\n\
              || {is_marked} && ({service} || {publishes} || {disruption} || {until})",
             marks = marks(),
-            is_unmarkable = is_unmarkable(),
-            controlled = cel::CONTROLLED,
-            mark = cel::MARK,
-            allowed = cel::singletons(),
             is_marked = cel::IS_MARKED,
             service = writes(HEADLESS_SERVICE, &format!("({BAD_SERVICE}\n|| {FOREIGN_SERVICE})")),
             publishes = writes(PUBLISH_NOT_READY, BAD_PUBLISH),
@@ -132,18 +134,19 @@ fn trigger(row: Row) -> Option<String> {
 
 /// All but how far ahead consent is given, because CEL has no clock; whether `strict` is switched off; and the name of a
 /// Service for a workload whose own name cannot be one.
-fn floor(place: Place) -> Vec<Refusal> {
+fn floor(place: Place, kinds: Kinds) -> Vec<Refusal> {
     if place == Place::ServiceRight {
         return vec![Refusal {
             violation: Sg006::NoServiceRight.into(),
-            when: lacks_service_right(),
+            when: lacks_service_right(kinds),
             values: Vec::new(),
         }];
     }
     if place != Place::Workload {
         return Vec::new();
     }
-    let (marks, unmarkable, mark) = (marks(), is_unmarkable(), format!("{}.orValue('')", cel::MARK));
+    let unmarkable = is_unmarkable(kinds).unwrap_or_else(|| "false".to_owned());
+    let (marks, mark) = (marks(), format!("{}.orValue('')", cel::MARK));
     let refusal = |violation, when| Refusal { violation, when, values: vec![("{mark}", cel::clip(&mark))] };
     let written = |violation, annotation: Annotation, condition: &str| Refusal {
         violation,
@@ -157,10 +160,10 @@ fn floor(place: Place) -> Vec<Refusal> {
     let malformed = |annotation, condition| {
         written(Sg006::MalformedAnnotation { annotation, requested: requested() }.into(), annotation, condition)
     };
-    let kinds = UNMARKABLE.iter().map(|kind| {
+    let unmarkables = kinds.unmarkable().iter().map(|kind| {
         let is_kind = format!("request.resource.resource == '{}'", kind.resource);
         refusal(
-            Sg006::UnmarkableKind { kind, requested: "{mark}".to_owned() }.into(),
+            Sg006::UnmarkableKind { kind, guarded: kinds, requested: "{mark}".to_owned() }.into(),
             format!("{marks} && {is_kind} && !{}", cel::CONTROLLED),
         )
     });
@@ -180,7 +183,7 @@ fn floor(place: Place) -> Vec<Refusal> {
         written(Sg006::BlockDenied.into(), Annotation::Disruption, DENIED_BLOCK),
         malformed(Annotation::DisruptionAllowedUntil, BAD_TIME),
     ];
-    kinds.chain(others).collect()
+    unmarkables.chain(others).collect()
 }
 
 /// The mark is written.
@@ -188,9 +191,9 @@ fn marks() -> String {
     format!("{} && ({} || {})", cel::IS_MARKED, cel::CREATE, cel::mark_differs())
 }
 
-fn is_unmarkable() -> String {
-    let resources = UNMARKABLE.map(|kind| format!("'{}'", kind.resource)).join(", ");
-    format!("request.resource.resource in [{resources}]")
+fn is_unmarkable(kinds: Kinds) -> Option<String> {
+    let resources: Vec<_> = kinds.unmarkable().iter().map(|kind| format!("'{}'", kind.resource)).collect();
+    (!resources.is_empty()).then(|| format!("request.resource.resource in [{}]", resources.join(", ")))
 }
 
 /// The annotation is written, or comes to count, with a value for which the condition holds; `VALUE` stands for it.
@@ -206,12 +209,13 @@ fn writes(annotation: &str, condition: &str) -> String {
 }
 
 /// The request makes us make a Service that we would not make without it, and its author may not make one himself.
-fn lacks_service_right() -> String {
+fn lacks_service_right(kinds: Kinds) -> String {
+    let is_set = cel::is(kinds, |info| info.makes == Makes::PodsForOwner).unwrap_or_else(|| "false".to_owned());
     let gets = |object: &str| {
         format!(
             "{object}.metadata.?labels[?'MARK'].hasValue()\n\
              && {object}.metadata.?annotations[?'{HEADLESS_SERVICE}'].orValue('UNSAID') != 'none'\n\
-             && !(request.resource.resource == 'replicasets' && {})",
+             && !({is_set} && {})",
             cel::CONTROLLED.replacen("object", object, 1),
         )
     };

@@ -14,6 +14,7 @@ use super::super::standing::Standing;
 use super::super::violation::{Sg007, Violation};
 use super::Rule;
 use crate::api::json::few;
+use crate::api::kind::Kinds;
 use crate::api::labels::Labels;
 use crate::api::object::Object;
 use crate::policy::entry::{Place, Refusal, Row};
@@ -73,7 +74,7 @@ fn selected_keys(selector: &RawValue) -> Option<Vec<String>> {
     Some(keys)
 }
 
-fn trigger(row: Row) -> Option<String> {
+fn trigger(row: Row, _: Kinds) -> Option<String> {
     (row == Row::Owned).then(|| {
         format!(
             "{update} && ({controller_differs}\n\
@@ -85,7 +86,7 @@ fn trigger(row: Row) -> Option<String> {
     })
 }
 
-fn floor(place: Place) -> Vec<Refusal> {
+fn floor(place: Place, _: Kinds) -> Vec<Refusal> {
     if place != Place::Behind {
         return Vec::new();
     }

@@ -14,8 +14,8 @@ pub(super) const RULE: Rule = Rule {
     summary: "the next Pod of a strict singleton starts when the one before is gone",
     // No workload breaks it: [`judge`] is asked about new Pods, by `policy/pod.rs`.
     check: |_, _| Vec::new(),
-    trigger: |_| None,
-    floor: |_| Vec::new(),
+    trigger: |_, _| None,
+    floor: |_, _| Vec::new(),
 };
 
 /// Whether another Pod may be created under a name that this one holds, if any does. `controller` is the uid of the one

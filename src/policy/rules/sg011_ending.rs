@@ -24,6 +24,7 @@ use super::super::holder::is_terminal;
 use super::super::standing::Standing;
 use super::super::violation::{Sg011, Violation};
 use super::Rule;
+use crate::api::kind::{KindInfo, Kinds};
 use crate::api::template::Template;
 use crate::policy::entry::{Place, Refusal, Row};
 use crate::settings::node_users::{NODE_USER, NodeUsers};
@@ -78,14 +79,17 @@ fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
     ends_at_once.then_some(Sg011::EndsAtOnce { is_pod: false }.into()).into_iter().collect()
 }
 
-fn trigger(row: Row) -> Option<String> {
-    (row == Row::Workload).then(template_ends_at_once)
+fn trigger(row: Row, kinds: Kinds) -> Option<String> {
+    let may_be_strict = kinds.that(KindInfo::can_be_strict).next().is_some();
+    (row == Row::Workload && may_be_strict).then(|| template_ends_at_once(kinds))
 }
 
-fn floor(place: Place) -> Vec<Refusal> {
+fn floor(place: Place, kinds: Kinds) -> Vec<Refusal> {
     let forced = |is_ending| Sg011::Forced { node: "{node}".to_owned(), is_ending };
     match place {
-        Place::Strict => vec![Refusal::new(Sg011::EndsAtOnce { is_pod: false }, template_ends_at_once(), Vec::new())],
+        Place::Strict => {
+            vec![Refusal::new(Sg011::EndsAtOnce { is_pod: false }, template_ends_at_once(kinds), Vec::new())]
+        }
         Place::Pods => vec![Refusal::new(
             Sg011::EndsAtOnce { is_pod: true },
             format!(
@@ -118,11 +122,11 @@ fn floor(place: Place) -> Vec<Refusal> {
     }
 }
 
-fn template_ends_at_once() -> String {
+fn template_ends_at_once(kinds: Kinds) -> String {
     format!(
         "{} && {}\n&& object.spec.?template.?spec.?terminationGracePeriodSeconds.orValue(30) == 0",
         cel::IS_STRICT,
-        cel::brings_template()
+        cel::brings_template(kinds)
     )
 }
 

@@ -21,7 +21,7 @@ use super::super::violation::{Sg012, Violation};
 use super::Rule;
 use crate::api::key;
 use crate::api::key::KEY;
-use crate::api::kind::{KINDS, Kind, Resource};
+use crate::api::kind::{Kind, KindInfo, Kinds, PodNames, Resource, Rollout};
 use crate::api::object::Object;
 use crate::api::template::Template;
 use crate::policy::entry::{Place, Refusal, Row};
@@ -75,36 +75,30 @@ fn check(change: &Change<'_>, _: Standing) -> Vec<Violation> {
         return Vec::new();
     }
     // From here on it becomes strict, or its key is put right.
-    let replaces = !matches!(kind, Kind::ReplicaSet | Kind::ReplicationController);
+    let replaces = kind.info().rollout.is_some();
     let other_pod = (!replaces && change.may_have_pod()).then_some(Sg012::KeepsPod.into());
     let held_back = held_back(kind, &change.to).filter(|_| !change.was_strict());
     other_pod.or(held_back.map(|(field, requested)| Sg012::HeldBack { field, requested }.into())).into_iter().collect()
 }
 
 fn is_right(kind: Kind, workload: &Object<'_>, key: Option<&Cow<'_, str>>) -> bool {
-    key.is_some_and(|key| match kind {
-        Kind::StatefulSet => **key == key::pod_of_stateful_set(workload),
-        _ => key::is_key(key),
+    key.is_some_and(|key| match kind.info().pod_names {
+        PodNames::Ordinal => **key == key::pod_of_stateful_set(workload),
+        PodNames::Key(_) | PodNames::Unknown => key::is_key(key),
     })
 }
 
-fn trigger(row: Row) -> Option<String> {
-    // A mark that is not strict any more is told what its template still carries.
-    (row == Row::Workload).then(|| {
-        format!(
-            "{}\n|| {}\n|| {}\n|| {} && {} && {} != {}",
-            lacks_key(),
-            keeps_pod(),
-            is_held_back(),
-            cel::UPDATE,
-            cel::WAS_STRICT,
-            cel::MARK,
-            cel::OLD_MARK
-        )
+fn trigger(row: Row, kinds: Kinds) -> Option<String> {
+    let may_be_strict = kinds.that(KindInfo::can_be_strict).next().is_some();
+    (row == Row::Workload && may_be_strict).then(|| {
+        // A mark that is not strict any more is told what its template still carries.
+        let goes = format!("{} && {} && {} != {}", cel::UPDATE, cel::WAS_STRICT, cel::MARK, cel::OLD_MARK);
+        let parts = [Some(lacks_key(kinds)), keeps_pod(kinds), is_held_back(kinds), Some(goes)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("\n|| ")
     })
 }
 
-fn floor(place: Place) -> Vec<Refusal> {
+fn floor(place: Place, kinds: Kinds) -> Vec<Refusal> {
     let requested = |key: String| ("\"{requested}\"", cel::or_none(&key));
     let template_key = |wanted: String, when: String| {
         let violation = Sg012::TemplateKey { wanted: "{wanted}".to_owned(), requested: Some("{requested}".to_owned()) };
@@ -120,9 +114,9 @@ fn floor(place: Place) -> Vec<Refusal> {
     let old_key = template_label("oldObject");
     match place {
         Place::Strict => {
-            let kept = format!("{} && {} && {}", cel::UPDATE, cel::WAS_STRICT, right("oldObject"));
-            let wanted = format!("({kept} ? {old_key}.orValue('') : {})", derived());
-            std::iter::once(template_key(wanted, lacks_key())).chain(keep_the_old_pod()).collect()
+            let kept = format!("{} && {} && {}", cel::UPDATE, cel::WAS_STRICT, right("oldObject", kinds));
+            let wanted = format!("({kept} ? {old_key}.orValue('') : {})", derived(kinds));
+            std::iter::once(template_key(wanted, lacks_key(kinds))).chain(keep_the_old_pod(kinds)).collect()
         }
         Place::StrictBehind => {
             let differs = format!("{} != {old_key} && {old_key}.hasValue()", template_label("object"));
@@ -144,21 +138,23 @@ fn floor(place: Place) -> Vec<Refusal> {
 }
 
 /// Workloads that become strict and would keep a Pod without the key.
-fn keep_the_old_pod() -> [Refusal; 4] {
-    let held = |field, requested: &str, when: &str, values| {
-        Refusal::new(Sg012::HeldBack { field, requested: requested.to_owned() }, becomes_strict(when), values)
+fn keep_the_old_pod(kinds: Kinds) -> impl Iterator<Item = Refusal> {
+    let held = |field, requested: &str, when: Option<String>, values| {
+        let violation = Sg012::HeldBack { field, requested: requested.to_owned() };
+        when.map(|when| Refusal::new(violation, becomes_strict(&when), values))
     };
     let partition = vec![("{partition}", format!("string({PARTITION_OF})"))];
-    [
-        Refusal::new(Sg012::KeepsPod, keeps_pod(), Vec::new()),
-        held(rollout::PAUSED, "true", cel::IS_PAUSED, Vec::new()),
-        held(rollout::UPDATE_STRATEGY, rollout::ON_DELETE, IS_ON_DELETE, Vec::new()),
-        held(rollout::PARTITION, "{partition}", &is_partitioned(), partition),
-    ]
+    let refusals = [
+        keeps_pod(kinds).map(|when| Refusal::new(Sg012::KeepsPod, when, Vec::new())),
+        held(rollout::PAUSED, "true", cel::is_paused(kinds), Vec::new()),
+        held(rollout::UPDATE_STRATEGY, rollout::ON_DELETE, is_on_delete(kinds), Vec::new()),
+        held(rollout::PARTITION, "{partition}", is_partitioned(kinds), partition),
+    ];
+    refusals.into_iter().flatten()
 }
 
 /// The template lacks the key that it must have.
-fn lacks_key() -> String {
+fn lacks_key(kinds: Kinds) -> String {
     format!(
         "{is_strict} && ({create} ? !{of_deployment} : !{was_strict} || {after} != {before})\n\
          && (!{right} || {update} && {was_strict} && {was_right})",
@@ -166,18 +162,19 @@ fn lacks_key() -> String {
         was_strict = cel::WAS_STRICT,
         create = cel::CREATE,
         update = cel::UPDATE,
-        of_deployment = cel::of_deployment(),
+        of_deployment = cel::of_deployment(kinds),
         after = template_label("object"),
         before = template_label("oldObject"),
-        right = right("object"),
-        was_right = right("oldObject"),
+        right = right("object", kinds),
+        was_right = right("oldObject", kinds),
     )
 }
 
 /// There may be a Pod without it.
-fn keeps_pod() -> String {
-    format!(
-        "request.resource.resource in ['replicasets', 'replicationcontrollers'] && {update} && {is_strict}\n\
+fn keeps_pod(kinds: Kinds) -> Option<String> {
+    let is = cel::is(kinds, |info| info.rollout.is_none() && info.can_be_strict())?;
+    Some(format!(
+        "{is} && {update} && {is_strict}\n\
          && (!{was_strict} || {after} != {before})\n\
          && ({replicas} > 0 || {running} > 0 || {ending} > 0)",
         update = cel::UPDATE,
@@ -185,43 +182,54 @@ fn keeps_pod() -> String {
         was_strict = cel::WAS_STRICT,
         after = template_label("object"),
         before = template_label("oldObject"),
-        replicas = cel::OLD_REPLICAS,
+        replicas = cel::old_replicas(kinds),
         running = cel::OLD_RUNNING,
         ending = "oldObject.?status.?terminatingReplicas.orValue(0)",
-    )
+    ))
 }
 
 /// No rollout gives its Pod the key.
-fn is_held_back() -> String {
-    becomes_strict(&format!("({} || {IS_ON_DELETE} || {})", cel::IS_PAUSED, is_partitioned()))
+fn is_held_back(kinds: Kinds) -> Option<String> {
+    let held: Vec<_> =
+        [cel::is_paused(kinds), is_on_delete(kinds), is_partitioned(kinds)].into_iter().flatten().collect();
+    (!held.is_empty()).then(|| becomes_strict(&format!("({})", held.join(" || "))))
 }
 
-fn is_partitioned() -> String {
-    format!("request.resource.resource == 'statefulsets'\n&& {PARTITION_OF} > 0")
+fn is_on_delete(kinds: Kinds) -> Option<String> {
+    let is = cel::is(kinds, |info| info.rollout == Some(Rollout::UpdateStrategy))?;
+    Some(format!("{is} && object.spec.?updateStrategy.?type.orValue('') == 'OnDelete'"))
+}
+
+fn is_partitioned(kinds: Kinds) -> Option<String> {
+    let is = cel::is(kinds, |info| info.rollout == Some(Rollout::UpdateStrategy))?;
+    Some(format!("{is}\n&& {PARTITION_OF} > 0"))
 }
 
 fn becomes_strict(and: &str) -> String {
     format!("{} && {} && !{} && {and}", cel::UPDATE, cel::IS_STRICT, cel::WAS_STRICT)
 }
 
-fn right(workload: &str) -> String {
-    format!(
-        "(request.resource.resource == 'statefulsets' ? {key}.orValue('') == {pod}\n\
-         : {key}.orValue('').matches('^[a-z0-9]([-a-z0-9]{{0,61}}[a-z0-9])?$'))",
-        key = template_label(workload),
-        pod = pod_of_stateful_set(workload),
-    )
+fn right(workload: &str, kinds: Kinds) -> String {
+    let key = template_label(workload);
+    let is_name = format!("{key}.orValue('').matches('^[a-z0-9]([-a-z0-9]{{0,61}}[a-z0-9])?$')");
+    match cel::is(kinds, |info| info.pod_names == PodNames::Ordinal) {
+        Some(is) => format!("({is} ? {key}.orValue('') == {}\n: {is_name})", pod_of_stateful_set(workload)),
+        None => is_name,
+    }
 }
 
 /// The derived key of a name that is short and plain; of others it is what the words begin with.
-fn derived() -> String {
-    let of = |(resource, suffix)| format!("'{resource}': '{suffix}'");
-    let suffixes = KINDS.iter().filter_map(|info| Some((info.resource, key::suffix(info.kind)?))).map(of);
-    format!(
-        "(request.resource.resource == 'statefulsets' ? {}\n: object.metadata.name + {{{}}}[request.resource.resource])",
-        pod_of_stateful_set("object"),
-        suffixes.collect::<Vec<_>>().join(", ")
-    )
+fn derived(kinds: Kinds) -> String {
+    let suffixes = kinds.that(|_| true).filter_map(|info| match info.pod_names {
+        PodNames::Key(suffix) => Some(format!("'{}': '{suffix}'", info.resource)),
+        PodNames::Ordinal | PodNames::Unknown => None,
+    });
+    let suffixes = suffixes.collect::<Vec<_>>().join(", ");
+    let by_key = format!("object.metadata.name + {{{suffixes}}}[request.resource.resource]");
+    match cel::is(kinds, |info| info.pod_names == PodNames::Ordinal) {
+        Some(is) => format!("({is} ? {}\n: {by_key})", pod_of_stateful_set("object")),
+        None => by_key,
+    }
 }
 
 fn pod_of_stateful_set(workload: &str) -> String {
@@ -236,8 +244,6 @@ fn label(pod: &str) -> String {
     format!("{pod}.metadata.?labels[?'{KEY}']")
 }
 
-const IS_ON_DELETE: &str =
-    "request.resource.resource == 'statefulsets' && object.spec.?updateStrategy.?type.orValue('') == 'OnDelete'";
 const PARTITION_OF: &str = "object.spec.?updateStrategy.?rollingUpdate.?partition.orValue(0)";
 /// For a workload whose name is still to be generated.
 const GENERATED: &str = "a-name-of-yours";

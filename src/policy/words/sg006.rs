@@ -31,8 +31,9 @@ impl Words for Sg006 {
             Self::StrictMark => {
                 format!(r#"label {label} must be "enabled" or "true", requested "strict", which is switched off here"#)
             }
-            Self::UnmarkableKind { requested, .. } => format!(
-                "cannot be a singleton, only StatefulSet, ReplicaSet, Deployment and ReplicationController can: requested {}=\"{}\"",
+            Self::UnmarkableKind { guarded, requested, .. } => format!(
+                "cannot be a singleton, only {} can: requested {}=\"{}\"",
+                guarded.names("and"),
                 clip(mark.as_str(), KEY_MAX_SHORT),
                 clip(requested, VALUE_MAX)
             ),

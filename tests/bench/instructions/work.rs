@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail, ensure};
-use singleton_guard::api::kind::Kind;
+use singleton_guard::api::kind::{Kind, Kinds};
 use singleton_guard::api::mark::{DEFAULT_KEY, MarkKey};
 use singleton_guard::cluster::line::{Line, Object};
 use singleton_guard::cluster::seen::Nothing;
@@ -69,7 +69,7 @@ impl Work {
         let (settings, key, body) = (Settings::default(), MarkKey::default(), self.body.as_bytes());
         let mut answer = Vec::new();
         let keep = match self.what {
-            What::Index => Line::<WorkloadSpec, WorkloadStatus>::keep(&marked::keep(Kind::StatefulSet, &key)),
+            What::Index => Line::<WorkloadSpec, WorkloadStatus>::keep(&marked::keep(Kind::STATEFUL_SET, &key)),
             _ => Line::<Nothing, Nothing>::keep(&event::keep(&key)),
         };
         let mut sieve = Sieve::new(&keep);
@@ -94,7 +94,7 @@ impl Work {
                 What::Index => sieve.push(black_box(body), |part| {
                     let Part::Value(line) = part else { bail!("an item of no list") };
                     let Line::Is(Object::Read(seen)) = Line::read(line)? else { bail!("unreadable") };
-                    let read = Marked::read(seen, Kind::StatefulSet, &key, "", SystemTime::UNIX_EPOCH);
+                    let read = Marked::read(seen, Kind::STATEFUL_SET, &key, "", SystemTime::UNIX_EPOCH);
                     ensure!(black_box(read).is_ok_and(|marked| marked.replicas == 1), "not a singleton");
                     Ok(())
                 })?,
@@ -114,7 +114,7 @@ impl Work {
 
 /// As `server::guard` does it, but that the cluster answers at once.
 fn decide(body: &[u8], settings: &Settings, marked: bool) -> Result<Vec<u8>> {
-    let review = review::read(body)?;
+    let review = review::read(body, Kinds::BUILT_IN)?;
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let decision = match evaluate(Phase::Validate, review.request, settings, now) {
         Step::Decided(decision) => decision,

@@ -330,7 +330,7 @@ fn is_about_autoscalers(step: &Step) -> bool {
 }
 
 fn guarded(kind: &str) -> bool {
-    singleton_guard::api::kind::KINDS.iter().any(|info| info.name == kind)
+    singleton_guard::api::kind::Kinds::BUILT_IN.iter().any(|known| known.info().name == kind)
 }
 
 fn text_of(value: &Value) -> String {

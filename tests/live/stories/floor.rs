@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, ensure};
 use kube::Client;
 use serde_json::{Value, json};
+use singleton_guard::api::kind::Kinds;
 use singleton_guard::chart::policies::{STRICT_PLACES, places};
 use singleton_guard::chart::warnings::WARNING_POLICIES;
 
@@ -35,7 +36,7 @@ pub fn why_it_is_not_held(case: &str) -> Option<&'static str> {
 async fn an_upgrade_keeps_every_policy(lab: &Lab) -> Result<()> {
     let client = lab.client();
     let before = identities(&client).await?;
-    let policies = places().len() + STRICT_PLACES.len() + WARNING_POLICIES.len();
+    let policies = places(Kinds::BUILT_IN).len() + STRICT_PLACES.len() + WARNING_POLICIES.len();
     ensure!(before.len() == 2 * policies, "expected a policy and a binding for each place: {before:?}");
     for changed in [
         "log.level=debug,webhook.failurePolicy=Ignore",

@@ -22,7 +22,7 @@ fn the_settings_decide_what_no_annotation_does() -> Result<(), String> {
         (Disruption::Block, Some("none"), None),
         (Disruption::Block, Some("never"), Some(MORE_THAN_ALL)),
     ] {
-        let mut workload = workload(Kind::ReplicaSet, "ledger");
+        let mut workload = workload(Kind::REPLICA_SET, "ledger");
         workload.annotations.disruption = annotation.map(str::to_owned);
         let around = Surroundings { workloads: vec![&workload], ..Surroundings::default() };
         let defaults = Companions { disruption: default, ..Companions::default() };
@@ -61,7 +61,7 @@ fn a_budget_that_lets_none_go_is_a_warning() -> Result<(), String> {
     for (disruption, none, warns) in
         [("allow", true, true), ("allow", false, false), ("block", true, false), ("block", false, false)]
     {
-        let mut workload = workload(Kind::Deployment, "ledger");
+        let mut workload = workload(Kind::DEPLOYMENT, "ledger");
         workload.annotations.disruption = Some(disruption.to_owned());
         let Some(mut theirs) = made(&workload, &Companions::default(), now()).1 else {
             return Err("there is a budget".to_owned());
@@ -82,7 +82,7 @@ fn a_budget_that_lets_none_go_is_a_warning() -> Result<(), String> {
 
 #[test]
 fn consent_opens_and_closes() -> Result<(), String> {
-    let mut workload = workload(Kind::StatefulSet, "ledger");
+    let mut workload = workload(Kind::STATEFUL_SET, "ledger");
     workload.annotations.disruption = Some("block".to_owned());
     // 2026-01-01T00:00:00Z.
     let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
@@ -112,14 +112,14 @@ fn a_budget_is_about_one_pod() -> Result<(), String> {
     let named = json!({"app": "ledger", "statefulset.kubernetes.io/pod-name": "ledger-0"});
     let keyed = json!({"app": "ledger", "singleton-guard.io/key": "ledger-key"});
     for (kind, key, keys_hold, selector, bound) in [
-        (Kind::ReplicaSet, None, true, json!({"matchLabels": app}), MORE_THAN_ALL),
-        (Kind::ReplicationController, None, true, json!({"matchLabels": app}), MORE_THAN_ALL),
-        (Kind::Deployment, None, true, json!({"matchLabels": app, "matchExpressions": hash}), MORE_THAN_ALL),
-        (Kind::StatefulSet, None, true, json!({"matchLabels": named}), MORE_THAN_ALL),
-        (Kind::StatefulSet, Some("ledger-key"), false, json!({"matchLabels": named}), MORE_THAN_ALL),
-        (Kind::StatefulSet, Some("ledger-key"), true, json!({"matchLabels": keyed}), 1),
-        (Kind::Deployment, Some("ledger-key"), true, json!({"matchLabels": keyed}), 1),
-        (Kind::ReplicaSet, Some("ledger-key"), true, json!({"matchLabels": keyed}), 1),
+        (Kind::REPLICA_SET, None, true, json!({"matchLabels": app}), MORE_THAN_ALL),
+        (Kind::REPLICATION_CONTROLLER, None, true, json!({"matchLabels": app}), MORE_THAN_ALL),
+        (Kind::DEPLOYMENT, None, true, json!({"matchLabels": app, "matchExpressions": hash}), MORE_THAN_ALL),
+        (Kind::STATEFUL_SET, None, true, json!({"matchLabels": named}), MORE_THAN_ALL),
+        (Kind::STATEFUL_SET, Some("ledger-key"), false, json!({"matchLabels": named}), MORE_THAN_ALL),
+        (Kind::STATEFUL_SET, Some("ledger-key"), true, json!({"matchLabels": keyed}), 1),
+        (Kind::DEPLOYMENT, Some("ledger-key"), true, json!({"matchLabels": keyed}), 1),
+        (Kind::REPLICA_SET, Some("ledger-key"), true, json!({"matchLabels": keyed}), 1),
     ] {
         let mut workload = workload(kind, "ledger");
         workload.key = key.map(str::to_owned);
@@ -133,7 +133,7 @@ fn a_budget_is_about_one_pod() -> Result<(), String> {
         let only = if key.is_some() && keys_hold { &keyed } else { &app };
         same(&service, only, "what the Service selects")?;
     }
-    let mut long = workload(Kind::StatefulSet, "ledger");
+    let mut long = workload(Kind::STATEFUL_SET, "ledger");
     long.pod.known.insert("statefulset.kubernetes.io/pod-name".to_owned(), "l".repeat(64));
     let selector = body(&planned(&long, now()), Companion::Budget)["spec"]["selector"].clone();
     same(&selector, &json!({"matchLabels": app}), "the selector where the name is too long for a label")
@@ -143,7 +143,7 @@ fn a_budget_is_about_one_pod() -> Result<(), String> {
 #[test]
 fn former_budgets_are_changed_once() -> Result<(), String> {
     for (disruption, bound) in [("allow", "maxUnavailable"), ("block", "minAvailable")] {
-        let mut workload = workload(Kind::Deployment, "ledger");
+        let mut workload = workload(Kind::DEPLOYMENT, "ledger");
         workload.annotations.disruption = Some(disruption.to_owned());
         let mut former = made(&workload, &Companions::default(), now()).1.ok_or("there is a budget")?;
         former.spec.selector = Some(workload.selector.clone());
@@ -161,7 +161,7 @@ fn former_budgets_are_changed_once() -> Result<(), String> {
 /// Unless their controllers tell them apart.
 #[test]
 fn two_singletons_that_share_pods_have_one_budget() -> Result<(), String> {
-    let (one, mut other) = (workload(Kind::Deployment, "a"), workload(Kind::Deployment, "b"));
+    let (one, mut other) = (workload(Kind::DEPLOYMENT, "a"), workload(Kind::DEPLOYMENT, "b"));
     other.selector = one.selector.clone();
     other.pod = one.pod.clone();
     let budgets = [made(&one, &Companions::default(), now()).1, made(&other, &Companions::default(), now()).1];
@@ -175,7 +175,7 @@ fn two_singletons_that_share_pods_have_one_budget() -> Result<(), String> {
     same(&(keeps(&one), keeps(&other)), &(true, false), "who keeps the budget")?;
     let (mut one, mut other) = (one, other);
     for set in [&mut one, &mut other] {
-        set.kind = Kind::StatefulSet;
+        set.kind = Kind::STATEFUL_SET;
         let name = format!("{}-0", set.name);
         set.pod = PodLabels { unknown: None, ..set.pod.clone() };
         set.pod.known.insert("statefulset.kubernetes.io/pod-name".to_owned(), name);
@@ -194,7 +194,7 @@ fn two_singletons_that_share_pods_have_one_budget() -> Result<(), String> {
 
 #[test]
 fn what_is_orphaned_is_adopted_by_name_only() -> Result<(), String> {
-    let workload = workload(Kind::StatefulSet, "ledger");
+    let workload = workload(Kind::STATEFUL_SET, "ledger");
     let (_, budget) = made(&workload, &Companions::default(), now());
     let mut orphan = budget.ok_or("there is a budget")?;
     orphan.controller = None;

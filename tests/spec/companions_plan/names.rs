@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use singleton_guard::api::annotation::Allowed;
-use singleton_guard::api::kind::{KINDS, Kind};
+use singleton_guard::api::kind::{Kind, Kinds};
 use singleton_guard::api::mark::MarkKey;
 use singleton_guard::api::names::managed_by;
 use singleton_guard::companions::plan::selector::Labels;
@@ -29,7 +29,7 @@ fn names_never_change() -> Result<(), String> {
         ("ledger-books", "ledger-books-singleton"),
         (long.as_str(), "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-singleton-5904740b"),
     ] {
-        let plan = alone(&workload(Kind::Deployment, name), &Companions::default());
+        let plan = alone(&workload(Kind::DEPLOYMENT, name), &Companions::default());
         same(&named(&plan).as_deref(), &Some(service), "the Service's name")?;
         let budget = body(&plan, Companion::Budget)["metadata"]["name"].clone();
         same(&budget, &json!(format!("{name}-deployment-singleton")), "the budget's name")?;
@@ -62,7 +62,8 @@ fn no_two_names_are_alike() -> Result<(), String> {
         &long[..53],
         &long[..44],
     ];
-    let workloads: Vec<_> = names.iter().flat_map(|name| KINDS.iter().map(|info| workload(info.kind, name))).collect();
+    let workloads: Vec<_> =
+        names.iter().flat_map(|name| Kinds::BUILT_IN.iter().map(|kind| workload(kind, name))).collect();
     let around = Surroundings { workloads: workloads.iter().collect(), ..Surroundings::default() };
     let mut seen = BTreeSet::new();
     for workload in &workloads {
@@ -77,10 +78,10 @@ fn no_two_names_are_alike() -> Result<(), String> {
 /// Whoever comes beside it: a Deployment's Service is not taken away for a StatefulSet of its name, which waits for it.
 #[test]
 fn what_is_there_keeps_its_name() -> Result<(), String> {
-    let deployment = workload(Kind::Deployment, "web");
-    let mut set = Workload { uid: "uid-of-the-set".to_owned(), ..workload(Kind::StatefulSet, "web") };
+    let deployment = workload(Kind::DEPLOYMENT, "web");
+    let mut set = Workload { uid: "uid-of-the-set".to_owned(), ..workload(Kind::STATEFUL_SET, "web") };
     set.service_name = Some("web-singleton".to_owned());
-    let mut controller = Workload { uid: "uid-of-the-rc".to_owned(), ..workload(Kind::ReplicationController, "web") };
+    let mut controller = Workload { uid: "uid-of-the-rc".to_owned(), ..workload(Kind::REPLICATION_CONTROLLER, "web") };
     controller.pod.known = Labels::from([("app".to_owned(), "other".to_owned())]);
     let (Some(service), _) = made(&deployment, &Companions::default(), now()) else { return Err("none".to_owned()) };
     let all = |services| Surroundings {
@@ -107,7 +108,7 @@ fn what_is_there_keeps_its_name() -> Result<(), String> {
 #[test]
 fn what_an_earlier_version_has_made_is_kept() -> Result<(), String> {
     for (name, former) in [("web", "web"), ("ledger.books", "ledger-books-d5aeab08")] {
-        for kind in KINDS.iter().map(|info| info.kind) {
+        for kind in Kinds::BUILT_IN.iter() {
             let workload = workload(kind, name);
             let (Some(made), _) = made(&workload, &Companions::default(), now()) else { return Err("none".to_owned()) };
             let made = Existing { name: former.to_owned(), ..made };
@@ -144,9 +145,9 @@ fn what_an_earlier_version_has_made_is_kept() -> Result<(), String> {
 /// the Pod.
 #[test]
 fn it_is_told_apart_who_has_the_name() -> Result<(), String> {
-    let mut set = workload(Kind::StatefulSet, "web");
+    let mut set = workload(Kind::STATEFUL_SET, "web");
     set.service_name = Some("web".to_owned());
-    let other = Workload { uid: "uid-of-the-other".to_owned(), ..workload(Kind::Deployment, "web") };
+    let other = Workload { uid: "uid-of-the-other".to_owned(), ..workload(Kind::DEPLOYMENT, "web") };
     let (Some(service), _) = made(&set, &Companions::default(), now()) else { return Err("none is made".to_owned()) };
     let (Some(of_other), _) = made(&other, &Companions::default(), now()) else {
         return Err("none is made".to_owned());
@@ -189,7 +190,7 @@ fn it_is_told_apart_who_has_the_name() -> Result<(), String> {
 /// The annotation names another, or none.
 #[test]
 fn another_wish_ends_what_an_earlier_version_has_made() -> Result<(), String> {
-    let workload = workload(Kind::Deployment, "web");
+    let workload = workload(Kind::DEPLOYMENT, "web");
     let (Some(service), _) = made(&workload, &Companions::default(), now()) else {
         return Err("none is made".to_owned());
     };
@@ -222,7 +223,7 @@ fn a_name_must_be_the_workloads_own() -> Result<(), String> {
         ("ledger.books", "ledger-books", false),
     ] {
         let written = |annotation: bool| {
-            let mut workload = workload(Kind::StatefulSet, name);
+            let mut workload = workload(Kind::STATEFUL_SET, name);
             let place =
                 if annotation { &mut workload.annotations.headless_service } else { &mut workload.service_name };
             *place = Some(service.to_owned());
@@ -234,7 +235,7 @@ fn a_name_must_be_the_workloads_own() -> Result<(), String> {
         let why = (Companion::Service, Why::ForeignName { name: service.to_owned() });
         same(&plan.skipped.contains(&why), &!allowed, &format!("whether it is said of serviceName {service}"))?;
         let plan = alone(&asking, &Companions::default());
-        let auto = named(&alone(&workload(Kind::StatefulSet, name), &Companions::default()));
+        let auto = named(&alone(&workload(Kind::STATEFUL_SET, name), &Companions::default()));
         let made = if allowed { Some(service.to_owned()) } else { auto };
         same(&named(&plan), &made, &format!("the Service for the annotation {service}"))?;
         same(&plan.skipped.contains(&why), &!allowed, &format!("whether it is said of the annotation {service}"))?;
@@ -249,7 +250,7 @@ fn a_name_must_be_the_workloads_own() -> Result<(), String> {
 fn what_was_made_stays_until_the_workload_goes() -> Result<(), String> {
     let all = Companions { allowed: Allowed { foreign_names: true, ..Allowed::default() }, ..Companions::default() };
     for annotation in [true, false] {
-        let mut asking = workload(Kind::StatefulSet, "web");
+        let mut asking = workload(Kind::STATEFUL_SET, "web");
         let place = if annotation { &mut asking.annotations.headless_service } else { &mut asking.service_name };
         *place = Some("db".to_owned());
         let (Some(service), budget) = made(&asking, &all, now()) else { return Err("none is made".to_owned()) };
@@ -279,7 +280,7 @@ fn what_was_made_stays_until_the_workload_goes() -> Result<(), String> {
 /// `block` as `allow`, with a word about it.
 #[test]
 fn what_is_denied_counts_as_the_default() -> Result<(), String> {
-    let mut workload = workload(Kind::Deployment, "web");
+    let mut workload = workload(Kind::DEPLOYMENT, "web");
     workload.annotations.disruption = Some("block".to_owned());
     let denied = Companions { allowed: Allowed { block: false, ..Allowed::default() }, ..Companions::default() };
     let plan = alone(&workload, &denied);
@@ -297,7 +298,7 @@ fn a_name_that_was_freed_is_left_free() -> Result<(), String> {
         ("ledger.books", "ledger-books-d5aeab08", false),
         ("ledger.books", "ledger-books-singleton-d5aeab08", false),
     ] {
-        let mut workload = workload(Kind::StatefulSet, name);
+        let mut workload = workload(Kind::STATEFUL_SET, name);
         workload.service_name = Some(service.to_owned());
         let after = |age: u64, deleted: &'static str| {
             let deleted = vec![(deleted, now() - Duration::from_secs(age))];

@@ -104,7 +104,7 @@ fn letting_go_changes_nothing_else() -> Result<(), String> {
 /// It is nobody's companion from then on, whatever the workload asks for; its owner may be a singleton no more.
 #[test]
 fn what_was_taken_is_let_go_of_once() -> Result<(), String> {
-    let workload = workload(Kind::StatefulSet, "ledger");
+    let workload = workload(Kind::STATEFUL_SET, "ledger");
     let (Some(mut service), Some(mut budget)) = made(&workload, &Companions::default(), now()) else {
         return Err("both are made".to_owned());
     };
@@ -135,8 +135,11 @@ fn what_was_taken_is_let_go_of_once() -> Result<(), String> {
         same(&steps, &vec![of(Companion::Service), of(Companion::Budget)], &format!("what is let go for {wish:?}"))?;
         let around = Surroundings { services: vec![&service], ..Surroundings::default() };
         let let_go = |kind, name| let_go(kind, name, &around).len();
-        let counts =
-            [let_go(Kind::StatefulSet, "ledger"), let_go(Kind::Deployment, "ledger"), let_go(Kind::StatefulSet, "web")];
+        let counts = [
+            let_go(Kind::STATEFUL_SET, "ledger"),
+            let_go(Kind::DEPLOYMENT, "ledger"),
+            let_go(Kind::STATEFUL_SET, "web"),
+        ];
         same(&counts, &[1, 0, 0], "whose it was")?;
     }
     let theirs = |service: &Existing<_>| Existing { taken: None, controller: None::<Owner>, ..service.clone() };
@@ -154,7 +157,7 @@ fn what_is_adopted_is_written_later_than_others_wrote() -> Result<(), String> {
     let Whose::Ours(adoptable) = whose(&restored)? else { return Err("it is ours".to_owned()) };
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600 + 10 + 2);
     same(&adoptable, &Some(at), "when it may be adopted")?;
-    let workload = workload(Kind::StatefulSet, "ledger");
+    let workload = workload(Kind::STATEFUL_SET, "ledger");
     let (Some(mut service), Some(mut budget)) = made(&workload, &Companions::default(), now()) else {
         return Err("both are made".to_owned());
     };
