@@ -353,7 +353,9 @@ pub fn placeholders(text: &str, marker: &str, replace: &dyn Fn(&str) -> String) 
 
 pub fn api_version(kind: &str) -> &'static str {
     match kind {
-        "Pod" | "ReplicationController" | "Secret" => "v1",
+        "Pod" | "ReplicationController" | "Secret" | "Service" | "ConfigMap" => "v1",
+        "PodDisruptionBudget" => "policy/v1",
+        "Event" => "events.k8s.io/v1",
         "Job" | "CronJob" => "batch/v1",
         "Scale" => "autoscaling/v1",
         "HorizontalPodAutoscaler" => "autoscaling/v2",

@@ -30,12 +30,11 @@ impl<'a> Place<'a> {
 
     pub async fn make(&self, object: Value) -> Result<Value> {
         let kind = object["kind"].as_str().unwrap_or_default().to_owned();
-        self.call(Method::POST, &self.path(&kind, None), Some(("application/json", object.to_string()))).await
+        api::post(&self.lab.client(), &self.path(&kind, None), &object, None).await?.success()
     }
 
     pub async fn patch(&self, kind: &str, name: &str, body: Value) -> Result<Value> {
-        self.call(Method::PATCH, &self.path(kind, Some(name)), Some(("application/merge-patch+json", body.to_string())))
-            .await
+        api::merge(&self.lab.client(), &self.path(kind, Some(name)), &body, None).await?.success()
     }
 
     pub async fn annotate(&self, kind: &str, name: &str, annotations: Value) -> Result<Value> {
@@ -44,8 +43,9 @@ impl<'a> Place<'a> {
 
     pub async fn delete(&self, kind: &str, name: &str) -> Result<()> {
         // Said, because for a ReplicationController the API server's own default is to orphan.
-        let options = json!({"propagationPolicy": "Background"}).to_string();
-        self.call(Method::DELETE, &self.path(kind, Some(name)), Some(("application/json", options))).await.map(drop)
+        let options = Some(("application/json", json!({"propagationPolicy": "Background"}).to_string()));
+        let path = self.path(kind, Some(name));
+        api::call(&self.lab.client(), Method::DELETE, &path, options, None).await?.success().map(drop)
     }
 
     /// Asks for the eviction of a Pod.
@@ -68,7 +68,7 @@ impl<'a> Place<'a> {
 
     /// The list itself, with its revision.
     pub async fn collection(&self, kind: &str) -> Result<Value> {
-        self.call(Method::GET, &self.path(kind, None), None).await
+        api::read(&self.lab.client(), &self.path(kind, None)).await?.success()
     }
 
     pub async fn sets(&self) -> Result<Vec<Value>> {
@@ -134,20 +134,8 @@ impl<'a> Place<'a> {
         eventually(&format!("{what} in {}", self.namespace), || async { Ok(probe().await?.then_some(())) }).await
     }
 
-    async fn call(&self, method: Method, path: &str, content: Option<(&str, String)>) -> Result<Value> {
-        api::call(&self.lab.client(), method, path, content, None).await?.success()
-    }
-
     pub fn path(&self, kind: &str, name: Option<&str>) -> String {
-        let namespace = &self.namespace;
-        let collection = match kind {
-            "Service" => format!("/api/v1/namespaces/{namespace}/services"),
-            "Pod" => format!("/api/v1/namespaces/{namespace}/pods"),
-            "PodDisruptionBudget" => format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"),
-            "Event" => format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events"),
-            kind => api::path(kind, namespace, None),
-        };
-        name.map_or(collection.clone(), |name| format!("{collection}/{name}"))
+        api::path(kind, &self.namespace, name)
     }
 }
 

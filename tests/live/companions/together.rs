@@ -17,7 +17,7 @@ use crate::harness::stories;
 use crate::lab::Lab;
 use crate::spec::case::{MARK, complete};
 
-stories!(two_budgets_for_one_pod_do_not_last, two_guards_leave_each_other_alone, an_open_window_of_consent_is_counted,);
+stories!(two_budgets_for_one_pod_do_not_last, two_guards_leave_each_other_alone, an_open_window_of_consent_is_counted);
 
 /// A user creates, changes and deletes budgets at random: ours is never beside one that selects the Pods for long.
 async fn two_budgets_for_one_pod_do_not_last(lab: &Lab) -> Result<()> {

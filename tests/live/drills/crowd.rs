@@ -134,29 +134,20 @@ impl<'a> Crowd<'a> {
     }
 
     pub async fn get(&self, kind: &str, namespace: &str, name: &str) -> Result<Option<Value>> {
-        api::find(&self.lab.client(), &format!("{}/{name}", path(kind, namespace))).await
+        api::get(&self.lab.client(), kind, namespace, name).await
     }
 
     async fn post(&self, kind: &str, namespace: &str, object: Value) -> Result<()> {
-        let answer = api::post(&self.lab.client(), &path(kind, namespace), &object, None).await?;
+        let answer = api::post(&self.lab.client(), &api::path(kind, namespace, None), &object, None).await?;
         answer.success().map(drop).with_context(|| object.to_string())
     }
 
     async fn list(&self, kind: &str) -> Result<Vec<Value>> {
         let mut all = Vec::new();
         for (_, namespace) in &self.places {
-            all.extend(api::list(&self.lab.client(), &path(kind, namespace)).await?);
+            all.extend(api::list(&self.lab.client(), &api::path(kind, namespace, None)).await?);
         }
         Ok(all)
-    }
-}
-
-fn path(kind: &str, namespace: &str) -> String {
-    match kind {
-        "Service" => format!("/api/v1/namespaces/{namespace}/services"),
-        "Pod" => format!("/api/v1/namespaces/{namespace}/pods"),
-        "PodDisruptionBudget" => format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"),
-        kind => api::path(kind, namespace, None),
     }
 }
 

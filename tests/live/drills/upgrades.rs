@@ -14,7 +14,7 @@ use crate::common::workloads::both_ready;
 use crate::harness::{is_long, stories};
 use crate::lab::Lab;
 
-stories!(a_rolling_restart_and_upgrades_lose_no_call, an_upgrade_to_other_rows_loses_no_call,);
+stories!(a_rolling_restart_and_upgrades_lose_no_call, an_upgrade_to_other_rows_loses_no_call);
 
 /// A rolling restart, then upgrades that restart the Pods, by server-side and by client-side apply.
 async fn a_rolling_restart_and_upgrades_lose_no_call(lab: &Lab) -> Result<()> {

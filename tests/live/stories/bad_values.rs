@@ -11,7 +11,7 @@ use crate::lab::Lab;
 use crate::lab::tools::Outcome;
 use crate::spec::values::{Entry, entries};
 
-stories!(every_key_of_the_values_is_known, every_type_of_the_values_is_checked, values_that_cannot_work_are_refused,);
+stories!(every_key_of_the_values_is_known, every_type_of_the_values_is_checked, values_that_cannot_work_are_refused);
 
 /// A value of the wrong type is refused for every field there is.
 async fn every_type_of_the_values_is_checked(lab: &Lab) -> Result<()> {

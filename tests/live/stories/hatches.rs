@@ -8,7 +8,7 @@ use crate::common::installed::chart;
 use crate::harness::stories;
 use crate::lab::Lab;
 
-stories!(every_value_for_a_platform_reaches_its_objects, no_value_for_a_platform_changes_anything_else,);
+stories!(every_value_for_a_platform_reaches_its_objects, no_value_for_a_platform_changes_anything_else);
 
 /// What each value does can be seen in the render, and is not there without it.
 async fn every_value_for_a_platform_reaches_its_objects(lab: &Lab) -> Result<()> {

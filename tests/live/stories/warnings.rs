@@ -177,7 +177,6 @@ impl Place<'_> {
             "Rollout" | "CloneSet" | "Note" => {
                 format!("/apis/silence.example.com/v1/namespaces/{}/{plural}", self.namespace)
             }
-            "Service" | "ConfigMap" => format!("/api/v1/namespaces/{}/{plural}", self.namespace),
             _ => api::path(kind, self.namespace, None),
         };
         if name.is_empty() { collection } else { format!("{collection}/{name}") }

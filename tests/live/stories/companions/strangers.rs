@@ -17,7 +17,7 @@ use crate::lab::Lab;
 use crate::spec::case::{MARK, with};
 use crate::stories::companions::drain::in_an_hour;
 
-stories!(pods_that_only_share_the_labels_block_no_eviction, pods_that_only_share_the_labels_let_no_singleton_go,);
+stories!(pods_that_only_share_the_labels_block_no_eviction, pods_that_only_share_the_labels_let_no_singleton_go);
 
 /// `allow`: an eviction passes.
 async fn pods_that_only_share_the_labels_block_no_eviction(lab: &Lab) -> Result<()> {

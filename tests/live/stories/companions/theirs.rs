@@ -13,7 +13,7 @@ use crate::common::place::{Place, budget_name};
 use crate::harness::stories;
 use crate::lab::Lab;
 
-stories!(a_service_of_the_workloads_name_is_never_ours, a_service_can_be_replaced_by_force,);
+stories!(a_service_of_the_workloads_name_is_never_ours, a_service_can_be_replaced_by_force);
 
 /// By every usual way, for a Deployment and for a StatefulSet that names no Service.
 async fn a_service_of_the_workloads_name_is_never_ours(lab: &Lab) -> Result<()> {
