@@ -25,7 +25,7 @@
 //!   what can be broken, `policy::words` how that is said, and [`policy::entry`] by which ways a request comes.
 //! * [`chart`]: what is generated from the kinds and the rules: the webhook configurations and the policies.
 //! * The plans of the rooms below, which decide what the shell carries out: [`companions::plan`] and
-//!   [`companions::backoff`], [`strict::liveness`], [`certs::plan`] and [`certs::lifetimes`], [`namespaces::plan`] and
+//!   [`companions::backoff`], [`autoscalers::found`], [`strict::liveness`], [`certs::plan`] and [`certs::lifetimes`], [`namespaces::plan`] and
 //!   [`namespaces::selectors`].
 //! * [`freshness::event`] and [`freshness::known`]: which marked workloads there are, up to which revision, and what
 //!   that proves.
@@ -49,6 +49,7 @@
 //! * `namespaces` writes into the webhook configurations which namespaces hold singletons.
 //! * `companions` gives singletons the Service and the budget that [`companions::plan`] plans; of replicas that disagree
 //!   each waits ([`companions::backoff`]) before it answers the other.
+//! * `autoscalers` watches what could scale a singleton above one, and tells of it.
 //! * `strict` keeps strict singletons alive, as [`strict::liveness`] says.
 //! * `verify` is the other program in this one: it asks the cluster for what must be refused.
 //!
@@ -73,6 +74,7 @@
 pub mod api;
 #[cfg(feature = "server")]
 pub mod args;
+pub mod autoscalers;
 pub mod certs;
 pub mod chart;
 pub mod cluster;

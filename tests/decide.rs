@@ -10,7 +10,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use singleton_guard::api::kind::Kinds;
-use singleton_guard::policy::lookup::{Found, Lookup, Owner, Singleton};
+use singleton_guard::api::reference::Regarding;
+use singleton_guard::policy::lookup::{Found, Lookup, Owner};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
@@ -39,6 +40,9 @@ fn as_of_a_singleton(lookup: &Lookup<'_>) -> Found {
             after: after.as_ref().map(|_| Owner::Marked),
         },
         Lookup::Holder(_) => Found::Holder(None),
-        Lookup::Target(target) => Found::Target(Some(Singleton { kind: target.kind, name: target.name.to_string() })),
+        Lookup::Target(target) => {
+            Found::Target(Some(Regarding::workload(target.kind, &target.namespace, &target.name, "")))
+        }
+        Lookup::Autoscaler(_) => Found::Autoscaler(None),
     }
 }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::autoscaler::{Autoscaler, BOUNDS, Bound, KEDA_MAX};
 use super::kind::{Kind, Kinds, group_of};
+use super::metadata::OwnerReference;
 use super::object::Object;
 use super::replicas::Replicas;
 
@@ -22,7 +23,10 @@ impl Autoscaler {
             (Self::HorizontalPodAutoscaler, Bound::Paused) => Replicas::Absent,
             (Self::ScaledObject, Bound::Max) => spec.max_replica_count.or(KEDA_MAX),
             (Self::ScaledObject, Bound::Min) => spec.min_replica_count.or(0),
-            (Self::ScaledObject, Bound::Paused) => paused(object.metadata.annotations.paused_replicas.as_deref()),
+            (Self::ScaledObject, Bound::Paused) => {
+                let annotation = object.metadata.annotations.paused_replicas.as_deref();
+                annotation.and_then(paused).map_or(Replicas::Absent, Replicas::Count)
+            }
         }
     }
 
@@ -31,28 +35,37 @@ impl Autoscaler {
         BOUNDS.into_iter().filter(move |bound| self.bound(object, *bound).exceeds(1))
     }
 
-    /// The kind and the name of the workload that it scales, if that is of a kind that can be a singleton. The version of
-    /// the kind does not matter, as it does not to its controller.
+    /// How many replicas it may ask for, by what is written of its bounds, each of which is a number.
+    #[must_use]
+    pub fn most(self, max: Option<i64>, min: Option<i64>, annotation: Option<&str>) -> i64 {
+        let (max, annotation) = match self {
+            Self::HorizontalPodAutoscaler => (max.unwrap_or(1), None),
+            Self::ScaledObject => (max.unwrap_or(KEDA_MAX), annotation.and_then(paused)),
+        };
+        max.max(min.unwrap_or(0)).max(annotation.unwrap_or(0))
+    }
+
+    /// The kind and the name of the workload that it scales, if that is of a kind that can be a singleton.
     #[must_use]
     pub fn target<'a>(self, object: &Object<'a>, kinds: Kinds) -> Option<(Kind, Cow<'a, str>)> {
         let Target { api_version, kind, name } = Target::read(object.spec.scale_target_ref?)?;
-        // KEDA fills in each of the two by itself (`ParseGVKR` in its package `scaling/resolver`).
-        let or = |value: Cow<'a, str>, default| {
-            if value.is_empty() && self == Self::ScaledObject { Cow::Borrowed(default) } else { value }
-        };
-        let (api_version, kind) = (or(api_version, "apps/v1"), or(kind, "Deployment"));
-        let kind = kinds.named(group_of(&api_version), &kind)?;
-        Some((kind, name))
+        Some((self.kind_of_target(&api_version, &kind, kinds)?, name))
     }
 
-    /// Whether another autoscaler made this one, and is judged instead.
+    /// The kind that it means, if that can be a singleton. The version does not matter, as it does not to its controller.
     #[must_use]
-    pub fn is_made_by_another(object: &Object<'_>) -> bool {
+    pub fn kind_of_target(self, api_version: &str, kind: &str, kinds: Kinds) -> Option<Kind> {
+        // KEDA fills in each of the two by itself (`ParseGVKR`).
+        let or = |value, default| if self == Self::ScaledObject && str::is_empty(value) { default } else { value };
+        let (api_version, kind) = (or(api_version, "apps/v1"), or(kind, "Deployment"));
+        kinds.named(group_of(api_version), kind)
+    }
+
+    /// Whether this controller of an autoscaler is another one, which is judged instead.
+    #[must_use]
+    pub fn has_made(controller: &OwnerReference<'_>) -> bool {
         let keda = Self::ScaledObject.info();
-        object
-            .metadata
-            .controller()
-            .is_some_and(|owner| owner.kind == keda.name && group_of(&owner.api_version) == keda.group)
+        controller.kind == keda.name && group_of(&controller.api_version) == keda.group
     }
 }
 
@@ -76,6 +89,6 @@ impl<'a> Target<'a> {
 }
 
 /// KEDA reads a number (`strconv.ParseInt` to 32 bits); with anything else it pauses nothing.
-fn paused(annotation: Option<&str>) -> Replicas<'static> {
-    annotation.and_then(|text| text.parse::<i32>().ok()).map_or(Replicas::Absent, |count| Replicas::Count(count.into()))
+fn paused(annotation: &str) -> Option<i64> {
+    annotation.parse::<i32>().ok().map(i64::from)
 }

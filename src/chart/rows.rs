@@ -44,7 +44,7 @@ impl Row {
             Self::Owned => "judges what people do to the ReplicaSet behind a Deployment; the Deployment is looked up",
             Self::Status => "keeps the mark from being written through /status",
             Self::Defaults => {
-                "completes marked workloads: Recreate for a Deployment, the governing Service of a StatefulSet, the key of a strict one"
+                "completes marked workloads: Recreate for a Deployment, the governing Service of a StatefulSet, the key of a strict one; names the autoscaler of what becomes marked"
             }
             Self::Autoscalers => {
                 "judges autoscalers that could newly scale a singleton above one; what they then scale is judged by the rows above"
@@ -194,7 +194,10 @@ impl Row {
                     expression: "!has(object.metadata.deletionTimestamp)".to_owned(),
                 },
                 Condition { name: "not-controlled", expression: format!("!{}", cel::CONTROLLED) },
-                Condition { name: "something-to-fill-in", expression: any(defaults::triggers(kinds)) },
+                Condition {
+                    name: "something-to-fill-in-or-to-say",
+                    expression: any(defaults::triggers(kinds).chain(self.triggers_of_rules(kinds))),
+                },
             ],
             Self::Released => vec![
                 Condition { name: "not-marked", expression: format!("!{} && !{}", cel::IS_MARKED, cel::WAS_MARKED) },
@@ -216,7 +219,11 @@ impl Row {
     }
 
     fn triggers(self, kinds: Kinds) -> String {
-        any(RULES.iter().filter_map(|rule| (rule.trigger)(self, kinds)))
+        any(self.triggers_of_rules(kinds))
+    }
+
+    fn triggers_of_rules(self, kinds: Kinds) -> impl Iterator<Item = String> {
+        RULES.iter().filter_map(move |rule| (rule.trigger)(self, kinds))
     }
 }
 

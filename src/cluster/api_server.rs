@@ -102,8 +102,9 @@ impl Cluster for ApiServer {
                 Lookup::Parent(parent) => self.parent(&parent.object, mark).await,
                 Lookup::Owners { before, after } => self.owners(before.as_ref(), after.as_ref(), mark).await,
                 Lookup::Holder(pod) => self.holder(pod).await,
-                // It is the index that knows; where there is none, nothing is known.
+                // The guard knows by itself; where it does not, nothing is known.
                 Lookup::Target(_) => Ok(Found::Target(None)),
+                Lookup::Autoscaler(_) => Ok(Found::Autoscaler(None)),
             }
         };
         timeout_at(deadline, found)

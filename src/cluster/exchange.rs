@@ -37,6 +37,11 @@ impl Trouble {
         matches!(self, Self::Refused { code: 403, .. })
     }
 
+    /// Whether the kind, or what is asked of it, is not served.
+    pub(crate) const fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { code: 404, .. })
+    }
+
     /// Whether what was known up to now may still be continued: the connection is gone, nothing else.
     pub(crate) const fn is_of_the_connection(&self) -> bool {
         match self {

@@ -77,6 +77,8 @@ pub(crate) struct Followed {
     pub(crate) metrics: Metrics,
     /// The value of the chart that grants the right to it.
     pub(crate) granted_by: &'static str,
+    /// Whether its kind may not be served: then there are none.
+    pub(crate) may_be_absent: bool,
 }
 
 /// What one watch remembers from one turn to the next.
@@ -117,7 +119,12 @@ impl Followed {
         granted_by: &'static str,
     ) -> Self {
         let (client, watch, metrics) = (client.clone(), list.selector.clone(), metrics.clone());
-        Self { client, list, watch, resumes: true, seconds: SOON, name, metrics, granted_by }
+        Self { client, list, watch, resumes: true, seconds: SOON, name, metrics, granted_by, may_be_absent: false }
+    }
+
+    /// A kind that the cluster may not serve, or not yet: that is no trouble.
+    pub(crate) fn where_served(self) -> Self {
+        Self { may_be_absent: true, ..self }
     }
 
     /// Never ends.
@@ -131,6 +138,11 @@ impl Followed {
                 thread.from = None;
             }
             if thread.ran_out {
+                continue;
+            }
+            if self.may_be_absent && ended.as_ref().is_err_and(Trouble::is_not_found) {
+                self.is_absent(&mut listener, &mut thread);
+                sleep(ABSENT_FOR).await;
                 continue;
             }
             self.follows(&mut listener, false);
@@ -254,6 +266,19 @@ impl Followed {
         Ok(())
     }
 
+    /// The kind is not served, so there are none; and there is nothing to be up to date with.
+    fn is_absent<L: Listener>(&self, listener: &mut L, thread: &mut Thread) {
+        if thread.from.take().is_some() {
+            tracing::info!(resource = self.name, "is not served any more: asking again from time to time");
+        }
+        thread.said = None;
+        for heard in [Heard::Begin, Heard::Whole(""), Heard::Follows(true)] {
+            // Nothing of it can be refused.
+            let _taken = listener.hear(heard);
+        }
+        self.metrics.watches.ended([self.name]);
+    }
+
     fn follows<L: Listener>(&self, listener: &mut L, follows: bool) {
         self.metrics.watches.synced(self.name, follows);
         // Nothing of it can be refused.
@@ -299,6 +324,8 @@ const LATE: Duration = Duration::from_secs(15);
 const SHORT: Duration = Duration::from_secs(10);
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// How often a kind that is not served is asked for again.
+const ABSENT_FOR: Duration = Duration::from_secs(30);
 /// How often an object that cannot be read is said, at most.
 const UNREAD_EVERY: Duration = Duration::from_secs(60);
 /// The longest name in Kubernetes.

@@ -19,7 +19,6 @@ use crate::cluster::list::Asked;
 use crate::cluster::store::{self, Interest, Kept, State, Store};
 use crate::companions::plan::field_manager;
 use crate::configuration::Current;
-use crate::policy::lookup::Singleton;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 
@@ -101,18 +100,26 @@ impl Index {
         self.lock().get(&key).is_some_and(|entry| uid_of(entry) == uid)
     }
 
+    /// Whether all of it was listed once.
+    pub(crate) fn is_synced(&self) -> bool {
+        self.lock().is_synced()
+    }
+
     /// The singleton that a workload is, or belongs to, as far as is known.
-    pub(crate) fn singleton(&self, WorkloadRef { kind, namespace, name }: &WorkloadRef<'_>) -> Option<Singleton> {
+    pub(crate) fn singleton(
+        &self,
+        WorkloadRef { kind, namespace, name }: &WorkloadRef<'_>,
+    ) -> Option<(Kind, Regarding)> {
         let key = |of, name: &str| Key { namespace: namespace.to_string(), name: name.to_owned(), of };
         let state = self.lock();
         let entry = state.get(&key(*kind, name))?;
         let behind = entry.as_ref().ok().filter(|marked| marked.is_behind_maker(self.kinds));
         let Some(owner) = behind.and_then(|marked| marked.workload.controller.as_ref()) else {
-            return Some(Singleton { kind: *kind, name: name.to_string() });
+            return Some((*kind, Regarding::workload(*kind, namespace, name, uid_of(entry))));
         };
         let of = owner.kind(self.kinds)?;
         let is_marked = state.get(&key(of, &owner.name)).is_some_and(|entry| uid_of(entry) == owner.uid);
-        is_marked.then(|| Singleton { kind: of, name: owner.name.clone() })
+        is_marked.then(|| (of, Regarding::workload(of, namespace, &owner.name, &owner.uid)))
     }
 
     /// For how long one of its watches has not been at work; nothing while all are.

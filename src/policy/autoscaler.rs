@@ -1,15 +1,18 @@
 //! Requests about autoscalers: whether one may newly scale a singleton above one ([`judge`]). It is asked which
-//! singleton the target is, and only where the answer matters; a target of which nothing is known is none.
+//! singleton the target is, and only where the answer matters; a target of which nothing is known is none. And the other way
+//! round: a mark that comes while an autoscaler targets the workload.
 
 use super::decision::Decision;
 use super::denial::Denial;
-use super::lookup::Singleton;
+use super::lookup::Scaler;
 use super::request::{Request, Subresource};
 use super::rules::sg003_autoscaler::{Excess, judge};
 use super::violation::Sg003;
+use super::words::sg003;
 use crate::api::autoscaler::Autoscaler;
-use crate::api::kind::SPEC_REPLICAS;
+use crate::api::kind::{Resource, SPEC_REPLICAS};
 use crate::api::mark::MarkKey;
+use crate::api::object::Object;
 use crate::api::reference::{Regarding, WorkloadRef};
 use crate::settings::{Autoscalers, Mode, Settings};
 
@@ -56,13 +59,48 @@ pub(super) fn validate<'a>(
 
 impl Reach {
     /// `singleton` is what the target is, or belongs to.
-    pub(super) fn resume(self, singleton: Option<Singleton>) -> Decision {
+    pub(super) fn resume(self, singleton: Option<Regarding>) -> Decision {
         let Self { autoscaler, subject, mark: key, mode, excess: Excess { newly }, owner } = self;
-        let Some(Singleton { kind, name }) = singleton else { return Decision::ALLOWED };
-        let singleton = format!("{} {}/{name}", kind.info().name, subject.namespace);
+        let Some(singleton) = singleton.map(|singleton| singleton.id()) else { return Decision::ALLOWED };
         let violation = |(bound, requested)| Sg003 { autoscaler, bound, requested, singleton: singleton.clone() };
         let mut violations = newly.into_iter().map(|excess| violation(excess).into());
         let Some(first) = violations.next() else { return Decision::still_autoscaled(&subject) };
         Decision::denied(Denial::new(subject, key, first, violations, owner, SPEC_REPLICAS.path)).under(mode, false)
+    }
+}
+
+/// A workload that becomes marked, by a request that is completed first.
+#[derive(Debug)]
+pub struct Marking {
+    subject: Regarding,
+    completed: Decision,
+}
+
+/// The workload that this request puts the mark on, if it does and autoscalers matter. `completed` is the answer without them.
+pub(super) fn marks<'a>(
+    request: &Request<'a>,
+    settings: &Settings,
+    completed: &Decision,
+) -> Option<(WorkloadRef<'a>, Marking)> {
+    let Resource::Guarded(kind) = request.resource else { return None };
+    let is_marked = |object: &Object<'_>| object.mark(&settings.mark).is_present();
+    let object = request.object.as_deref().filter(|_| request.subresource == Subresource::Main)?;
+    let becomes = is_marked(object) && !request.old_object.as_deref().is_some_and(is_marked);
+    if !becomes || request.name.is_empty() || settings.autoscalers == Autoscalers::Off {
+        return None;
+    }
+    let workload = WorkloadRef { kind, namespace: request.namespace.clone(), name: request.name.clone() };
+    let subject = Regarding::workload(kind, &request.namespace, &request.name, &object.metadata.uid);
+    Some((workload, Marking { subject, completed: completed.clone() }))
+}
+
+impl Marking {
+    /// The mark makes it safer, whatever scales it: that is not refused, but told.
+    pub(super) fn resume(self, scaler: Option<Scaler>) -> Decision {
+        let Self { subject, completed } = self;
+        match scaler {
+            Some(scaler) => completed.and_warned(sg003::marked_while_autoscaled(&subject, &scaler)),
+            None => completed,
+        }
     }
 }

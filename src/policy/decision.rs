@@ -66,6 +66,12 @@ impl Decision {
         Self::allowed_with(vec![words::sg003::still_autoscaled(subject)])
     }
 
+    /// The same, with one more line for the person who asked.
+    pub(super) fn and_warned(mut self, warning: String) -> Self {
+        self.warnings.push(warning);
+        self
+    }
+
     /// Allowed once the patch is applied.
     #[must_use]
     pub fn completed(patch: Patch, warnings: Vec<String>) -> Self {

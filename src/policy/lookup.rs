@@ -10,10 +10,11 @@ use std::time::Duration;
 use serde::de::Error as _;
 
 use super::holder::Holder;
-use crate::api::kind::{Kind, Kinds};
+use crate::api::autoscaler::Autoscaler;
+use crate::api::kind::Kinds;
 use crate::api::mark::MarkKey;
 use crate::api::metadata;
-use crate::api::reference::{ObjectRef, PodRef, WorkloadRef};
+use crate::api::reference::{ObjectRef, PodRef, Regarding, WorkloadRef};
 
 /// What has to be known before a request can be decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum Lookup<'a> {
     /// The singleton that the target of an autoscaler is, or belongs to. It is looked up among what is known: nobody is
     /// asked.
     Target(WorkloadRef<'a>),
+    /// An autoscaler that may ask for more than one replica of a workload that becomes marked. Nobody is asked here either.
+    Autoscaler(WorkloadRef<'a>),
 }
 
 /// The workload that a Scale is about.
@@ -65,16 +68,20 @@ pub enum Found {
     /// The answer to [`Lookup::Holder`]: the Pod, if there is one.
     Holder(Option<Holder>),
     /// The answer to [`Lookup::Target`]; nothing where none is known.
-    Target(Option<Singleton>),
+    Target(Option<Regarding>),
+    /// The answer to [`Lookup::Autoscaler`]; nothing where none is known.
+    Autoscaler(Option<Scaler>),
 }
 
-/// A singleton in the namespace of the question.
+/// An autoscaler in the namespace of the question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Singleton {
+pub struct Scaler {
     /// Its kind.
-    pub kind: Kind,
+    pub autoscaler: Autoscaler,
     /// Its name.
     pub name: String,
+    /// How many replicas it may ask for.
+    pub most: i64,
 }
 
 /// A Deployment that a ReplicaSet names as its controller.

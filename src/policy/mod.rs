@@ -33,7 +33,7 @@ use crate::api::kind::{Makes, Resource, SPEC_REPLICAS};
 use crate::api::object::Object;
 use crate::api::reference::{ObjectRef, Regarding};
 use crate::api::template::Template;
-use autoscaler::Reach;
+use autoscaler::{Marking, Reach};
 use change::{Change, Via, Workload};
 use decision::Decision;
 use denial::Denial;
@@ -65,6 +65,8 @@ pub enum Pending<'a> {
     Pod(Box<Arrival>),
     /// An autoscaler that may ask for more than one replica.
     Autoscaler(Box<Reach>),
+    /// A workload that becomes marked.
+    Marking(Box<Marking>),
 }
 
 /// What is wrong with a change, if its workload stands so.
@@ -111,7 +113,15 @@ pub fn evaluate<'a>(phase: Phase, request: Request<'a>, settings: &Settings, now
             Judged::Decided(decision) => Step::Decided(decision),
             Judged::Held(pod, arrival) => Step::Ask(Lookup::Holder(pod), Pending::Pod(Box::new(arrival))),
         },
-        Phase::Mutate => Step::Decided(defaults::complete(&request, settings)),
+        Phase::Mutate => {
+            let completed = defaults::complete(&request, settings);
+            match autoscaler::marks(&request, settings, &completed) {
+                Some((workload, marking)) => {
+                    Step::Ask(Lookup::Autoscaler(workload), Pending::Marking(Box::new(marking)))
+                }
+                None => Step::Decided(completed),
+            }
+        }
         Phase::Validate => match request.resource {
             Resource::Autoscaler(kind) => match autoscaler::validate(kind, request, settings) {
                 Some((target, reach)) => Step::Ask(Lookup::Target(target), Pending::Autoscaler(Box::new(reach))),
@@ -158,6 +168,8 @@ impl Pending<'_> {
         match (self, found) {
             (Self::Autoscaler(reach), Ok(Found::Target(singleton))) => reach.resume(singleton),
             (Self::Autoscaler(_), _) => Decision::ALLOWED,
+            (Self::Marking(marking), Ok(Found::Autoscaler(scaler))) => marking.resume(scaler),
+            (Self::Marking(marking), _) => marking.resume(None),
             (Self::Pod(arrival), Ok(Found::Holder(holder))) => arrival.resume(Ok(holder)),
             (Self::Pod(arrival), Ok(_)) => arrival.resume(Err(another())),
             (Self::Pod(arrival), Err(unknown)) => arrival.resume(Err(unknown)),

@@ -44,7 +44,7 @@ impl Standing {
         };
         match lookup {
             // Asked for what is said about it, whatever it is.
-            Lookup::Holder(_) | Lookup::Target(_) => Vec::new(),
+            Lookup::Holder(_) | Lookup::Target(_) | Lookup::Autoscaler(_) => Vec::new(),
             Lookup::Parent(_) => [true, false].map(|marked| Self::scaled(marked, None)).to_vec(),
             // One and the same owner cannot be two things.
             Lookup::Owners { before, after } if before == after => {

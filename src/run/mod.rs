@@ -18,6 +18,7 @@ use tokio::time::sleep;
 
 use crate::api::reference::Regarding;
 use crate::args::Serve;
+use crate::autoscalers::Watcher;
 use crate::certs::authority::{canonical, service_names};
 use crate::certs::lifetimes::Lifetimes;
 use crate::certs::serving::Serving;
@@ -121,6 +122,9 @@ async fn start(
     tasks.follow("companions", companions.timed(clock.clone()).run());
     let strict = Keeper::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());
     tasks.follow("strict", strict.run());
+    let (autoscalers, watcher) =
+        Watcher::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());
+    tasks.follow("autoscalers", watcher.run());
     if let Some(namespaces) = namespaces_upkeep(arguments, &following, index.clone(), settings.clone()) {
         tasks.follow("namespaces", namespaces.run());
     }
@@ -133,7 +137,7 @@ async fn start(
     tasks.start("denials", teller.run());
 
     let guard = Guard::new(settings, ApiServer::new(client, Gate::default(), kinds), metrics.clone());
-    let guard = guard.telling(denials).proving(freshness).knowing(index).timed(clock);
+    let guard = guard.telling(denials).proving(freshness).knowing(index, autoscalers).timed(clock);
     let limits = Limits::default();
     let webhook = router(guard, readiness.clone(), limits);
     let server = Server::new(opened, tls, webhook, readiness.clone(), limits, metrics);

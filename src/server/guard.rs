@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::deadline::Deadline;
 use crate::api::kind::Kinds;
+use crate::autoscalers::Known;
 use crate::cluster::{Clock, Cluster};
 use crate::configuration::Current;
 use crate::events::{Asked, Denials};
@@ -34,6 +35,7 @@ pub struct Guard<C> {
     freshness: Option<Freshness>,
     clock: Clock,
     index: Option<Index>,
+    autoscalers: Option<Known>,
 }
 
 impl<C: Cluster> Guard<C> {
@@ -48,6 +50,7 @@ impl<C: Cluster> Guard<C> {
             freshness: None,
             clock: Clock::default(),
             index: None,
+            autoscalers: None,
         }
     }
 
@@ -63,10 +66,10 @@ impl<C: Cluster> Guard<C> {
         Self { freshness: Some(freshness), ..self }
     }
 
-    /// The singletons are those that this one knows.
+    /// The singletons, and the autoscalers that may ask for more than one, are those that these know.
     #[must_use]
-    pub fn knowing(self, index: Index) -> Self {
-        Self { index: Some(index), ..self }
+    pub fn knowing(self, index: Index, autoscalers: Known) -> Self {
+        Self { index: Some(index), autoscalers: Some(autoscalers), ..self }
     }
 
     /// Times are judged by this clock.
@@ -138,8 +141,8 @@ impl<C: Cluster> Guard<C> {
                 {
                     return pending.resume(Ok(proven));
                 }
-                if let (Some(index), Lookup::Target(target)) = (&self.index, &lookup) {
-                    return pending.resume(Ok(Found::Target(index.singleton(target))));
+                if let Some(known) = self.known(&lookup) {
+                    return pending.resume(Ok(known));
                 }
                 let asked = Instant::now();
                 let deadline = deadline.lookup(asked);
@@ -148,6 +151,17 @@ impl<C: Cluster> Guard<C> {
                 self.metrics.reviews.asked(&found, asked.elapsed());
                 pending.resume(found)
             }
+        }
+    }
+
+    /// What is known without asking, and asked of nobody.
+    fn known(&self, lookup: &Lookup<'_>) -> Option<Found> {
+        match (lookup, &self.index, &self.autoscalers) {
+            (Lookup::Target(target), Some(index), _) => {
+                Some(Found::Target(index.singleton(target).map(|(_, singleton)| singleton)))
+            }
+            (Lookup::Autoscaler(workload), _, Some(autoscalers)) => Some(Found::Autoscaler(autoscalers.of(workload))),
+            _ => None,
         }
     }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::Value;
 use singleton_guard::api::kind::{Kind, Kinds};
 use singleton_guard::api::mark::MarkKey;
+use singleton_guard::api::reference::Regarding;
 use singleton_guard::cluster::line::{Line, Object};
 use singleton_guard::cluster::seen::Nothing;
 use singleton_guard::cluster::sieve::{Keep, Malformed, Part, Sieve};
@@ -19,7 +20,7 @@ use singleton_guard::freshness::event::{self, Event};
 use singleton_guard::index::marked::{self, Marked, WorkloadSpec, WorkloadStatus};
 use singleton_guard::policy::decision::Decision;
 use singleton_guard::policy::holder::{Holder, State};
-use singleton_guard::policy::lookup::{Found, Lookup, Owner, Singleton, Unknown};
+use singleton_guard::policy::lookup::{Found, Lookup, Owner, Unknown};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
@@ -143,7 +144,8 @@ fn decisions(phase: Phase, body: &[u8]) -> Vec<(String, Decision)> {
             let states = [State::Stays, State::Ends(long), State::Ended, State::Lingers(long), State::Finalizes(long)];
             let holders = states.into_iter().flat_map(holder).chain([Found::Holder(None)]);
             if matches!(lookup, Lookup::Target(_)) {
-                found.insert(0, Found::Target(Some(Singleton { kind: Kind::DEPLOYMENT, name: "n".repeat(253) })));
+                let long = "n".repeat(253);
+                found.insert(0, Found::Target(Some(Regarding::workload(Kind::DEPLOYMENT, &long, &long, ""))));
             }
             let at = if matches!(lookup, Lookup::Holder(_)) { 0 } else { found.len() };
             found.splice(at..at, holders);

@@ -66,6 +66,7 @@ fn after_everything() -> Metrics {
     metrics.reviews.asked(&Ok(Found::Parent { marked: true, owner: None, custom: None }), Duration::ZERO);
     metrics.reviews.proved("unmarked");
     metrics.certificate(SystemTime::now());
+    metrics.singletons.autoscaled("statefulsets", 1);
     metrics.singletons.count("statefulsets", 1, 0);
     metrics.companions.wrote("Service", "created");
     metrics.companions.reconciled("statefulsets", "ok");

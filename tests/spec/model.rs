@@ -18,7 +18,7 @@ use super::case::{
     Asks, Case, Delete, Outcome, Patch, PatchType, Request, Scale, Step, addressed, api_version, complete, matches,
     placeholders, plural, with,
 };
-use super::shapes::{HASH, counted, defaulted, observe, refuse_end, replica_set, scale_of, singleton};
+use super::shapes::{HASH, counted, defaulted, observe, refuse_end, replica_set, scale_of, scaler, singleton};
 
 /// What answers a review: the bytes of the answer, given a way to look things up.
 pub trait Webhook {
@@ -126,9 +126,8 @@ impl Model {
                 let holder = object.map(|object| Holder::read(object.to_string().as_bytes(), SystemTime::now()));
                 holder.transpose().map(Found::Holder).map_err(|error| Unknown::Unreadable(error.to_string()))
             }
-            Lookup::Target(of) => {
-                Ok(Found::Target(singleton(of.kind, &of.name, |kind, name| self.stored(kind.info().name, name).ok())))
-            }
+            Lookup::Target(of) => Ok(Found::Target(singleton(of, &self.objects))),
+            Lookup::Autoscaler(of) => Ok(Found::Autoscaler(scaler(of, self.objects.values()))),
             Lookup::Owners { before, after } => {
                 let owner = |owner: &Option<ObjectRef<'_>>| owner.as_ref().map(|owner| self.owner(owner));
                 Ok(Found::Owners { before: owner(before), after: owner(after) })

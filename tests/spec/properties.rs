@@ -9,8 +9,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
 use singleton_guard::api::kind::{Kind, Kinds};
+use singleton_guard::api::reference::Regarding;
 use singleton_guard::policy::decision::Decision;
-use singleton_guard::policy::lookup::{Found, Owner, Singleton, Unknown};
+use singleton_guard::policy::lookup::{Found, Owner, Unknown};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::{Step, evaluate};
 use singleton_guard::review;
@@ -185,7 +186,7 @@ fn answers_in(phase: Phase, body: &[u8]) -> Vec<Value> {
         Ok((uid, Step::Decided(decision))) => vec![(uid, decision)],
         Ok((_, Step::Ask(..))) => {
             let marked = Found::Owners { before: Some(Owner::Marked), after: Some(Owner::Marked) };
-            let target = Found::Target(Some(Singleton { kind: Kind::STATEFUL_SET, name: "ledger".to_owned() }));
+            let target = Found::Target(Some(Regarding::workload(Kind::STATEFUL_SET, "pay", "ledger", "")));
             let parent = Found::Parent { marked: true, owner: None, custom: None };
             let found = [Ok(parent), Ok(marked), Ok(target), Err(Unknown::Busy)];
             let resumed = found.into_iter().filter_map(|found| match step(body) {
@@ -206,8 +207,9 @@ fn answers_in(phase: Phase, body: &[u8]) -> Vec<Value> {
 fn mutated(review: &Value) -> Value {
     let body = review.to_string();
     let read = review::read(body.as_bytes(), Kinds::BUILT_IN).expect("readable");
-    let Step::Decided(decision) = evaluate(Phase::Mutate, read.request, &Settings::default(), SystemTime::now()) else {
-        panic!("a mutating review never asks")
+    let decision = match evaluate(Phase::Mutate, read.request, &Settings::default(), SystemTime::now()) {
+        Step::Decided(decision) => decision,
+        Step::Ask(_, pending) => pending.resume(Ok(Found::Autoscaler(None))),
     };
     serde_json::from_slice(&review::write("u-1", &decision)).expect("an answer is JSON")
 }

@@ -49,7 +49,8 @@ pub fn run_with(case: &Case, webhook: &dyn Webhook) -> Result<(), String> {
 pub fn asks(body: &[u8], settings: &Settings) -> Asks {
     let Ok(review) = review::read(body, Kinds::BUILT_IN) else { return Asks::Nothing };
     match evaluate(Phase::Validate, review.request, settings, SystemTime::now()) {
-        Step::Decided(_) => Asks::Nothing,
+        // The mutating phase alone asks about an autoscaler.
+        Step::Decided(_) | Step::Ask(Lookup::Autoscaler(_), _) => Asks::Nothing,
         Step::Ask(Lookup::Parent(_), _) => Asks::Parent,
         Step::Ask(Lookup::Owners { .. }, _) => Asks::Owners,
         Step::Ask(Lookup::Holder(_), _) => Asks::Holder,

@@ -1,12 +1,16 @@
 //! What the API server and the Deployment controller make of an object: defaults, Scales, ReplicaSets, and whether a Pod may
 //! be deleted. Part of the model, and as faithful as the rules need.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
+use singleton_guard::api::autoscaler::{AUTOSCALERS, Autoscaler, PAUSED_REPLICAS};
 use singleton_guard::api::key::KEY;
-use singleton_guard::api::kind::Kind;
-use singleton_guard::api::reference::Regarding;
+use singleton_guard::api::kind::{Kind, Kinds};
+use singleton_guard::api::object::Object;
+use singleton_guard::api::reference::{Regarding, WorkloadRef};
 use singleton_guard::policy::denial::Denial;
-use singleton_guard::policy::lookup::Singleton;
+use singleton_guard::policy::lookup::Scaler;
 use singleton_guard::policy::rules::sg011_ending::{Ending, judge};
 use singleton_guard::settings::Settings;
 
@@ -76,12 +80,36 @@ pub fn scale_of(parent: &Value) -> Value {
 }
 
 /// What the index of marked workloads says of an autoscaler's target: the target itself, or the Deployment that it is behind.
-pub fn singleton<'a>(kind: Kind, name: &str, find: impl Fn(Kind, &str) -> Option<&'a Value>) -> Option<Singleton> {
+pub fn singleton(of: &WorkloadRef<'_>, objects: &BTreeMap<(String, String), Value>) -> Option<Regarding> {
+    let (kind, name) = (of.kind, &*of.name);
+    let find = |kind: Kind, name: &str| objects.get(&(kind.info().name.to_owned(), name.to_owned()));
     let owner = &find(kind, name)?["metadata"]["ownerReferences"][0];
     let deployment = owner["name"].as_str().filter(|_| owner["kind"] == "Deployment" && owner["controller"] == true);
     let (kind, name) = deployment.map_or((kind, name), |deployment| (Kind::DEPLOYMENT, deployment));
-    let is_marked = find(kind, name)?["metadata"]["labels"].get(MARK).is_some();
-    is_marked.then(|| Singleton { kind, name: name.to_owned() })
+    let metadata = &find(kind, name)?["metadata"];
+    let namespace = metadata["namespace"].as_str().unwrap_or_default();
+    metadata["labels"].get(MARK).map(|_| Regarding::workload(kind, namespace, name, ""))
+}
+
+/// What the watch of autoscalers says of a workload: one that may ask for more than one replica of it.
+pub fn scaler<'a>(workload: &WorkloadRef<'_>, mut objects: impl Iterator<Item = &'a Value>) -> Option<Scaler> {
+    objects.find_map(|object| {
+        let autoscaler = AUTOSCALERS.into_iter().find(|kind| object["kind"] == kind.info().name)?;
+        let json = object.to_string();
+        let read: Object<'_> = serde_json::from_str(&json).ok()?;
+        let targets = autoscaler
+            .target(&read, Kinds::BUILT_IN)
+            .is_some_and(|(kind, name)| kind == workload.kind && name == workload.name);
+        let spec = &object["spec"];
+        let [max, min] = match autoscaler {
+            Autoscaler::HorizontalPodAutoscaler => ["maxReplicas", "minReplicas"],
+            Autoscaler::ScaledObject => ["maxReplicaCount", "minReplicaCount"],
+        }
+        .map(|field| spec[field].as_i64());
+        let most = autoscaler.most(max, min, object["metadata"]["annotations"][PAUSED_REPLICAS].as_str());
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        (targets && most > 1).then_some(Scaler { autoscaler, name, most })
+    })
 }
 
 /// The line with which the native policy refuses the deletion of a Pod by its name, if it does: the rule's own function,

@@ -6,8 +6,9 @@
 //! singleton that sleeps. A ScaledObject without `maxReplicaCount` may ask for 100.
 //!
 //! What was so before is let stay, or an unchanged manifest could never be applied again once its workload is marked; who
-//! changes its bounds and leaves one above one is warned. The HorizontalPodAutoscaler that KEDA makes of a ScaledObject
-//! is judged by that.
+//! changes its bounds and leaves one above one is warned. A mark that comes after the autoscaler is not refused either: it
+//! makes the workload safer. It is answered with a warning that names the autoscaler. The HorizontalPodAutoscaler that KEDA
+//! makes of a ScaledObject is judged by that.
 //!
 //! The singleton is found by the kind and the name of the target, without a question to the API server, among the marked
 //! workloads that the process knows. A target that is not there (yet) is not judged: with helm an autoscaler comes before
@@ -45,7 +46,7 @@ pub struct Excess {
 /// where it may not ask for more than one, or where neither its bounds nor its target are others than before.
 #[must_use]
 pub fn judge(autoscaler: Autoscaler, kinds: Kinds, from: Option<&Object<'_>>, to: &Object<'_>) -> Option<Excess> {
-    if Autoscaler::is_made_by_another(to) || autoscaler.above_one(to).next().is_none() {
+    if to.metadata.controller().is_some_and(Autoscaler::has_made) || autoscaler.above_one(to).next().is_none() {
         return None;
     }
     let aims = |object: &Object<'_>| autoscaler.target(object, kinds).map(|(kind, name)| (kind, name.into_owned()));
@@ -75,15 +76,22 @@ fn of_no_workload(_: &Change<'_>, _: Standing) -> Vec<Violation> {
 }
 
 fn trigger(row: Row, _: Kinds) -> Option<String> {
-    (row == Row::Autoscalers).then(|| {
-        format!(
-            "(request.resource.resource == 'scaledobjects' ? {KEDA_ABOVE_ONE}\n\
+    match row {
+        Row::Autoscalers => Some(newly_above_one()),
+        // Who puts the mark on is told of an autoscaler that is there. In a row that lets everything pass in an outage.
+        Row::Defaults => Some(format!("{} && ({} || !{})", cel::IS_MARKED, cel::CREATE, cel::WAS_MARKED)),
+        _ => None,
+    }
+}
+
+fn newly_above_one() -> String {
+    format!(
+        "(request.resource.resource == 'scaledobjects' ? {KEDA_ABOVE_ONE}\n\
              : object.spec.?maxReplicas.orValue(1) > 1 || object.spec.?minReplicas.orValue(1) > 1)\n\
              && ({create} || {differs})",
-            create = cel::CREATE,
-            differs = DIFFERS.map(|field| format!("object.{field} != oldObject.{field}")).join("\n|| "),
-        )
-    })
+        create = cel::CREATE,
+        differs = DIFFERS.map(|field| format!("object.{field} != oldObject.{field}")).join("\n|| "),
+    )
 }
 
 /// Whether a ScaledObject may ask for more than one. A number in the annotation is one as KEDA reads it.

@@ -5,6 +5,7 @@ use crate::api::autoscaler::{Autoscaler, Bound, KEDA_MAX, PAUSED_REPLICAS};
 use crate::api::mark::MarkKey;
 use crate::api::reference::Regarding;
 use crate::api::text::{clip, line};
+use crate::policy::lookup::Scaler;
 use crate::policy::violation::{Sg003, Words};
 
 impl Words for Sg003 {
@@ -40,8 +41,15 @@ impl Words for Sg003 {
 }
 
 /// An autoscaler of a singleton may ask for more than one, as it might before.
-pub(in crate::policy) fn still_autoscaled(subject: &Regarding) -> String {
+pub(crate) fn still_autoscaled(subject: &Regarding) -> String {
     line("SG003 ", &subject.id(), ": its target is a singleton, and more than one is refused", WARNING_MAX)
+}
+
+/// A workload becomes a singleton while an autoscaler may ask for more than one of it.
+pub(crate) fn marked_while_autoscaled(subject: &Regarding, scaler: &Scaler) -> String {
+    let Scaler { autoscaler, name, most } = scaler;
+    let after = format!(" asks for up to {most} replicas of this {}, and more than one is refused", subject.kind);
+    line(&format!("SG003: {} ", autoscaler.info().name), name, &after, WARNING_MAX)
 }
 
 /// The kind, the namespace and the name of the singleton, so that a line keeps 16 characters for the autoscaler's own.

@@ -14,6 +14,7 @@ use crate::telemetry::register::{add, set};
 pub struct Singletons {
     all: Family<labels::Resource, Gauge>,
     above_one: Family<labels::Resource, Gauge>,
+    autoscaled: Family<labels::Resource, Gauge>,
     blocked: Gauge,
     blocked_longest: Gauge,
     consent_windows: Gauge,
@@ -33,6 +34,11 @@ impl Singletons {
                 "singletons_above_one",
                 "Singletons with more than one replica, in spec or status. Each replica counts all of them: use max, not \
                  sum",
+            ),
+            autoscaled: add(
+                own,
+                "autoscaled_singletons",
+                "Singletons that an autoscaler could scale above one. Each replica counts all of them: use max, not sum",
             ),
             blocked: add(
                 own,
@@ -58,6 +64,11 @@ impl Singletons {
     pub fn count(&self, resource: &'static str, all: usize, above_one: usize) {
         set(&self.all.get_or_create(&labels::Resource { resource }), all);
         set(&self.above_one.get_or_create(&labels::Resource { resource }), above_one);
+    }
+
+    /// So many singletons of a kind are the target of an autoscaler that may ask for more than one.
+    pub fn autoscaled(&self, resource: &'static str, count: usize) {
+        set(&self.autoscaled.get_or_create(&labels::Resource { resource }), count);
     }
 
     /// So many windows of consent are open.

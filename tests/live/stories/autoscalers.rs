@@ -7,12 +7,12 @@ use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
 
+use super::configuration::metrics;
 use super::outage::calls;
 use crate::common::api::{self, Answer};
-use crate::common::definitions;
-use crate::common::eventually;
 use crate::common::place::Place;
 use crate::common::workloads::both_ready;
+use crate::common::{definitions, eventually, unguarded};
 use crate::harness::stories;
 use crate::lab::Lab;
 use crate::lab::component::Signal;
@@ -24,6 +24,7 @@ stories!(
     one_that_is_there_when_the_mark_comes_is_told_why_not,
     one_that_comes_after_the_mark_keeps_to_one;
     Alone:
+    scaled_objects_are_watched_once_they_are_served,
     the_guard_is_asked_only_where_it_could_matter,
     with_every_replica_dead_they_are_created_and_changed;
 );
@@ -33,7 +34,21 @@ stories!(
 async fn one_that_comes_first_is_told_why_not(lab: &Lab) -> Result<()> {
     let place = Place::new(lab).await?;
     place.make(autoscaler(&place, "StatefulSet", "ledger", 2, 4)).await?;
+    let marked = json!({"kind": "StatefulSet", "metadata": {"name": "ledger", "labels": {MARK: "true"}}});
+    let marked = complete(&marked, &place.namespace).to_string();
+    // A dry run first: the autoscaler is a moment old, and may not be known yet.
+    place
+        .until("whoever makes the singleton to be warned of the autoscaler", async || {
+            let path = format!("{}?dryRun=All", place.path("StatefulSet", None));
+            let content = Some(("application/json", marked.clone()));
+            let answer = api::call(&lab.client(), Method::POST, &path, content, None).await?;
+            ensure!(answer.succeeded(), "{answer:?}");
+            let warning = "SG003: HorizontalPodAutoscaler ledger asks for up to 4 replicas of this StatefulSet, and more than one is refused";
+            Ok(answer.warnings.iter().any(|line| line == warning))
+        })
+        .await?;
     place.create("StatefulSet", "ledger", json!({})).await?;
+    both_are_told(&place, "HorizontalPodAutoscaler", "StatefulSet", "spec.maxReplicas", 4).await?;
     is_told_why_not(&place, "StatefulSet").await
 }
 
@@ -48,8 +63,49 @@ async fn one_that_is_there_when_the_mark_comes_is_told_why_not(lab: &Lab) -> Res
     };
     place.until("the autoscaler to scale it to two", async || Ok(replicas().await? == (Some(2), Some(2)))).await?;
     let mark = json!({"metadata": {"labels": {MARK: "true"}}, "spec": {"replicas": 1, "strategy": {"type": "Recreate", "rollingUpdate": null}}});
-    place.patch("Deployment", "ledger", mark).await?;
+    let path = place.path("Deployment", Some("ledger"));
+    let marked = api::merge(&lab.client(), &path, &mark, None).await?;
+    let warning = "SG003: HorizontalPodAutoscaler ledger asks for up to 4 replicas of this Deployment, and more than one is refused";
+    ensure!(marked.succeeded() && marked.warnings.iter().any(|line| line == warning), "{marked:?}");
+    both_are_told(&place, "HorizontalPodAutoscaler", "Deployment", "spec.maxReplicas", 4).await?;
     is_told_why_not(&place, "Deployment").await
+}
+
+/// Waits for the Event on the singleton and the one on the autoscaler, and for both replicas to count it.
+async fn both_are_told(place: &Place<'_>, autoscaler: &str, kind: &str, field: &str, most: u32) -> Result<()> {
+    let notes = [
+        format!(
+            "{autoscaler} ledger asks for up to {most} replicas, and more than one is refused: set its {field} to 1, or take the singleton label off"
+        ),
+        format!(
+            "{kind} ledger is a singleton, and more than one replica is refused: set {field} to 1 (it asks for up to {most}), or take the singleton label off"
+        ),
+    ];
+    place
+        .until("Events on both", async || {
+            let events = place.list("Event").await?;
+            let told = |on: &str, note: &String| {
+                let is_it = |event: &&Value| {
+                    event["reason"] == "SingletonAutoscaled"
+                        && event["regarding"]["kind"] == on
+                        && event["note"] == **note
+                };
+                events.iter().filter(is_it).count()
+            };
+            let (workload, scaler) = (told(kind, &notes[0]), told(autoscaler, &notes[1]));
+            // Two replicas say the same, and it is one Event.
+            ensure!(workload <= 1 && scaler <= 1, "{events:#?}");
+            Ok(workload == 1 && scaler == 1)
+        })
+        .await
+}
+
+/// How many autoscaled singletons of this kind each replica counts.
+async fn counted(lab: &Lab, resource: &str) -> Result<Vec<u64>> {
+    let line = format!("singleton_guard_autoscaled_singletons{{resource=\"{resource}\"}} ");
+    let count =
+        |text: &String| text.lines().find_map(|found| found.strip_prefix(&line)?.parse().ok()).unwrap_or_default();
+    Ok(metrics(lab).await?.values().map(count).collect())
 }
 
 /// What it is refused names what has to change; so changed, its controller has nothing to ask for.
@@ -165,6 +221,41 @@ async fn the_guard_is_asked_only_where_it_could_matter(lab: &Lab) -> Result<()> 
         is_asked("another trigger, a maximum of one, a deletion", 0, seen).await?;
     }
     Ok(())
+}
+
+/// Without KEDA there is nothing to watch, and no trouble. Once its kind is served, what could scale a singleton is told of
+/// within half a minute, without a restart.
+async fn scaled_objects_are_watched_once_they_are_served(lab: &Lab) -> Result<()> {
+    let place = Place::new(lab).await?;
+    // A kind that no other test leaves an autoscaler of.
+    place.create("ReplicationController", "ledger", json!({})).await?;
+    let is_counted = async |count: u64| {
+        let counts = counted(lab, "replicationcontrollers").await?;
+        anyhow::Ok(counts.iter().all(|counted| *counted == count))
+    };
+    lab.kubectl(&["delete", "crd", "scaledobjects.keda.sh", "--ignore-not-found"]).await?.success()?;
+    let synced = "singleton_guard_cache_synced{resource=\"scaledobjects\"}";
+    place
+        .until("nobody to follow ScaledObjects", async || {
+            Ok(metrics(lab).await?.values().all(|text| !text.contains(synced)))
+        })
+        .await?;
+    definitions::establish(lab, &[definitions::scaled_object()]).await?;
+    let object = json!({"kind": "ScaledObject", "metadata": {"name": "ledger"}, "spec": {"scaleTargetRef": {"apiVersion": "v1", "kind": "ReplicationController", "name": "ledger"}}});
+    let content = Some(("application/json", complete(&object, &place.namespace).to_string()));
+    // The glass is broken, or it would be refused.
+    let path = place.path("ScaledObject", None);
+    api::call(&lab.client(), Method::POST, &path, content, Some(&unguarded())).await?.success()?;
+    both_are_told(&place, "ScaledObject", "ReplicationController", "spec.maxReplicaCount", 100).await?;
+    place
+        .until("both replicas to follow ScaledObjects, and to count it", async || {
+            let follows = format!("{synced} 1");
+            let all_follow = metrics(lab).await?.values().all(|text| text.contains(&follows));
+            Ok(all_follow && is_counted(1).await?)
+        })
+        .await?;
+    place.delete("ScaledObject", "ledger").await?;
+    place.until("it not to be counted any more", async || is_counted(0).await).await
 }
 
 /// The guard's advice is missed, and nothing else: those of unmarked workloads and of singletons are created and changed.

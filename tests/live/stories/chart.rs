@@ -190,6 +190,8 @@ async fn rights_are_the_least(lab: &Lab) -> Result<()> {
             "pods [] [] [get list watch delete]",
             "services [] [] [list watch create patch delete]",
             "poddisruptionbudgets.policy [] [] [list watch create patch delete]",
+            "horizontalpodautoscalers.autoscaling [] [] [list watch]",
+            "scaledobjects.keda.sh [] [] [list watch]",
             "events.events.k8s.io [] [] [create patch]",
         ]
         .map(str::to_owned),
