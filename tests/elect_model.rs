@@ -33,6 +33,8 @@ mod durations;
 mod lock;
 #[path = "elect_model/record.rs"]
 mod record;
+#[path = "fuzz/lock.rs"]
+mod targets;
 #[path = "elect_model/weak.rs"]
 mod weak;
 #[path = "elect_model/world.rs"]

@@ -15,14 +15,22 @@
 //! * [`decide`]: the algorithm, whole; [`state`] has its words, and [`record`] what is written.
 //! * [`lock`]: how a lock is named.
 //! * [`status`]: how a replica is, for people and programs.
+//! * [`store::lease`] and [`store::gateway`]: what the API server and etcd are asked, and what they answer.
 //! * [`timing`]: from what a user asks for to the durations that are safe together; [`table`] says what they mean.
 //! * [`wire`]: what the two processes of the program say to each other.
+//!
+//! *With the feature*, the elector (`elector`, over a `store` and a `clock`; `desk`, `http` and `socket` show how it is) and
+//! the `keeper`, which has the command.
 
 #[cfg(feature = "elect")]
 pub mod args;
+#[cfg(feature = "elect")]
+pub mod clock;
 pub mod decide;
 #[cfg(feature = "elect")]
 pub mod desk;
+#[cfg(feature = "elect")]
+pub mod elector;
 #[cfg(feature = "elect")]
 pub mod exit;
 #[cfg(feature = "elect")]
@@ -34,11 +42,14 @@ pub mod link;
 pub mod lock;
 #[cfg(feature = "elect")]
 pub mod metrics;
+#[cfg(feature = "elect")]
+pub mod process;
 pub mod record;
 #[cfg(feature = "elect")]
 pub mod socket;
 pub mod state;
 pub mod status;
+pub mod store;
 pub mod table;
 pub mod timing;
 pub mod wire;

@@ -96,7 +96,7 @@ fn relative(root: &Path, file: &Path) -> String {
     file.strip_prefix(root).unwrap_or(file).display().to_string()
 }
 
-const PURE: [&str; 27] = [
+const PURE: [&str; 29] = [
     "src/api/",
     "src/chart/",
     "src/policy/",
@@ -115,6 +115,8 @@ const PURE: [&str; 27] = [
     "src/elect/record.rs",
     "src/elect/state.rs",
     "src/elect/status.rs",
+    "src/elect/store/gateway.rs",
+    "src/elect/store/lease.rs",
     "src/elect/table.rs",
     "src/elect/timing.rs",
     "src/elect/wire.rs",

@@ -1,0 +1,37 @@
+//! The lock of `elect` on real stores.
+//!
+//! ```text
+//! stores     etcd and the API server as registers: who is refused, who loses, what is nobody's to take
+//! rig        the lab, with an etcd beside it that wants TLS and a password
+//! ```
+//!
+//! Where there can be no lab it is left out with the reason, and with `CI=true` that is a failure.
+
+#![allow(unreachable_pub, missing_docs, reason = "one program; its rooms are described at their heads")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that meets the unexpected has failed, and it uses a part of what the live tests share"
+)]
+
+#[path = "elect/etcd.rs"]
+mod etcd;
+#[path = "live/harness/mod.rs"]
+mod harness;
+#[path = "lab/mod.rs"]
+mod lab;
+#[path = "elect/lease.rs"]
+mod lease;
+#[path = "elect/rig.rs"]
+mod rig;
+#[path = "elect/stores.rs"]
+mod stores;
+
+fn main() -> std::process::ExitCode {
+    harness::main(vec![Box::new(stores::group())])
+}
