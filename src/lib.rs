@@ -32,7 +32,7 @@
 //! * [`cluster::sieve`], [`cluster::line`], [`cluster::revision`], [`cluster::seen`]: what is read of a list and of a
 //!   watch; [`index::marked`]: what is kept of a marked workload.
 //!
-//! * [`elect`]: the other program, which locks inside the application; it is being built. [`elect::decide`] is the
+//! * [`elect`]: the other program, `elect`, which locks inside the application. [`elect::decide`] is the
 //!   algorithm of its lock.
 //!
 //! *The shell*, only with the feature `server`, does the IO:

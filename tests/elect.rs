@@ -1,6 +1,7 @@
 //! The lock of `elect` on real stores.
 //!
 //! ```text
+//! program    the program itself, three replicas of it
 //! stores     etcd and the API server as registers: who is refused, who loses, what is nobody's to take
 //! rig        the lab, with an etcd beside it that wants TLS and a password
 //! ```
@@ -27,11 +28,13 @@ mod harness;
 mod lab;
 #[path = "elect/lease.rs"]
 mod lease;
+#[path = "elect/program.rs"]
+mod program;
 #[path = "elect/rig.rs"]
 mod rig;
 #[path = "elect/stores.rs"]
 mod stores;
 
 fn main() -> std::process::ExitCode {
-    harness::main(vec![Box::new(stores::group())])
+    harness::main(vec![Box::new(stores::group()), Box::new(program::group())])
 }

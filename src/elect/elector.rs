@@ -161,10 +161,10 @@ impl<'e, K: Keeper> Elector<'e, K> {
     }
 
     fn stops(&self, why: Why) -> io::Result<()> {
-        let (step_down, grace) = match why {
-            Why::Asked => (StepDown::Asked, self.me.timing.stop_grace),
-            Why::Outlived => (StepDown::Deadline, self.me.timing.lost_grace),
-            Why::Taken => (StepDown::Taken, self.me.timing.lost_grace),
+        let (step_down, message) = match why {
+            Why::Asked => (StepDown::Asked, ToKeeper::Stop { grace: nanoseconds(self.me.timing.stop_grace) }),
+            Why::Outlived => (StepDown::Deadline, ToKeeper::Lost),
+            Why::Taken => (StepDown::Taken, ToKeeper::Lost),
         };
         match why {
             Why::Asked => info!("asked to stop: the command ends, and then the lock is released"),
@@ -175,7 +175,7 @@ impl<'e, K: Keeper> Elector<'e, K> {
         if why == Why::Asked && self.is_told {
             return Ok(());
         }
-        self.keeper.tell(ToKeeper::Stop { grace: nanoseconds(grace) })
+        self.keeper.tell(message)
     }
 
     fn hears(&mut self, heard: ToElector) -> Option<Event> {

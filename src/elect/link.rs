@@ -66,13 +66,6 @@ impl AsFd for Link {
     }
 }
 
-/// For the asynchronous half of the elector.
-impl std::os::fd::AsRawFd for Link {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        std::os::fd::AsRawFd::as_raw_fd(&self.0)
-    }
-}
-
 /// As the standard input of the elector.
 impl From<Link> for OwnedFd {
     fn from(link: Link) -> Self {

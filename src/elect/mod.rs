@@ -1,5 +1,5 @@
 //! At most one of many: of all replicas that name one lock, one has a living command. The half of the pattern that locks
-//! inside the application. The program `elect` is being built: what is here decides, and nothing is shipped yet.
+//! inside the application, and nearly all of the program `elect`.
 //!
 //! The lock is one record in a store that can compare and swap, and the algorithm is the same for every store:
 //!
@@ -42,6 +42,8 @@ pub mod link;
 pub mod lock;
 #[cfg(feature = "elect")]
 pub mod metrics;
+#[cfg(feature = "elect")]
+pub mod outside;
 #[cfg(feature = "elect")]
 pub mod process;
 pub mod record;

@@ -1,5 +1,6 @@
 //! The elector as a process: its end of the link to the keeper, its store, and the number that it draws.
 
+use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
@@ -8,8 +9,10 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
+use tokio::time::sleep;
 use tracing::error;
 
+use super::clock::now;
 use super::desk::Desk;
 use super::elector::{self, Keeper};
 use super::keeper::instead;
@@ -37,27 +40,25 @@ pub async fn run(lock: &Lock, holder: &str, timing: Timing, desk: &Desk) -> Resu
     let link = Link::inherited()?;
     // It is no socket for datagrams, but tokio is only to say when it can be read.
     let socket = UnixDatagram::from_std(link.as_fd().try_clone_to_owned()?.into())?;
-    let keeper = OverLink { link, socket, patience: timing.margin / 2 };
+    let keeper = OverLink { desk, timing, unanswered: Cell::new(None), link, socket };
     // Two that drew the same would take each other's record for their own: one chance in 2^64.
     let me = Candidate { holder: Arc::from(holder), by: fastrand::u64(..), timing };
     elector::run(me, &store, &keeper, desk).await;
     Ok(())
 }
 
-struct OverLink {
+struct OverLink<'d> {
+    desk: &'d Desk,
+    timing: Timing,
+    /// Since when the keeper owes an answer.
+    unanswered: Cell<Option<Duration>>,
     link: Link,
     /// The same.
     socket: UnixDatagram,
-    /// For how long what was killed may take to be gone.
-    patience: Duration,
 }
 
-impl Keeper for OverLink {
-    fn tell(&self, message: ToKeeper) -> io::Result<()> {
-        self.link.send(message)
-    }
-
-    async fn hears(&self) -> Option<ToElector> {
+impl OverLink<'_> {
+    async fn heard(&self) -> Option<ToElector> {
         let receive = || match self.link.receive() {
             Came::Nothing => Err(ErrorKind::WouldBlock.into()),
             came => Ok(came),
@@ -65,15 +66,55 @@ impl Keeper for OverLink {
         loop {
             self.socket.readable().await.ok()?;
             match self.socket.try_io(Interest::READABLE, receive) {
-                Ok(Came::Message(message)) => return Some(message),
+                Ok(Came::Message(message)) => {
+                    self.unanswered.set(None);
+                    self.desk.put_up(|status| status.keeper_answers = true);
+                    return Some(message);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Ok(Came::Nothing | Came::Ended) | Err(_) => return None,
             }
         }
     }
 
+    /// Returns when the keeper has been silent for as long as the store may be: one that was stopped passes no signal on, and
+    /// is done without. Whoever waits here may be dropped and come again.
+    async fn silent(&self) {
+        loop {
+            let silence = self.unanswered.get().map(|since| now().boot.saturating_sub(since)).unwrap_or_default();
+            if silence >= self.timing.call {
+                self.desk.put_up(|status| status.keeper_answers = false);
+            }
+            if silence >= self.timing.stop_after {
+                return;
+            }
+            sleep(self.timing.look()).await;
+        }
+    }
+}
+
+impl Keeper for OverLink<'_> {
+    fn tell(&self, message: ToKeeper) -> io::Result<()> {
+        if matches!(message, ToKeeper::Until { .. }) && self.unanswered.get().is_none() {
+            self.unanswered.set(Some(now().boot));
+        }
+        self.link.send(message)
+    }
+
+    async fn hears(&self) -> Option<ToElector> {
+        tokio::select! {
+            biased;
+            heard = self.heard() => heard,
+            () = self.silent() => {
+                error!("the keeper does not answer, so the command and the keeper are killed");
+                self.kill();
+                None
+            }
+        }
+    }
+
     fn kill(&self) {
-        match instead::end(self.patience) {
+        match instead::end(self.timing.margin / 2) {
             Ok(true) => {}
             Ok(false) => error!("something of the command is still alive"),
             Err(error) => error!("the command cannot be ended: {error}"),

@@ -25,6 +25,8 @@ pub enum ToKeeper {
         /// 0: at once.
         grace: u64,
     },
+    /// The lock is lost, so end the command as when its time is over.
+    Lost,
 }
 
 /// From the keeper to the elector.
@@ -64,6 +66,7 @@ impl Message for ToKeeper {
             Self::Run { until, token, term } => message(1, until, token, term),
             Self::Until { at } => message(2, at, 0, 0),
             Self::Stop { grace } => message(3, grace, 0, 0),
+            Self::Lost => message(4, 0, 0, 0),
         }
     }
 
@@ -72,6 +75,7 @@ impl Message for ToKeeper {
             (1, until, token, term) => Self::Run { until, token, term },
             (2, at, 0, 0) => Self::Until { at },
             (3, grace, 0, 0) => Self::Stop { grace },
+            (4, 0, 0, 0) => Self::Lost,
             _ => return None,
         })
     }

@@ -8,8 +8,10 @@ use crate::harness::{Group, Test};
 use crate::rig::{Rig, record, store};
 use crate::{etcd, lease};
 
+type Run = fn(&Rig) -> Result<()>;
+
 pub fn group() -> Group<Rig> {
-    let tests: [(&str, fn(&Rig) -> Result<()>); 8] = [
+    let tests: [(&str, Run); 8] = [
         ("a key of etcd is a register", |rig| rig.runtime.block_on(is_a_register(&etcd_store("register")?))),
         ("a Lease is a register", |rig| {
             rig.runtime.block_on(async {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use singleton_guard::elect::exit;
+use singleton_guard::elect::keeper::boottime;
 use singleton_guard::elect::wire::{ToElector, ToKeeper};
 
 use super::bench::{As, Bench, Check, Start, from_now, kill, rounds, same};
@@ -19,6 +20,7 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
     ("a deadline that is over starts nothing", too_late),
     ("a keeper that slept over its deadline kills when it wakes", overslept),
     ("who is asked to stop is killed after the stop grace, renewed or not", deaf),
+    ("told that the lock is lost, it ends the command at once and says so", told_lost),
     ("a stop without grace cannot be taken back", at_once),
 ];
 
@@ -42,15 +44,13 @@ fn on_time(form: As) -> Result<(), String> {
 fn lateness(form: As) -> Result<Duration, String> {
     let program = std::env::current_exe().unwrap().display().to_string();
     let mut bench = Start::new(form, &[&program, ROLE, "clockwork", "ticks"]).go();
-    let until = bench.run(Duration::from_millis(200));
-    same("how the command ended", bench.gone()?, 137)?;
+    let deadline = bench.run(Duration::from_millis(200)) + 300_000_000;
+    let status = bench.gone()?;
+    same("killed before its time", boottime() < deadline, false)?;
+    same("how the command ended", status, 137)?;
     same("exit status", bench.exit()?, i32::from(exit::LOST))?;
     let ticks = fs::read(bench.directory.join("ticks")).unwrap();
     let last = ticks.chunks_exact(8).next_back().map(|tick| u64::from_le_bytes(tick.try_into().unwrap())).unwrap();
-    let deadline = until + 300_000_000;
-    if last + 50_000_000 < deadline {
-        return Err(format!("killed {} ns early", deadline - last));
-    }
     Ok(Duration::from_nanos(last.saturating_sub(deadline)))
 }
 
@@ -122,4 +122,14 @@ fn at_once(form: As) -> Result<(), String> {
     bench.tell(ToKeeper::Until { at: from_now(Duration::from_secs(60)) });
     same("how the command ended", bench.gone()?, 137)?;
     same("exit status", bench.exit()?, 137)
+}
+
+fn told_lost(form: As) -> Result<(), String> {
+    let mut bench =
+        Bench::running(form, &["sh", "-c", "trap 'exit 0' TERM; echo > ready; while :; do sleep 0.02; done"]);
+    bench.written("ready")?;
+    bench.tell(ToKeeper::Lost);
+    bench.tell(ToKeeper::Until { at: from_now(Duration::from_secs(60)) });
+    same("how the command ended", bench.gone()?, 0)?;
+    same("exit status", bench.exit()?, i32::from(exit::LOST))
 }

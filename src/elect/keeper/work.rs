@@ -123,6 +123,11 @@ impl<'a> Keeper<'a> {
                     self.signal(self.settings.stop_signal);
                 }
             }
+            ToKeeper::Lost => {
+                if self.child.is_some() && self.course.abandoned(now) {
+                    self.signal(self.settings.stop_signal);
+                }
+            }
         }
     }
 
