@@ -1,7 +1,7 @@
 //! The whole program on real stores: three replicas, of which one has a living command, whoever is stopped or killed. A
 //! witness looks into /proc all the while.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -176,12 +176,19 @@ impl Witness {
 fn commands(lock: &str) -> usize {
     let wanted = format!("ELECT_LOCK={lock}");
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let is_one = |entry: &std::fs::DirEntry| {
-        let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
+    let is_one = |process: &Path| {
+        let read = |name: &str| std::fs::read(process.join(name)).unwrap_or_default();
         read("cmdline").starts_with(b"sh\0-c\0trap")
             && read("environ").split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
     };
-    entries.filter(is_one).count()
+    // What a shell forks has its command line until it has become something else.
+    let is_forked = |process: &Path| {
+        let stat = std::fs::read_to_string(process.join("stat")).unwrap_or_default();
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1).map(str::to_owned));
+        parent.is_none_or(|parent| is_one(&Path::new("/proc").join(parent)))
+    };
+    let entries = entries.map(|entry| entry.path());
+    entries.filter(|process| is_one(process) && !is_forked(process)).count()
 }
 
 fn signal(running: &[(u32, Child)], number: u32, signal: Signal) -> Result<()> {
