@@ -27,7 +27,7 @@
 //! * The plans of the rooms below, which decide what the shell carries out: [`companions::plan`] and
 //!   [`companions::backoff`], [`autoscalers::found`], [`strict::liveness`], [`certs::plan`] and [`certs::lifetimes`], [`namespaces::plan`] and
 //!   [`namespaces::selectors`].
-//! * [`freshness::event`] and [`freshness::known`]: which marked workloads there are, up to which revision, and what
+//! * [`freshness::change`] and [`freshness::snapshot`]: which marked workloads there are, up to which revision, and what
 //!   that proves.
 //! * [`cluster::sieve`], [`cluster::line`], [`cluster::revision`], [`cluster::seen`]: what is read of a list and of a
 //!   watch; [`index::marked`]: what is kept of a marked workload.

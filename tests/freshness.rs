@@ -1,7 +1,7 @@
 //! The freshness proof: what it reads, and that it is never wrong, whatever happens to the workload, to the watch and to
 //! etcd between the moment at which an API server reads a workload and the one at which it stores what was allowed.
 //!
-//! The model and the program share [`known`](singleton_guard::freshness::known). All histories of one workload and one
+//! The model and the program share [`snapshot`](singleton_guard::freshness::snapshot). All histories of one workload and one
 //! request that are nine steps long are walked through, and random ones of three workloads and four requests.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
@@ -16,8 +16,8 @@ use singleton_guard::cluster::line::{Line, Object};
 use singleton_guard::cluster::revision::Revision;
 use singleton_guard::cluster::seen::Nothing;
 use singleton_guard::cluster::sieve::{Malformed, Part, Sieve};
-use singleton_guard::freshness::event::{Event, Name, Version, keep};
-use singleton_guard::freshness::known::{Known, Verdict};
+use singleton_guard::freshness::change::{Change, NamespacedName, Version, keep};
+use singleton_guard::freshness::snapshot::{Snapshot, Verdict};
 use stateright::{Checker, Model, Property};
 use world::{Action, World};
 
@@ -89,18 +89,18 @@ proptest! {
 fn of_a_watch_that_goes_back_nothing_is_believed() {
     let at = |number: u64| Revision::parse(&number.to_string()).unwrap();
     let is = |revision| {
-        let name = Name { namespace: "pay".into(), name: "ledger".into() };
-        Event::Is(name, Version { uid: "u".into(), revision, marked: false, owner: None })
+        let name = NamespacedName { namespace: "pay".into(), name: "ledger".into() };
+        Change::Written(name, Version { uid: "u".into(), revision, marked: false, owner: None })
     };
     for (what, event, believed) in [
         ("a later change", is(at(8)), true),
         ("the same revision", is(at(7)), false),
         ("an earlier change", is(at(3)), false),
-        ("a bookmark of the same revision", Event::Nothing(at(7)), true),
-        ("an earlier bookmark", Event::Nothing(at(6)), false),
+        ("a bookmark of the same revision", Change::Bookmark(at(7)), true),
+        ("an earlier bookmark", Change::Bookmark(at(6)), false),
     ] {
-        let mut known = Known::listed([], at(7));
-        assert_eq!(known.heed(event).is_ok(), believed, "{what}");
+        let mut known = Snapshot::listed([], at(7));
+        assert_eq!(known.apply(event).is_ok(), believed, "{what}");
         let verdict = known.verdict("pay", "web", "v", at(2));
         assert_eq!(verdict, if believed { Verdict::Unmarked } else { Verdict::Blind }, "{what}");
     }
@@ -131,14 +131,14 @@ fn a_line_is_read_as_far_as_it_matters() {
     let many = whole.replace("LABELS", &format!("{{{}}}", labels.join(",")));
     let mangled = whole.replace("LABELS", &format!(r#"["{key}"]"#));
     let bookmark = r#"{"resourceVersion":"9","annotations":{"k8s.io/initial-events-end":"true"}}"#;
-    let name = || Name { namespace: "pay".into(), name: "ledger".into() };
+    let name = || NamespacedName { namespace: "pay".into(), name: "ledger".into() };
     let version = |marked| Version { uid: "u".into(), revision: Revision::parse("7").unwrap(), marked, owner: None };
     let cases = [
-        ("ADDED", marked.as_str(), Event::Is(name(), version(true))),
-        ("MODIFIED", &unmarked, Event::Is(name(), version(false))),
-        ("MODIFIED", &many, Event::Is(name(), version(false))),
-        ("DELETED", &marked, Event::Gone(name(), Revision::parse("7").unwrap())),
-        ("BOOKMARK", bookmark, Event::Nothing(Revision::parse("9").unwrap())),
+        ("ADDED", marked.as_str(), Change::Written(name(), version(true))),
+        ("MODIFIED", &unmarked, Change::Written(name(), version(false))),
+        ("MODIFIED", &many, Change::Written(name(), version(false))),
+        ("DELETED", &marked, Change::Deleted(name(), Revision::parse("7").unwrap())),
+        ("BOOKMARK", bookmark, Change::Bookmark(Revision::parse("9").unwrap())),
     ];
     for (type_, metadata, expected) in cases {
         assert_eq!(read(line(type_, metadata).as_bytes(), &key), Ok(expected), "{type_} {metadata}");
@@ -161,7 +161,7 @@ fn a_line_is_read_as_far_as_it_matters() {
 }
 
 /// What the proof makes of one line of a watch; an error where the watch has to begin again.
-fn read(line: &[u8], mark: &MarkKey) -> Result<Event<'static>, String> {
+fn read(line: &[u8], mark: &MarkKey) -> Result<Change<'static>, String> {
     let mut events = Vec::new();
     let keep = Line::<Nothing, Nothing>::keep(&keep(mark));
     let mut sieve = Sieve::new(&keep);
@@ -174,23 +174,23 @@ fn read(line: &[u8], mark: &MarkKey) -> Result<Event<'static>, String> {
     events.pop().unwrap_or_else(|| Err("not a whole line".to_owned()))
 }
 
-fn event(line: &[u8], mark: &MarkKey) -> Result<Event<'static>, String> {
+fn event(line: &[u8], mark: &MarkKey) -> Result<Change<'static>, String> {
     let event = match Line::<Nothing, Nothing>::read(line).map_err(|error| error.to_string())? {
-        Line::Is(Object::Read(seen)) => Event::is(seen.metadata, mark),
+        Line::Is(Object::Read(seen)) => Change::written(seen.metadata, mark),
         Line::Is(Object::Unread(_, why)) => return Err(why.to_owned()),
-        Line::Gone(metadata) => Event::gone(metadata, mark),
-        Line::Nothing(metadata) => Event::nothing(&metadata.resource_version),
+        Line::Gone(metadata) => Change::deleted(metadata, mark),
+        Line::Nothing(metadata) => Change::bookmark(&metadata.resource_version),
         Line::Ended { code, message } => return Err(format!("{code} {message}")),
     };
     Ok(match event.map_err(|error| error.to_string())? {
-        Event::Is(name, Version { uid, revision, marked, owner }) => {
-            Event::Is(owned(name), Version { uid: uid.into_owned().into(), revision, marked, owner })
+        Change::Written(name, Version { uid, revision, marked, owner }) => {
+            Change::Written(owned(name), Version { uid: uid.into_owned().into(), revision, marked, owner })
         }
-        Event::Gone(name, revision) => Event::Gone(owned(name), revision),
-        Event::Nothing(revision) => Event::Nothing(revision),
+        Change::Deleted(name, revision) => Change::Deleted(owned(name), revision),
+        Change::Bookmark(revision) => Change::Bookmark(revision),
     })
 }
 
-fn owned(Name { namespace, name }: Name<'_>) -> Name<'static> {
-    Name { namespace: namespace.into_owned().into(), name: name.into_owned().into() }
+fn owned(NamespacedName { namespace, name }: NamespacedName<'_>) -> NamespacedName<'static> {
+    NamespacedName { namespace: namespace.into_owned().into(), name: name.into_owned().into() }
 }

@@ -20,7 +20,7 @@ use crate::cluster::list::Asked;
 use crate::cluster::seen::Nothing;
 use crate::cluster::store::{Kept, Store};
 use crate::configuration::Current;
-use crate::events::{SAY_AGAIN, Saying, Voice};
+use crate::events::{Event, Recorder, SAY_AGAIN};
 use crate::index::{Entry, Index, uid_of};
 use crate::policy::lookup::Scaler;
 use crate::settings::{Autoscalers, Settings};
@@ -41,7 +41,7 @@ pub struct Watcher {
     index: Index,
     settings: Current,
     metrics: Metrics,
-    voice: Voice,
+    recorder: Recorder,
 }
 
 impl Known {
@@ -60,9 +60,9 @@ impl Watcher {
     /// What it knows, and itself. `instance` names this replica in Events.
     #[must_use]
     pub fn new(client: Client, index: Index, settings: Current, metrics: Metrics, instance: String) -> (Known, Self) {
-        let voice = Voice::new(client.clone(), "singleton-guard.io/autoscalers", "WatchAutoscalers", instance);
+        let recorder = Recorder::new(client.clone(), "singleton-guard.io/autoscalers", "WatchAutoscalers", instance);
         let known = Known(Store::new(AUTOSCALERS));
-        (known.clone(), Self { client, known, index, settings, metrics, voice })
+        (known.clone(), Self { client, known, index, settings, metrics, recorder })
     }
 
     /// Never ends.
@@ -119,8 +119,8 @@ impl Watcher {
         let due: Vec<_> = notes.into_iter().filter(|(key, _)| !told.contains_key(key)).collect();
         stream::iter(&due)
             .for_each_concurrent(AT_ONCE, |((_, note), about)| async move {
-                let saying = Saying { reason: REASON, note: note.clone(), is_warning: true, is_state: true };
-                self.voice.say(about, &saying).await;
+                let event = Event { reason: REASON, note: note.clone(), is_warning: true, is_state: true };
+                self.recorder.record(about, &event).await;
             })
             .await;
         told.extend(due.into_iter().map(|(key, _)| (key, now)));

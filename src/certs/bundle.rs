@@ -12,12 +12,12 @@ use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::handshake::Told;
+use super::handshake::Expected;
 use crate::cluster::words;
 
 /// Which of the two kinds of webhook configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConfigurationKind {
+pub enum WebhookConfigurationKind {
     /// `ValidatingWebhookConfiguration`.
     Validating,
     /// `MutatingWebhookConfiguration`.
@@ -26,9 +26,9 @@ pub enum ConfigurationKind {
 
 /// One of our webhook configurations, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Configuration {
+pub struct WebhookConfiguration {
     /// Its kind.
-    pub kind: ConfigurationKind,
+    pub kind: WebhookConfigurationKind,
     /// Its name.
     pub name: String,
 }
@@ -39,8 +39,8 @@ pub(super) struct Trusted {
     pub(super) generation: Option<i64>,
     /// Whether it had to be written.
     pub(super) written: bool,
-    /// What it tells API servers, as it is stored now.
-    pub(super) told: Vec<Told>,
+    /// What it has API servers expect, as it is stored now.
+    pub(super) expected: Vec<Expected>,
 }
 
 /// The configuration cannot be used.
@@ -52,7 +52,7 @@ pub enum BundleError {
         /// What was wanted.
         verb: &'static str,
         /// Of which one.
-        configuration: Configuration,
+        configuration: WebhookConfiguration,
         /// Why not.
         #[source]
         cause: Box<kube::Error>,
@@ -63,11 +63,11 @@ pub enum BundleError {
     #[error("did not write {configuration}: what was to be trusted was read too long ago")]
     Late {
         /// Which one.
-        configuration: Configuration,
+        configuration: WebhookConfiguration,
     },
 }
 
-impl Configuration {
+impl WebhookConfiguration {
     /// Makes every entry trust these authorities (PEM). Says what came of it.
     ///
     /// Nothing is written after `fresh`, or over what has changed since it was read: a replica that was stopped in
@@ -111,10 +111,10 @@ impl Configuration {
         Ok(Trusted::new(&patched, true))
     }
 
-    /// What it tells API servers. Nothing is written.
-    pub(super) async fn told(&self, client: &Client) -> Result<Vec<Told>, BundleError> {
+    /// What it has API servers expect. Nothing is written.
+    pub(super) async fn expected(&self, client: &Client) -> Result<Vec<Expected>, BundleError> {
         let object = self.api(client).get(&self.name).await.map_err(|cause| self.error("get", cause))?;
-        Ok(Told::read(&object.data).collect())
+        Ok(Expected::read(&object.data).collect())
     }
 
     pub(crate) fn api(&self, client: &Client) -> Api<DynamicObject> {
@@ -123,8 +123,8 @@ impl Configuration {
 
     pub(crate) fn resource(&self) -> ApiResource {
         match self.kind {
-            ConfigurationKind::Validating => ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
-            ConfigurationKind::Mutating => ApiResource::erase::<MutatingWebhookConfiguration>(&()),
+            WebhookConfigurationKind::Validating => ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
+            WebhookConfigurationKind::Mutating => ApiResource::erase::<MutatingWebhookConfiguration>(&()),
         }
     }
 
@@ -142,15 +142,15 @@ impl Configuration {
 
 impl Trusted {
     fn new(object: &DynamicObject, written: bool) -> Self {
-        Self { generation: object.metadata.generation, written, told: Told::read(&object.data).collect() }
+        Self { generation: object.metadata.generation, written, expected: Expected::read(&object.data).collect() }
     }
 }
 
-impl fmt::Display for Configuration {
+impl fmt::Display for WebhookConfiguration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
-            ConfigurationKind::Validating => "ValidatingWebhookConfiguration",
-            ConfigurationKind::Mutating => "MutatingWebhookConfiguration",
+            WebhookConfigurationKind::Validating => "ValidatingWebhookConfiguration",
+            WebhookConfigurationKind::Mutating => "MutatingWebhookConfiguration",
         };
         write!(f, "{kind} {}", self.name)
     }

@@ -1,4 +1,4 @@
-//! A TLS handshake with ourselves over the socket that API servers use, verified with what they are told: the name and
+//! A TLS handshake with ourselves over the socket that API servers use, verified as they verify it: by the name and
 //! the caBundle in the webhook configuration as it is stored.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,7 +19,7 @@ use tokio_rustls::TlsConnector;
 
 /// What one entry of a webhook configuration has an API server verify.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Told {
+pub(super) struct Expected {
     /// The name that the certificate must carry.
     name: String,
     /// The authorities, PEM.
@@ -53,7 +53,7 @@ pub enum HandshakeError {
 #[derive(Debug)]
 struct At(UnixTime);
 
-impl Told {
+impl Expected {
     /// What the entries of a configuration tell.
     pub(super) fn read(configuration: &Value) -> impl Iterator<Item = Self> {
         let webhooks = configuration.get("webhooks").and_then(Value::as_array);
@@ -95,7 +95,7 @@ impl Told {
             let stream = TcpStream::connect(ours(address)).await?;
             TlsConnector::from(Arc::new(config)).connect(name, stream).await
         };
-        match timeout(PATIENCE, shake).await {
+        match timeout(HANDSHAKE_TIMEOUT, shake).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
                 let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -104,7 +104,7 @@ impl Told {
                     _ => Err(failed(error.to_string())),
                 }
             }
-            Err(_) => Err(failed(format!("not within {} s", PATIENCE.as_secs()))),
+            Err(_) => Err(failed(format!("not within {} s", HANDSHAKE_TIMEOUT.as_secs()))),
         }
     }
 }
@@ -135,4 +135,4 @@ fn ours(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-const PATIENCE: Duration = Duration::from_secs(3);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);

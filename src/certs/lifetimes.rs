@@ -60,7 +60,7 @@ impl Lifetimes {
 
     /// How often to look. Several looks fit into the time in which a new leaf is there and the old one still valid.
     #[must_use]
-    pub fn look(&self) -> Duration {
+    pub fn check_interval(&self) -> Duration {
         (self.leaf / 12).min(LOOK)
     }
 }

@@ -12,35 +12,37 @@ pub mod authority;
 #[cfg(feature = "server")]
 mod bundle;
 #[cfg(feature = "server")]
+mod check;
+#[cfg(feature = "server")]
+pub mod controller;
+#[cfg(feature = "server")]
 mod directory;
 #[cfg(feature = "server")]
 pub mod facts;
 #[cfg(feature = "server")]
 mod handshake;
 #[cfg(feature = "server")]
-mod look;
-#[cfg(feature = "server")]
 pub mod material;
-#[cfg(feature = "server")]
-mod own;
 #[cfg(feature = "server")]
 mod provider;
 #[cfg(feature = "server")]
 mod secret;
 #[cfg(feature = "server")]
-pub mod serving;
+mod self_signed;
 #[cfg(feature = "server")]
-pub mod upkeep;
+pub mod serving;
 #[cfg(feature = "server")]
 mod x509;
 
 #[cfg(feature = "server")]
-pub use bundle::{Configuration, ConfigurationKind};
+pub use bundle::{WebhookConfiguration, WebhookConfigurationKind};
+#[cfg(feature = "server")]
+pub use controller::Controller;
 #[cfg(feature = "server")]
 pub use directory::Directory;
-#[cfg(feature = "server")]
-pub use own::Own;
 #[cfg(feature = "server")]
 pub use provider::provider;
 #[cfg(feature = "server")]
 pub use secret::SecretRef;
+#[cfg(feature = "server")]
+pub use self_signed::SelfSigned;

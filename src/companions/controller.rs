@@ -10,7 +10,7 @@ use super::watch;
 use super::workers::{Context, Workers};
 use crate::cluster::Clock;
 use crate::configuration::Current;
-use crate::events::Voice;
+use crate::events::Recorder;
 use crate::index::Index;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
@@ -26,8 +26,8 @@ impl Controller {
     /// `instance` names this replica in Events.
     #[must_use]
     pub fn new(client: Client, index: Index, settings: Current, metrics: Metrics, instance: String) -> Self {
-        let voice = Voice::new(client.clone(), "singleton-guard.io/companions", "KeepCompanions", instance);
-        let context = Context { client, metrics, voice: Arc::new(voice), clock: Clock::default() };
+        let recorder = Recorder::new(client.clone(), "singleton-guard.io/companions", "KeepCompanions", instance);
+        let context = Context { client, metrics, recorder: Arc::new(recorder), clock: Clock::default() };
         Self { index, settings, context }
     }
 

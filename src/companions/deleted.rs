@@ -16,7 +16,7 @@ pub(super) struct Deleted(HashMap<String, HashMap<String, SystemTime>>);
 
 impl Deleted {
     /// Takes note of a Service that is gone. What the garbage collector takes with a singleton of before is nobody's wish.
-    pub(super) fn heed(
+    pub(super) fn observe(
         &mut self,
         change: &Change<(), Existing<ServiceSpec>>,
         look: &Look<'_>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
-use crate::events::{SAY_AGAIN, Saying};
+use crate::events::{Event, SAY_AGAIN};
 
 /// What was said and done about a workload, so that it is not said and done again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(super) struct Memory {
     /// The uid of the workload.
     pub(super) uid: String,
     /// The states that were said.
-    pub(super) said: Vec<Saying>,
+    pub(super) said: Vec<Event>,
     /// Since when there have been states to say, so that they are said again after a while.
     said_at: Option<Instant>,
     /// The revision up to which a Deployment's ReplicaSets are stamped.
@@ -38,7 +38,7 @@ impl Memory {
     }
 
     /// These states were said. Tells when they are to be said again, where that is news.
-    pub(super) fn said(&mut self, said: Vec<Saying>) -> Option<Duration> {
+    pub(super) fn said(&mut self, said: Vec<Event>) -> Option<Duration> {
         if self.said == said {
             return None;
         }

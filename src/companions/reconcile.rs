@@ -13,7 +13,7 @@ use crate::api::kind::{Kind, Kinds, Makes};
 use crate::api::reference::Regarding;
 use crate::cluster::call::CallError;
 use crate::companions::plan::{BudgetSpec, Companion, Existing, Plan, Step, Workload, released};
-use crate::events::{Saying, Voice};
+use crate::events::{Event, Recorder};
 use crate::index::Key;
 use crate::index::marked::{Marked, Unread};
 use crate::settings::Settings;
@@ -45,9 +45,9 @@ pub(super) struct Keep {
     about: Regarding,
     plan: Plan,
     /// The states that were said before.
-    said: Vec<Saying>,
+    said: Vec<Event>,
     /// The states to be said now.
-    states: Vec<Saying>,
+    states: Vec<Event>,
     stamp: Option<(Workload, String)>,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct Keep {
 #[derive(Debug, Default)]
 pub(super) struct Done {
     pub(super) uid: String,
-    pub(super) said: Vec<Saying>,
+    pub(super) said: Vec<Event>,
     pub(super) stamped: Option<String>,
     /// The companions that were written, or removed.
     pub(super) written: Vec<(Companion, String)>,
@@ -80,7 +80,7 @@ impl Reconcile {
         let about = Regarding::workload(workload.kind, &workload.namespace, &workload.name, &workload.uid);
         let mut states: Vec<_> = plan.skipped.iter().map(|(companion, why)| skipped(*companion, why)).collect();
         states.extend(plan.window.and_then(|until| OffsetDateTime::from(until).format(&Rfc3339).ok()).map(|until| {
-            Saying {
+            Event {
                 reason: "SingletonDisruptionAllowed",
                 note: format!("a drain may evict the Pod until {until}; afterwards it has to wait again"),
                 is_warning: false,
@@ -88,7 +88,7 @@ impl Reconcile {
             }
         }));
         if *replicas > 1 && !marked.is_behind_maker(kinds) {
-            states.push(Saying {
+            states.push(Event {
                 reason: "SingletonAboveOne",
                 note: format!(
                     "this singleton has {replicas} replicas: scale it to 1; if spec.replicas is 1, the others are about to end"
@@ -113,7 +113,7 @@ impl Reconcile {
 
     /// For a marked workload that cannot be read: what it has stays as it is, and that is said.
     pub(super) fn unread(key: &Key, unread: &Unread, memory: &Memory) -> Option<Self> {
-        let state = Saying {
+        let state = Event {
             reason: "SingletonUnreadable",
             note: format!("its companions stay as they are, and a Pod that has ended is not replaced: {}", unread.why),
             is_warning: true,
@@ -137,15 +137,21 @@ impl Reconcile {
     }
 
     /// Does it.
-    pub(super) async fn run(self, client: &Client, voice: &Voice, metrics: &Metrics, settings: &Settings) -> Done {
+    pub(super) async fn run(
+        self,
+        client: &Client,
+        recorder: &Recorder,
+        metrics: &Metrics,
+        settings: &Settings,
+    ) -> Done {
         let kind = match &self {
             Self::Keep(keep) => keep.kind,
             Self::Release { key, .. } => key.of,
         };
         let done = match self {
-            Self::Keep(keep) => keep.run(client, voice, metrics, settings).await,
+            Self::Keep(keep) => keep.run(client, recorder, metrics, settings).await,
             Self::Release { key, left } => {
-                let released = release(client, voice, metrics, settings, &key, &left).await;
+                let released = release(client, recorder, metrics, settings, &key, &left).await;
                 Done { errors: released.err().into_iter().collect(), ..Done::default() }
             }
         };
@@ -155,7 +161,7 @@ impl Reconcile {
 }
 
 impl Keep {
-    async fn run(self, client: &Client, voice: &Voice, metrics: &Metrics, settings: &Settings) -> Done {
+    async fn run(self, client: &Client, recorder: &Recorder, metrics: &Metrics, settings: &Settings) -> Done {
         let Self { kind, about, plan, said, mut states, stamp } = self;
         let mut done = Done { uid: about.uid.clone(), ..Done::default() };
         for step in &plan.steps {
@@ -165,8 +171,8 @@ impl Keep {
                 Ok(written) => {
                     // What is not ours any more is of no interest.
                     done.written.extend((written != Written::LetGo).then(|| object(step)));
-                    if let Some(saying) = happened((&about.name, kind), step, &written, (&states, &said)) {
-                        say(voice, &about, &saying).await;
+                    if let Some(event) = happened((&about.name, kind), step, &written, (&states, &said)) {
+                        say(recorder, &about, &event).await;
                     }
                 }
                 // The other steps do not depend on this one.
@@ -182,7 +188,7 @@ impl Keep {
             }
         }
         for state in states.iter().filter(|state| !said.contains(state)) {
-            say(voice, &about, state).await;
+            say(recorder, &about, state).await;
         }
         if let Some((deployment, revision)) = stamp {
             match stamp::stamp(client, &deployment, settings).await {
@@ -200,7 +206,7 @@ impl Keep {
 
 async fn release(
     client: &Client,
-    voice: &Voice,
+    recorder: &Recorder,
     metrics: &Metrics,
     settings: &Settings,
     key: &Key,
@@ -208,8 +214,8 @@ async fn release(
 ) -> Result<(), Failure> {
     let done = async |step: &Step, uid: &str| {
         let written = carry_out(client, metrics, settings, &key.namespace, step).await?;
-        if let Some(saying) = happened((&key.name, key.of), step, &written, (&[], &[])) {
-            say(voice, &Regarding::workload(key.of, &key.namespace, &key.name, uid), &saying).await;
+        if let Some(event) = happened((&key.name, key.of), step, &written, (&[], &[])) {
+            say(recorder, &Regarding::workload(key.of, &key.namespace, &key.name, uid), &event).await;
         }
         Ok(())
     };

@@ -19,7 +19,7 @@ use crate::cluster::call::CallError;
 use crate::cluster::follow::AFTER_A_PANIC;
 use crate::companions::plan::{Surroundings, let_go, plan};
 use crate::configuration::Current;
-use crate::events::Voice;
+use crate::events::Recorder;
 use crate::index::{Entry, Key, uid_of};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
@@ -29,7 +29,7 @@ use crate::telemetry::metrics::Metrics;
 pub(super) struct Context {
     pub(super) client: Client,
     pub(super) metrics: Metrics,
-    pub(super) voice: Arc<Voice>,
+    pub(super) recorder: Arc<Recorder>,
     /// Times are judged by it.
     pub(super) clock: Clock,
 }
@@ -86,7 +86,7 @@ impl<'a> Workers<'a> {
                 changes = around.services.changed() => {
                     let look = around.look();
                     for change in &changes {
-                        self.state.deleted.heed(change, &look, &self.settings.companions, self.context.clock.now());
+                        self.state.deleted.observe(change, &look, &self.settings.companions, self.context.clock.now());
                     }
                     self.concerns(changes.iter().flat_map(|change| look.concerned_by(change, kinds)));
                 }
@@ -158,9 +158,9 @@ impl<'a> Workers<'a> {
             self.state.queue.done(&key);
             return;
         };
-        let Context { client, voice, metrics, .. } = self.context.clone();
+        let Context { client, recorder, metrics, .. } = self.context.clone();
         let settings = Arc::clone(&self.settings);
-        let task = self.tasks.spawn(async move { work.run(&client, &voice, &metrics, &settings).await });
+        let task = self.tasks.spawn(async move { work.run(&client, &recorder, &metrics, &settings).await });
         self.running.insert(task.id(), key);
     }
 

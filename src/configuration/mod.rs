@@ -1,10 +1,10 @@
 //! The configuration file: read at the start, and again whenever its bytes are others.
 //!
 //! Whoever works by the settings holds a [`Current`] and reads it once for each thing it does, so that one review is
-//! never judged by two versions. What is wrong with a file ([`file`]) never reaches it: `reload` keeps the old
+//! never judged by two versions. What is wrong with a file ([`parse`]) never reaches it: `reload` keeps the old
 //! settings. What the settings are is said in [`crate::settings`].
 
-mod file;
+mod parse;
 mod reload;
 
 use std::future::pending;
@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-pub use file::{ConfigurationError, Fault, parse, read};
-pub use reload::{Own, Reload};
+pub use parse::{ConfigurationError, Fault, parse, read};
+pub use reload::{OwnPod, Reloader};
 
 use crate::settings::Settings;
 

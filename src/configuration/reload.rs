@@ -12,33 +12,33 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::Current;
-use super::file::{ConfigurationError, parse};
+use super::parse::{ConfigurationError, parse};
 use crate::api::reference::Regarding;
-use crate::events::{Saying, Voice};
+use crate::events::{Event, Recorder};
 use crate::settings::Settings;
 use crate::telemetry::log::Level;
 use crate::telemetry::metrics::Metrics;
 
 /// Follows the file.
-pub struct Reload {
+pub struct Reloader {
     path: PathBuf,
     /// What was read last: the bytes, or why there are none.
     last: Result<Vec<u8>, String>,
     settings: watch::Sender<Arc<Settings>>,
     level: Level,
     metrics: Metrics,
-    own: Option<Own>,
+    own: Option<OwnPod>,
 }
 
 /// Our own Pod, and who speaks about it.
-pub struct Own {
+pub struct OwnPod {
     /// The Pod.
     pub pod: Regarding,
     /// Who says so.
-    pub voice: Voice,
+    pub recorder: Recorder,
 }
 
-impl Reload {
+impl Reloader {
     /// `bytes` are those that the settings were read from.
     #[must_use]
     pub fn new(path: PathBuf, bytes: Vec<u8>, settings: Settings, level: Level, metrics: Metrics) -> Self {
@@ -50,7 +50,7 @@ impl Reload {
 
     /// What is wrong is said in an Event, too.
     #[must_use]
-    pub fn telling(self, own: Option<Own>) -> Self {
+    pub fn recording(self, own: Option<OwnPod>) -> Self {
         Self { own, ..self }
     }
 
@@ -104,10 +104,10 @@ impl Reload {
     async fn reject(&self, problem: String) {
         self.metrics.configuration.reloaded(false);
         tracing::error!(cause = problem, "the new configuration is wrong; the old one stays in force");
-        if let Some(Own { pod, voice }) = &self.own {
+        if let Some(OwnPod { pod, recorder }) = &self.own {
             let note = format!("the old configuration stays in force: {problem}");
             let reason = "ConfigurationRejected";
-            voice.say(pod, &Saying { reason, note, is_warning: true, is_state: false }).await;
+            recorder.record(pod, &Event { reason, note, is_warning: true, is_state: false }).await;
         }
     }
 }

@@ -1,10 +1,10 @@
-//! An Event on the workload for each denial, folded: a side effect beside the answer, which never waits for it and never
-//! depends on it. Nothing is said of a dry run.
+//! An Event on the workload for each denial, repetitions in one: a side effect beside the answer, which never waits for it and never
+//! depends on it. Nothing is denied of a dry run.
 //!
 //! A review is no proof: whoever reaches the port can forge one. So names are checked before they become part of a path,
 //! nothing but an Event can come of it, and that only about an object that exists with the uid that the review names: by
 //! what this process knows anyway, or by one GET of its metadata. The GETs, what waits and what is written are bounded, each
-//! by itself ([`super::doubt`], [`super::fold`]).
+//! by itself ([`super::lookup_limit`], [`super::aggregator`]).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,9 +18,9 @@ use kube::Client;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::doubt::Doubt;
-use super::fold::{Added, Fold, Said};
-use super::voice::{Saying, Voice};
+use super::aggregator::{Added, Aggregator, Denied};
+use super::lookup_limit::LookupLimit;
+use super::recorder::{Event, Recorder};
 use crate::api::kind::Kinds;
 use crate::api::mark::{is_dns_label, is_dns_subdomain};
 use crate::api::reference::Regarding;
@@ -34,7 +34,7 @@ use crate::telemetry::metrics::Metrics;
 
 /// What an Event needs of the request that was refused.
 #[derive(Debug, Clone)]
-pub struct Asked<'a> {
+pub struct RefusedRequest<'a> {
     /// The verb.
     pub operation: Operation,
     /// Whether nothing would have been stored.
@@ -45,76 +45,76 @@ pub struct Asked<'a> {
     pub names_people: bool,
 }
 
-/// Takes denials, never waits.
+/// Takes denials, and never makes anybody wait.
 #[derive(Clone)]
 pub struct Denials {
-    confirmed: mpsc::Sender<Said>,
-    doubtful: mpsc::Sender<Said>,
-    known: Known,
+    confirmed: mpsc::Sender<Denied>,
+    doubtful: mpsc::Sender<Denied>,
+    known: IsKnown,
     metrics: Metrics,
 }
 
 /// Whether this process knows, without asking, that there is such an object of that uid.
-pub type Known = Arc<dyn Fn(&Regarding) -> bool + Send + Sync>;
+pub type IsKnown = Arc<dyn Fn(&Regarding) -> bool + Send + Sync>;
 
-/// Writes them.
-pub struct Teller {
-    confirmed: mpsc::Receiver<Said>,
-    doubtful: mpsc::Receiver<Said>,
-    doubt: Doubt,
-    fold: Fold,
+/// Writes the Events.
+pub struct Writer {
+    confirmed: mpsc::Receiver<Denied>,
+    doubtful: mpsc::Receiver<Denied>,
+    limit: LookupLimit,
+    aggregator: Aggregator,
     client: Client,
     kinds: Kinds,
-    voice: Voice,
+    recorder: Recorder,
     metrics: Metrics,
 }
 
 impl Denials {
     /// The two ends of one queue. `known` spares a question, and a denial that it confirms waits for no other.
     #[must_use]
-    pub fn new(client: Client, kinds: Kinds, voice: Voice, known: Known, metrics: Metrics) -> (Self, Teller) {
+    pub fn new(client: Client, kinds: Kinds, recorder: Recorder, known: IsKnown, metrics: Metrics) -> (Self, Writer) {
         let ((confirmed, to_write), (doubtful, to_confirm)) = (mpsc::channel(QUEUE), mpsc::channel(DOUBTFUL));
-        let teller = Teller {
+        let writer = Writer {
             confirmed: to_write,
             doubtful: to_confirm,
-            doubt: Doubt::default(),
-            fold: Fold::default(),
+            limit: LookupLimit::default(),
+            aggregator: Aggregator::default(),
             client,
             kinds,
-            voice,
+            recorder,
             metrics: metrics.clone(),
         };
-        (Self { confirmed, doubtful, known, metrics }, teller)
+        (Self { confirmed, doubtful, known, metrics }, writer)
     }
 
-    /// Tells of a decision, if it is one to tell of.
-    pub fn tell(&self, request: &Asked<'_>, decision: &Decision) {
-        let Some(said) = said(request, decision) else { return };
-        let queue = if (self.known)(&said.about) { &self.confirmed } else { &self.doubtful };
-        if queue.try_send(said).is_err() {
+    /// Records a decision, if it is a denial to be told of.
+    pub fn record(&self, request: &RefusedRequest<'_>, decision: &Decision) {
+        let Some(denied) = denied_event(request, decision) else { return };
+        let queue = if (self.known)(&denied.about) { &self.confirmed } else { &self.doubtful };
+        if queue.try_send(denied).is_err() {
             self.metrics.reviews.event("dropped");
         }
     }
 }
 
-impl Teller {
+impl Writer {
     /// Never ends.
     pub async fn run(self) {
-        let Self { mut confirmed, mut doubtful, mut doubt, mut fold, client, kinds, voice, metrics } = self;
+        let Self { mut confirmed, mut doubtful, mut limit, mut aggregator, client, kinds, recorder, metrics } = self;
         let mut questions = FuturesUnordered::new();
         loop {
-            let due = fold.next_at();
-            let to_fold = tokio::select! {
-                said = confirmed.recv() => match said {
-                    Some(said) => said,
+            let due = aggregator.next_at();
+            let denied = tokio::select! {
+                denied = confirmed.recv() => match denied {
+                    Some(denied) => denied,
                     // Nobody is left who could tell of anything.
                     None => return pending().await,
                 },
-                Some(said) = doubtful.recv(), if questions.len() < AT_ONCE => {
-                    if fold.has(&said) {
-                        said
-                    } else if doubt.may_ask(Instant::now()) {
-                        questions.push(confirmed_by(&client, kinds, said));
+                Some(denied) = doubtful.recv(), if questions.len() < AT_ONCE => {
+                    if aggregator.has(&denied) {
+                        denied
+                    } else if limit.may_ask(Instant::now()) {
+                        questions.push(confirmed_by(&client, kinds, denied));
                         continue;
                     } else {
                         metrics.reviews.event("unconfirmed");
@@ -122,20 +122,20 @@ impl Teller {
                     }
                 }
                 Some(answer) = questions.next() => {
-                    let Some(said) = answer else {
+                    let Some(denied) = answer else {
                         metrics.reviews.event("unconfirmed");
                         continue;
                     };
-                    said
+                    denied
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    if let Some((said, times)) = fold.take(Instant::now()) {
-                        metrics.reviews.event(write(&voice, &said, times).await);
+                    if let Some((denied, times)) = aggregator.take(Instant::now()) {
+                        metrics.reviews.event(write(&recorder, &denied, times).await);
                     }
                     continue;
                 }
             };
-            match fold.add(to_fold, Instant::now()) {
+            match aggregator.add(denied, Instant::now()) {
                 Added::Waiting => {}
                 Added::Folded => metrics.reviews.event("folded"),
                 Added::Dropped => metrics.reviews.event("dropped"),
@@ -144,20 +144,20 @@ impl Teller {
     }
 }
 
-/// What is to be said, if the API server has the object. One that it does not show in time is not told of.
-async fn confirmed_by(client: &Client, kinds: Kinds, said: Said) -> Option<Said> {
-    let answer = timeout(PATIENCE, has_uid(client, &said.about, kinds)).await;
+/// What is to be denied, if the API server has the object. One that it does not show in time is not told of.
+async fn confirmed_by(client: &Client, kinds: Kinds, denied: Denied) -> Option<Denied> {
+    let answer = timeout(LOOKUP_TIMEOUT, has_uid(client, &denied.about, kinds)).await;
     if let Ok(Err(cause)) = &answer {
         tracing::debug!(%cause, "an object could not be confirmed");
     }
-    matches!(answer, Ok(Ok(true))).then_some(said)
+    matches!(answer, Ok(Ok(true))).then_some(denied)
 }
 
-async fn write(voice: &Voice, Said { about, saying }: &Said, times: u32) -> &'static str {
-    match voice.publish(about, saying, times).await {
+async fn write(recorder: &Recorder, Denied { about, event }: &Denied, times: u32) -> &'static str {
+    match recorder.publish(about, event, times).await {
         Ok(()) => "written",
         Err(error) => {
-            voice.failed(about, &error);
+            recorder.failed(about, &error);
             "failed"
         }
     }
@@ -169,10 +169,10 @@ impl fmt::Debug for Denials {
     }
 }
 
-/// What there is to say of a decision: only of a refusal, and only about an object that exists.
+/// The Event of a decision: only of a refusal, and only about an object that exists.
 #[must_use]
-pub fn said(request: &Asked<'_>, decision: &Decision) -> Option<Said> {
-    let Asked { operation, dry_run, user, names_people } = request;
+pub fn denied_event(request: &RefusedRequest<'_>, decision: &Decision) -> Option<Denied> {
+    let RefusedRequest { operation, dry_run, user, names_people } = request;
     let Verdict::Denied(denial) = decision.verdict() else { return None };
     if *dry_run || *operation != Operation::Update || decision.mode() != Mode::Enforce {
         return None;
@@ -194,7 +194,7 @@ pub fn said(request: &Asked<'_>, decision: &Decision) -> Option<Said> {
         note.push_str("; asked by ");
         note.push_str(&clip(user, USER_MAX));
     }
-    Some(Said { about: subject.clone(), saying: Saying { reason, note, is_warning: true, is_state: false } })
+    Some(Denied { about: subject.clone(), event: Event { reason, note, is_warning: true, is_state: false } })
 }
 
 /// As the API server makes them, and a little beyond.
@@ -214,4 +214,4 @@ const DOUBTFUL: usize = 1024;
 /// Questions under way.
 const AT_ONCE: usize = 16;
 /// For an answer to a question.
-const PATIENCE: Duration = Duration::from_secs(5);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);

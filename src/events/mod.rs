@@ -2,15 +2,15 @@
 //!
 //! An Event is never what something depends on: one that cannot be written is a line in the log.
 
+pub mod aggregator;
 mod denials;
-pub mod doubt;
-pub mod fold;
-mod voice;
+pub mod lookup_limit;
+mod recorder;
 
 use std::time::Duration;
 
-pub use denials::{Asked, Denials, Known, Teller, said};
-pub use voice::{Saying, Voice};
+pub use denials::{Denials, IsKnown, RefusedRequest, Writer, denied_event};
+pub use recorder::{Event, Recorder};
 
 /// When a state is said again while it lasts. The API server forgets an Event an hour after it was made (`--event-ttl`;
 /// etcd's leases add up to a minute), and until then saying it again changes nothing: the third time is soon after.

@@ -6,18 +6,18 @@
 //! revision on: once a change as new as that version was seen, and the name is not among the marked ones, it is proven
 //! not to be marked. Nothing is kept about workloads that are not.
 //!
-//! * [`event`]: a change of a workload, read no further than the proof needs.
-//! * [`known`]: what is known of a kind, and the proof itself.
+//! * [`change`]: a change of a workload, read no further than the proof needs.
+//! * [`snapshot`]: what is known of a kind, and the proof itself.
 //! * `watch` says what is watched, and keeps it; `proof` is asked by `server`.
 //!
-//! Whatever is not proven is asked for, as if this room were not there: [`known::Verdict`] has no other way to say no.
+//! Whatever is not proven is asked for, as if this room were not there: [`snapshot::Verdict`] has no other way to say no.
 //! Nothing is written from here. The table of kinds says which are proven. A ReplicaSet never is: its Deployment decides, and
 //! a Scale does not name it.
 
-pub mod event;
-pub mod known;
+pub mod change;
 #[cfg(feature = "server")]
 mod proof;
+pub mod snapshot;
 #[cfg(feature = "server")]
 mod watch;
 

@@ -8,8 +8,8 @@ use tokio::sync::watch::{self, Receiver, Sender};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::known::{Kept, Verdict};
-use super::watch::{Knowing, followed};
+use super::snapshot::{Observed, Verdict};
+use super::watch::{SnapshotListener, followed};
 use crate::api::kind::{Kind, KindInfo};
 use crate::api::mark::MarkKey;
 use crate::cluster::follow::AFTER_A_PANIC;
@@ -22,7 +22,7 @@ use crate::telemetry::metrics::Metrics;
 /// Says what is proven about a parent.
 #[derive(Debug)]
 pub struct Freshness {
-    kinds: Vec<(Kind, Receiver<Kept>)>,
+    kinds: Vec<(Kind, Receiver<Observed>)>,
     metrics: Metrics,
 }
 
@@ -39,7 +39,7 @@ struct Proven {
     info: &'static KindInfo,
     /// How the metrics call its watch.
     name: &'static str,
-    kept: Arc<Sender<Kept>>,
+    observed: Arc<Sender<Observed>>,
 }
 
 impl Freshness {
@@ -51,9 +51,9 @@ impl Freshness {
         for kind in settings.get().kinds.iter() {
             let info = kind.info();
             let Some(name) = info.metrics.every else { continue };
-            let (kept, receiver) = watch::channel(Kept::default());
+            let (observed, receiver) = watch::channel(Observed::default());
             kinds.push((kind, receiver));
-            senders.push(Proven { info, name, kept: Arc::new(kept) });
+            senders.push(Proven { info, name, observed: Arc::new(observed) });
         }
         let upkeep = Upkeep { client, settings, metrics: metrics.clone(), kinds: senders };
         (Self { kinds, metrics }, upkeep)
@@ -62,20 +62,22 @@ impl Freshness {
     /// What is proven; otherwise the parent has to be looked up. A version that the watch has not come to yet is waited
     /// for, no longer than a look-up would take.
     pub async fn parent(&self, parent: &Parent<'_>, mark: &MarkKey) -> Option<Found> {
-        let (_, kept) = self.kinds.iter().find(|(kind, _)| *kind == parent.object.kind)?;
+        let (_, observed) = self.kinds.iter().find(|(kind, _)| *kind == parent.object.kind)?;
         let revision = Revision::parse(&parent.version)?;
-        let verdict = |kept: &Kept| kept.verdict(parent, revision, mark);
-        let look = |kept: &Kept| {
-            let found = verdict(kept);
-            let known = Some(&kept.known).filter(|_| found == Verdict::Marked);
+        let verdict = |observed: &Observed| observed.verdict(parent, revision, mark);
+        let look = |observed: &Observed| {
+            let found = verdict(observed);
+            let known = Some(&observed.snapshot).filter(|_| found == Verdict::Marked);
             let owner = known.and_then(|known| known.owner(&parent.object.namespace, &parent.object.name));
             (found, owner.map(str::to_owned))
         };
-        let (mut found, mut custom) = look(&kept.borrow());
+        let (mut found, mut custom) = look(&observed.borrow());
         if found == Verdict::Behind {
-            let mut later = kept.clone();
-            if let Ok(Ok(kept)) = timeout(WAIT, later.wait_for(|kept| verdict(kept) != Verdict::Behind)).await {
-                (found, custom) = look(&kept);
+            let mut later = observed.clone();
+            if let Ok(Ok(observed)) =
+                timeout(WAIT, later.wait_for(|observed| verdict(observed) != Verdict::Behind)).await
+            {
+                (found, custom) = look(&observed);
             }
         }
         let (result, marked) = match found {
@@ -106,9 +108,9 @@ impl Upkeep {
     /// Until something else has to be watched, or nothing.
     async fn keep(&mut self, settings: &Settings) {
         let mut watches = JoinSet::new();
-        for Proven { info, name, kept } in &self.kinds {
+        for Proven { info, name, observed } in &self.kinds {
             let followed = followed(&self.client, info, &settings.mark, name, &self.metrics);
-            watches.spawn(followed.follow(Knowing::new(Arc::clone(kept), settings.mark.clone())));
+            watches.spawn(followed.follow(SnapshotListener::new(Arc::clone(observed), settings.mark.clone())));
         }
         loop {
             tokio::select! {
@@ -131,8 +133,8 @@ impl Upkeep {
     }
 
     fn forget(&self) {
-        for Proven { kept, .. } in &self.kinds {
-            kept.send_modify(|kept| kept.known.forget());
+        for Proven { observed, .. } in &self.kinds {
+            observed.send_modify(|observed| observed.snapshot.forget());
         }
     }
 }

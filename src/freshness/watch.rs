@@ -1,4 +1,4 @@
-//! The watch of every change of one kind, and what is known by it.
+//! The watch of every change of one kind, which keeps its snapshot up to date.
 //!
 //! Each watch begins with a list of the marked workloads, never where the one before has ended: that is as cheap as there are
 //! few singletons. While no watch is at work nothing is known.
@@ -8,8 +8,8 @@ use std::sync::Arc;
 use kube::Client;
 use tokio::sync::watch::Sender;
 
-use super::event::{Event, Name, Version, keep};
-use super::known::{Kept, Known};
+use super::change::{Change, NamespacedName, Version, keep};
+use super::snapshot::{Observed, Snapshot};
 use crate::api::kind::KindInfo;
 use crate::api::mark::MarkKey;
 use crate::cluster::follow::{Followed, Heard, Listener, Refused};
@@ -19,9 +19,9 @@ use crate::cluster::revision::Revision;
 use crate::cluster::seen::Nothing;
 use crate::telemetry::metrics::Metrics;
 
-/// Keeps what is known of one kind.
-pub(super) struct Knowing {
-    kept: Arc<Sender<Kept>>,
+/// Keeps the snapshot of one kind up to date.
+pub(super) struct SnapshotListener {
+    observed: Arc<Sender<Observed>>,
     mark: MarkKey,
     stage: Stage,
 }
@@ -29,9 +29,9 @@ pub(super) struct Knowing {
 /// How far a watch is.
 enum Stage {
     /// The list runs, or is about to, and has shown these.
-    Lists(Vec<(Name<'static>, Version<'static>)>),
+    Lists(Vec<(NamespacedName<'static>, Version<'static>)>),
     /// The list is over, and the watch is about to be opened.
-    Listed(Known),
+    Listed(Snapshot),
     /// Changes are heard of.
     Follows,
 }
@@ -50,55 +50,57 @@ pub(super) fn followed(
     Followed { watch: String::new(), resumes: false, seconds: WATCH_SECONDS, ..marked }
 }
 
-impl Knowing {
-    pub(super) const fn new(kept: Arc<Sender<Kept>>, mark: MarkKey) -> Self {
-        Self { kept, mark, stage: Stage::Lists(Vec::new()) }
+impl SnapshotListener {
+    pub(super) const fn new(observed: Arc<Sender<Observed>>, mark: MarkKey) -> Self {
+        Self { observed, mark, stage: Stage::Lists(Vec::new()) }
     }
 
     fn forget(&mut self) {
         self.stage = Stage::Lists(Vec::new());
-        self.kept.send_modify(|kept| kept.known.forget());
+        self.observed.send_modify(|observed| observed.snapshot.forget());
     }
 
-    fn heed(&mut self, event: Event<'_>) -> Result<(), Refused> {
+    fn apply(&mut self, change: Change<'_>) -> Result<(), Refused> {
         if let Stage::Lists(listed) = &mut self.stage {
-            if let Event::Is(Name { namespace, name }, Version { uid, revision, marked, owner }) = event {
-                let name = Name { namespace: namespace.into_owned().into(), name: name.into_owned().into() };
+            if let Change::Written(NamespacedName { namespace, name }, Version { uid, revision, marked, owner }) =
+                change
+            {
+                let name = NamespacedName { namespace: namespace.into_owned().into(), name: name.into_owned().into() };
                 listed.push((name, Version { uid: uid.into_owned().into(), revision, marked, owner }));
             }
             return Ok(());
         }
-        let mut heeded = Ok(());
-        self.kept.send_modify(|kept| heeded = kept.known.heed(event));
-        heeded.map_err(|backwards| Refused::Lost(backwards.to_string()))
+        let mut applied = Ok(());
+        self.observed.send_modify(|observed| applied = observed.snapshot.apply(change));
+        applied.map_err(|backwards| Refused::Lost(backwards.to_string()))
     }
 }
 
-impl Listener for Knowing {
+impl Listener for SnapshotListener {
     type Spec = Nothing;
     type Status = Nothing;
 
     fn hear(&mut self, heard: Heard<'_, Nothing, Nothing>) -> Result<(), Refused> {
-        let lost = |unusable: super::event::Unusable| Refused::Lost(unusable.to_string());
+        let lost = |unusable: super::change::Unusable| Refused::Lost(unusable.to_string());
         match heard {
             Heard::Begin | Heard::Follows(false) => self.forget(),
             Heard::Is(Object::Read(seen)) => {
-                let event = Event::is(seen.metadata, &self.mark).map_err(lost)?;
-                self.heed(event)?;
+                let change = Change::written(seen.metadata, &self.mark).map_err(lost)?;
+                self.apply(change)?;
             }
             // Its version is not known, so nothing after it is either.
             Heard::Is(Object::Unread(_, why)) => return Err(Refused::Lost(why.to_owned())),
-            Heard::Gone(metadata) => self.heed(Event::gone(metadata, &self.mark).map_err(lost)?)?,
-            Heard::Nothing(revision) => self.heed(Event::nothing(&revision).map_err(lost)?)?,
+            Heard::Gone(metadata) => self.apply(Change::deleted(metadata, &self.mark).map_err(lost)?)?,
+            Heard::Nothing(revision) => self.apply(Change::bookmark(&revision).map_err(lost)?)?,
             Heard::Whole(revision) => {
-                let revision = Revision::parse(revision).ok_or(super::event::Unusable).map_err(lost)?;
+                let revision = Revision::parse(revision).ok_or(super::change::Unusable).map_err(lost)?;
                 if let Stage::Lists(listed) = &mut self.stage {
-                    self.stage = Stage::Listed(Known::listed(std::mem::take(listed), revision));
+                    self.stage = Stage::Listed(Snapshot::listed(std::mem::take(listed), revision));
                 }
             }
             Heard::Follows(true) => {
-                if let Stage::Listed(known) = std::mem::replace(&mut self.stage, Stage::Follows) {
-                    self.kept.send_replace(Kept { mark: self.mark.clone(), known });
+                if let Stage::Listed(snapshot) = std::mem::replace(&mut self.stage, Stage::Follows) {
+                    self.observed.send_replace(Observed { mark: self.mark.clone(), snapshot });
                 }
             }
         }

@@ -27,7 +27,7 @@ pub struct Marked {
     /// Whether the mark is (also) our own stamp.
     pub is_stamped: bool,
     /// Of a strict one, how it stands with its Pod.
-    pub strict: Option<Wanting>,
+    pub strict: Option<StrictWorkload>,
 }
 
 /// A marked workload that cannot be read.
@@ -41,7 +41,7 @@ pub struct Unread {
 
 /// How a strict workload stands with its Pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanting {
+pub struct StrictWorkload {
     /// The workload's uid.
     pub uid: String,
     /// The name of its Pod; empty where there is none.
@@ -152,7 +152,7 @@ impl Marked {
     ) -> Result<Self, &'static str> {
         let info = kind.info();
         let strict = matches!(Mark::parse(seen.metadata.labels.get(mark.as_str())), Mark::Strict);
-        let strict = if strict { Some(Wanting::read(&seen)?) } else { None };
+        let strict = if strict { Some(StrictWorkload::read(&seen)?) } else { None };
         let Seen { metadata, spec, status } = seen;
         let WorkloadSpec { replicas, selector, service_name, ordinals, template } = spec;
         let Template { metadata: TemplateMetadata { labels }, spec: PodSpec { containers } } =
@@ -201,7 +201,7 @@ impl Marked {
                     disruption_allowed_until: annotation(DISRUPTION_ALLOWED_UNTIL),
                 },
                 selector,
-                key: strict.as_ref().map(|wanting| wanting.key.clone()).filter(|key| !key.is_empty()),
+                key: strict.as_ref().map(|workload| workload.key.clone()).filter(|key| !key.is_empty()),
                 pod: PodLabels { known, unknown: info.hash_label },
                 ports: containers.into_iter().flat_map(|container| container.ports.unwrap_or_default()).collect(),
                 // The API server stores any text here; only one that can be a name is one.
@@ -234,7 +234,7 @@ impl Marked {
     }
 }
 
-impl Wanting {
+impl StrictWorkload {
     /// Of a workload that makes Pods of a key.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use super::plan::{Selection, listed};
 use super::{FIELD_MANAGER, selectors};
 use crate::api::kind::Kinds;
 use crate::api::mark::MarkKey;
-use crate::certs::Configuration;
+use crate::certs::WebhookConfiguration;
 use crate::cluster::line::Object;
 use crate::cluster::list::Asked;
 use crate::cluster::seen::Meta;
@@ -22,7 +22,7 @@ use crate::cluster::{exchange, words};
 
 /// A configuration with entries that are called by namespace.
 pub(super) struct Read {
-    pub(super) configuration: Configuration,
+    pub(super) configuration: WebhookConfiguration,
     pub(super) object: DynamicObject,
     pub(super) selection: Selection,
 }
@@ -48,8 +48,11 @@ pub(super) async fn holding(client: &Client, mark: &MarkKey, kinds: Kinds) -> Re
 /// The configurations that matter, and whether all could be read: one that cannot must not keep the others that
 /// refuse from learning of a namespace. Whoever refuses in the namespaces of the list comes first: it is the first
 /// to know of one, and the last to forget it.
-pub(super) async fn read_all(client: &Client, configurations: &[Configuration]) -> (Vec<Read>, Result<(), Trouble>) {
-    let get = async |configuration: &Configuration| configuration.api(client).get(&configuration.name).await;
+pub(super) async fn read_all(
+    client: &Client,
+    configurations: &[WebhookConfiguration],
+) -> (Vec<Read>, Result<(), Trouble>) {
+    let get = async |configuration: &WebhookConfiguration| configuration.api(client).get(&configuration.name).await;
     // Together: a new namespace is to be listed soon.
     let objects = join_all(configurations.iter().map(get)).await;
     let (mut read, mut whole) = (Vec::new(), Ok(()));
@@ -115,7 +118,7 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    fn api(verb: &'static str, configuration: &Configuration, cause: &kube::Error) -> Self {
+    fn api(verb: &'static str, configuration: &WebhookConfiguration, cause: &kube::Error) -> Self {
         Self::Api { verb, configuration: configuration.to_string(), cause: words(cause) }
     }
 }

@@ -16,7 +16,7 @@ use super::selectors;
 use super::store::{LOOK, Trouble, holding, read_all};
 use crate::api::kind::Kinds;
 use crate::api::mark::MarkKey;
-use crate::certs::Configuration;
+use crate::certs::WebhookConfiguration;
 use crate::configuration::Current;
 use crate::index::{Entry, Index};
 
@@ -26,7 +26,7 @@ pub struct Upkeep {
     settings: Current,
     /// Always listed: a list must not be empty.
     own: String,
-    configurations: Vec<Configuration>,
+    configurations: Vec<WebhookConfiguration>,
     kinds: Kinds,
     index: Index,
     absences: Absences,
@@ -51,7 +51,7 @@ impl Upkeep {
         index: Index,
         settings: Current,
         own: String,
-        configurations: Vec<Configuration>,
+        configurations: Vec<WebhookConfiguration>,
     ) -> Self {
         let (absences, kinds) = (Absences::default(), settings.get().kinds);
         Self {

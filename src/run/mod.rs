@@ -20,22 +20,21 @@ use crate::api::reference::Regarding;
 use crate::args::Serve;
 use crate::autoscalers::Watcher;
 use crate::certs::authority::{canonical, service_names};
+use crate::certs::controller::{Provided, Source};
 use crate::certs::lifetimes::Lifetimes;
 use crate::certs::serving::Serving;
-use crate::certs::upkeep::{Given, Source, Upkeep};
-use crate::certs::{Configuration, ConfigurationKind, Directory, Own, SecretRef, provider};
+use crate::certs::{Directory, SecretRef, SelfSigned, WebhookConfiguration, WebhookConfigurationKind, provider};
 use crate::cluster::{ApiServer, Clock, Gate, connect};
-use crate::companions::Controller;
-use crate::configuration::{self, Current, Own as OwnPod, Reload};
-use crate::events::{Denials, Voice};
+use crate::configuration::{self, Current, OwnPod, Reloader};
+use crate::events::{Denials, Recorder};
 use crate::freshness::Freshness;
 use crate::index::Index;
 use crate::namespaces;
-use crate::server::{Door, Guard, Limits, Readiness, Server, operations, router, tls_config};
+use crate::server::{GatedListener, Handler, Limits, Readiness, Server, operations, router, tls_config};
 use crate::settings::Settings;
-use crate::strict::Keeper;
 use crate::telemetry::log;
 use crate::telemetry::metrics::Metrics;
+use crate::{certs, companions, strict};
 use tasks::{Signals, Tasks};
 
 pub use error::RunError;
@@ -49,7 +48,7 @@ pub fn serve(arguments: &Serve) -> Result<(), RunError> {
     let metrics = Metrics::new();
     let reload = if let Some(path) = &arguments.config {
         let (bytes, settings) = configuration::read(path)?;
-        Some(Reload::new(path.clone(), bytes, settings, level, metrics.clone()))
+        Some(Reloader::new(path.clone(), bytes, settings, level, metrics.clone()))
     } else {
         // There is nothing that could fail to be read.
         metrics.configuration.is_in_force(true);
@@ -63,7 +62,7 @@ pub fn serve(arguments: &Serve) -> Result<(), RunError> {
     runtime.block_on(run(arguments, reload, metrics))
 }
 
-async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Result<(), RunError> {
+async fn run(arguments: &Serve, reload: Option<Reloader>, metrics: Metrics) -> Result<(), RunError> {
     let mut signals = Signals::new()?;
     let (readiness, (stop, stopped)) = (Readiness::default(), oneshot::channel());
     let mut tasks = start(arguments, reload, metrics, &readiness, stopped).await?;
@@ -87,7 +86,7 @@ async fn run(arguments: &Serve, reload: Option<Reload>, metrics: Metrics) -> Res
 /// Builds everything, and starts all tasks. The webhook's alone ends: when `stopped` is dropped or told.
 async fn start(
     arguments: &Serve,
-    reload: Option<Reload>,
+    reload: Option<Reloader>,
     metrics: Metrics,
     readiness: &Readiness,
     stopped: oneshot::Receiver<()>,
@@ -100,27 +99,34 @@ async fn start(
 
     let source = source(arguments, &client)?;
     let address = SocketAddr::new(arguments.bind_address, arguments.port);
-    let (door, opened) =
-        Door::listen(address).await.map_err(|cause| RunError::Listen { flag: "port", address, cause })?;
-    let upkeep =
-        Upkeep::new(source, Arc::clone(&serving), Arc::clone(&provider), metrics.clone(), readiness).opening(door);
+    let (listener, pending) =
+        GatedListener::listen(address).await.map_err(|cause| RunError::Listen { flag: "port", address, cause })?;
+    let certificate =
+        certs::Controller::new(source, Arc::clone(&serving), Arc::clone(&provider), metrics.clone(), readiness)
+            .opening(listener);
     let tls = Arc::new(tls_config(provider, serving)?);
     let listener = operations_listener(arguments)?;
     tasks.start("operations", operations::serve(listener, operations::router(readiness.clone(), metrics.clone())));
-    tasks.start("certificate", upkeep.run());
+    tasks.start("certificate", certificate.run());
 
-    let settings = reload.as_ref().map_or_else(|| Settings::default().into(), Reload::current);
+    let settings = reload.as_ref().map_or_else(|| Settings::default().into(), Reloader::current);
     if let Some(reload) = reload {
-        tasks.start("configuration", reload.telling(own_pod(arguments, &client)).run());
+        tasks.start("configuration", reload.recording(own_pod(arguments, &client)).run());
     }
     let kinds = settings.get().kinds;
     let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
     let (index, index_upkeep) = Index::new(following.clone(), settings.clone(), metrics.clone(), clock.clone());
     tasks.follow("index", index_upkeep.run());
-    let companions =
-        Controller::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());
+    let companions = companions::Controller::new(
+        following.clone(),
+        index.clone(),
+        settings.clone(),
+        metrics.clone(),
+        instance.clone(),
+    );
     tasks.follow("companions", companions.timed(clock.clone()).run());
-    let strict = Keeper::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());
+    let strict =
+        strict::Controller::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());
     tasks.follow("strict", strict.run());
     let (autoscalers, watcher) =
         Watcher::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());
@@ -130,17 +136,17 @@ async fn start(
     }
     let (freshness, freshness_upkeep) = Freshness::new(following, settings.clone(), metrics.clone());
     tasks.follow("freshness", freshness_upkeep.run());
-    let voice = Voice::new(client.clone(), "singleton-guard.io/admission", "Deny", instance);
+    let recorder = Recorder::new(client.clone(), "singleton-guard.io/admission", "Deny", instance);
     let marked = index.clone();
     let known = Arc::new(move |about: &Regarding| marked.has(about));
-    let (denials, teller) = Denials::new(client.clone(), kinds, voice, known, metrics.clone());
-    tasks.start("denials", teller.run());
+    let (denials, writer) = Denials::new(client.clone(), kinds, recorder, known, metrics.clone());
+    tasks.start("denials", writer.run());
 
-    let guard = Guard::new(settings, ApiServer::new(client, Gate::default(), kinds), metrics.clone());
-    let guard = guard.telling(denials).proving(freshness).knowing(index, autoscalers).timed(clock);
+    let handler = Handler::new(settings, ApiServer::new(client, Gate::default(), kinds), metrics.clone());
+    let handler = handler.recording(denials).proving(freshness).knowing(index, autoscalers).timed(clock);
     let limits = Limits::default();
-    let webhook = router(guard, readiness.clone(), limits);
-    let server = Server::new(opened, tls, webhook, readiness.clone(), limits, metrics);
+    let webhook = router(handler, readiness.clone(), limits);
+    let server = Server::new(pending, tls, webhook, readiness.clone(), limits, metrics);
     let stopped = async move {
         let _told_or_dropped = stopped.await;
     };
@@ -168,24 +174,24 @@ fn own_pod(arguments: &Serve, client: &Client) -> Option<OwnPod> {
     let (namespace, name) = (arguments.namespace.clone()?, arguments.instance.clone()?);
     let uid = arguments.pod_uid.clone().unwrap_or_default();
     let pod = Regarding { group: "", version: "v1", kind: "Pod", namespace, name: name.clone(), uid };
-    let voice = Voice::new(client.clone(), "singleton-guard.io/configuration", "ReadConfiguration", name);
-    Some(OwnPod { pod, voice })
+    let recorder = Recorder::new(client.clone(), "singleton-guard.io/configuration", "ReadConfiguration", name);
+    Some(OwnPod { pod, recorder })
 }
 
 fn source(arguments: &Serve, client: &Client) -> Result<Source, RunError> {
-    let of = |kind| move |name: &String| Configuration { kind, name: name.clone() };
-    let validating = arguments.validating_configuration.iter().map(of(ConfigurationKind::Validating));
-    let mutating = arguments.mutating_configuration.iter().map(of(ConfigurationKind::Mutating));
+    let of = |kind| move |name: &String| WebhookConfiguration { kind, name: name.clone() };
+    let validating = arguments.validating_configuration.iter().map(of(WebhookConfigurationKind::Validating));
+    let mutating = arguments.mutating_configuration.iter().map(of(WebhookConfigurationKind::Mutating));
     let configurations = validating.chain(mutating).collect();
     if let Some(directory) = &arguments.certificate_directory {
         let directory = Directory::new(directory.clone());
-        return Ok(Source::Given(Given { directory, trusted_in: Some((client.clone(), configurations)) }));
+        return Ok(Source::Provided(Provided { directory, trusted_in: Some((client.clone(), configurations)) }));
     }
     let given = |value: &Option<String>, flag| value.clone().ok_or(RunError::Missing(flag));
     let namespace = given(&arguments.namespace, "namespace")?;
     let mut names = service_names(&given(&arguments.service, "service")?, &namespace);
     names.extend(arguments.certificate_name.iter().map(|name| canonical(name)));
-    Ok(Source::Own(Own {
+    Ok(Source::SelfSigned(SelfSigned {
         client: client.clone(),
         secret: SecretRef { namespace, name: given(&arguments.certificate_secret, "certificate-secret")? },
         names,
@@ -201,7 +207,7 @@ fn namespaces_upkeep(
     index: Index,
     settings: Current,
 ) -> Option<namespaces::Upkeep> {
-    let of = |name: &String| Configuration { kind: ConfigurationKind::Validating, name: name.clone() };
+    let of = |name: &String| WebhookConfiguration { kind: WebhookConfigurationKind::Validating, name: name.clone() };
     let configurations: Vec<_> = arguments.validating_configuration.iter().map(of).collect();
     let own = arguments.namespace.clone().filter(|_| !configurations.is_empty())?;
     Some(namespaces::Upkeep::new(client.clone(), index, settings, own, configurations))

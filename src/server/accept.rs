@@ -1,4 +1,4 @@
-//! Accepts connections from an open door, as many as allowed, until it is told to stop; then lets the open ones finish.
+//! Accepts connections from an open listener, as many as allowed, until it is told to stop; then lets the open ones finish.
 
 use std::io;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::Connections;
-use super::door::Opened;
 use super::limits::Limits;
+use super::listener::PendingListener;
 use super::readiness::Readiness;
 use crate::telemetry::metrics::Metrics;
 
 /// The HTTPS server.
 pub struct Server {
-    opened: Opened,
+    pending: PendingListener,
     connections: Arc<Connections>,
 }
 
 impl Server {
-    /// Serves the router behind a door. Every answer of a drain asks the client to close its connection.
+    /// Serves the router behind a listener. Every answer of a drain asks the client to close its connection.
     #[must_use]
     pub fn new(
-        opened: Opened,
+        pending: PendingListener,
         tls: Arc<ServerConfig>,
         router: Router,
         readiness: Readiness,
@@ -36,12 +36,12 @@ impl Server {
         metrics: Metrics,
     ) -> Self {
         let tls = TlsAcceptor::from(tls);
-        Self { opened, connections: Arc::new(Connections { tls, router, readiness, limits, metrics }) }
+        Self { pending, connections: Arc::new(Connections { tls, router, readiness, limits, metrics }) }
     }
 
     /// Runs until `stop` is ready, and then until the open connections have ended or [`Limits::finish`] is over.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let Self { opened, connections } = self;
+        let Self { pending, connections } = self;
         let Limits { connections: limit, finish, .. } = connections.limits;
         let graceful = GracefulShutdown::new();
         let each = |stream| {
@@ -49,7 +49,7 @@ impl Server {
             async move { connections.serve(stream, watcher).await }
         };
         let serve = async {
-            if let Some(listener) = opened.listener().await {
+            if let Some(listener) = pending.listener().await {
                 accept(listener, limit, each).await;
             }
         };

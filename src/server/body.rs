@@ -9,7 +9,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use tokio::time::{Instant, timeout_at};
 
-use super::budget::{Budget, SMALL, Share};
+use super::body_memory::{BodyMemory, Reservation, SMALL};
 
 /// Why there is no body. Each is an HTTP error in plain words: without a body there is no uid to answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +38,7 @@ pub(super) enum Refused {
 #[derive(Debug)]
 pub(super) struct Whole {
     bytes: Bytes,
-    _share: Option<Share>,
+    _reservation: Option<Reservation>,
 }
 
 impl Deref for Whole {
@@ -57,13 +57,13 @@ impl Deref for Whole {
 pub(super) async fn read(
     request: Request<Body>,
     limit: usize,
-    budget: &Budget,
+    memory: &BodyMemory,
     deadline: Instant,
 ) -> Result<Whole, Refused> {
     if let Some(encoding) = request.headers().get(header::CONTENT_ENCODING) {
         return Err(Refused::Encoded(String::from_utf8_lossy(encoding.as_bytes()).into_owned()));
     }
-    match timeout_at(deadline, collect(request.into_body(), limit, budget, deadline)).await {
+    match timeout_at(deadline, collect(request.into_body(), limit, memory, deadline)).await {
         Ok(result) => result,
         Err(_) => Err(Refused::Slow),
     }
@@ -90,13 +90,13 @@ impl IntoResponse for Refused {
 }
 
 /// A review of a few kilobytes comes as one frame, which is handed on without a copy.
-async fn collect(mut body: Body, limit: usize, budget: &Budget, deadline: Instant) -> Result<Whole, Refused> {
-    // The API server always says how much comes. Who does not is taken to send as much as is allowed.
+async fn collect(mut body: Body, limit: usize, memory: &BodyMemory, deadline: Instant) -> Result<Whole, Refused> {
+    // The API server always says how much comes. A body of unknown length counts as the largest.
     let announced = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(limit);
     if announced > limit {
         return too_large(body, limit).await;
     }
-    let (mut first, mut all, mut share) = (Bytes::new(), Vec::new(), None);
+    let (mut first, mut all, mut reservation) = (Bytes::new(), Vec::new(), None);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Refused::Broken(error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
@@ -104,9 +104,9 @@ async fn collect(mut body: Body, limit: usize, budget: &Budget, deadline: Instan
         if data.len() > limit.saturating_sub(so_far) {
             return too_large(body, limit).await;
         }
-        if share.is_none() && so_far.saturating_add(data.len()) > SMALL {
+        if reservation.is_none() && so_far.saturating_add(data.len()) > SMALL {
             // Meanwhile nothing more is read: it waits in the buffers of the kernel.
-            share = Some(budget.share(announced, deadline).await.ok_or(Refused::NoRoom)?);
+            reservation = Some(memory.reserve(announced, deadline).await.ok_or(Refused::NoRoom)?);
             if !all.is_empty() {
                 all.reserve_exact(announced.saturating_sub(all.len()));
             }
@@ -117,12 +117,12 @@ async fn collect(mut body: Body, limit: usize, budget: &Budget, deadline: Instan
         }
         if all.is_empty() {
             // With room for all of it, so that it is never held twice.
-            all.reserve_exact(if share.is_some() { announced } else { SMALL });
+            all.reserve_exact(if reservation.is_some() { announced } else { SMALL });
             all.extend_from_slice(&first);
         }
         all.extend_from_slice(&data);
     }
-    Ok(Whole { bytes: if all.is_empty() { first } else { all.into() }, _share: share })
+    Ok(Whole { bytes: if all.is_empty() { first } else { all.into() }, _reservation: reservation })
 }
 
 /// Reads on, as long as another two bodies might take.

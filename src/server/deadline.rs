@@ -63,8 +63,8 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of the timeout is kept for the way back; of a short timeout it is a fifth.
 const MARGIN: Duration = Duration::from_millis(500);
-/// How long a look-up may take. A metadata GET takes milliseconds: one that has not been answered by then will not be,
-/// and the user waits.
+/// How long a look-up may take. A metadata GET takes milliseconds: one that takes longer than this fails anyway, and the
+/// user is waiting.
 const LOOKUP: Duration = Duration::from_millis(2500);
 /// The units of Go's durations, in seconds; `ms` stands before `m`, because it begins with it.
 const UNITS: [(&str, f64); 7] =

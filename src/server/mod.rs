@@ -5,22 +5,22 @@
 
 mod accept;
 mod body;
-mod budget;
+mod body_memory;
 mod connection;
 pub mod deadline;
-mod door;
-mod guard;
+mod handler;
 mod limits;
+mod listener;
 pub mod operations;
-mod places;
 mod readiness;
 mod router;
+mod slots;
 mod tls;
 
 pub use accept::Server;
-pub use door::{Door, Opened};
-pub use guard::Guard;
+pub use handler::Handler;
 pub use limits::Limits;
+pub use listener::{GatedListener, PendingListener};
 pub use readiness::{Condition, Missing, Readiness};
 pub use router::router;
 pub use tls::tls_config;

@@ -17,8 +17,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tower::Service as _;
 
 use super::accept::{PAUSE, ended_early};
-use super::places::{Place, Places, Wanted};
 use super::readiness::Readiness;
+use super::slots::{Reclaimed, Slot, Slots};
 use crate::telemetry::exposition::Exposition;
 use crate::telemetry::metrics::Metrics;
 
@@ -46,16 +46,16 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves it, for ever. It never stops accepting, whatever peers do: a probe must not wait for somebody who says nothing.
 pub async fn serve(listener: TcpListener, router: Router) {
-    let places = Places::new(CONNECTIONS);
+    let slots = Slots::new(CONNECTIONS);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let Some((place, wanted)) = places.take().await else { return };
-                tokio::spawn(converse(stream, router.clone(), place, wanted));
+                let Some((slot, reclaimed)) = slots.take().await else { return };
+                tokio::spawn(converse(stream, router.clone(), slot, reclaimed));
             }
             Err(error) if ended_early(&error) => {}
             // There are no descriptors left, and they may be ours.
-            Err(_) if places.make_room() => sleep(MOMENT).await,
+            Err(_) if slots.make_room() => sleep(MOMENT).await,
             Err(error) => {
                 tracing::error!(cause = %error, "no connection to the operations port can be accepted; trying again");
                 sleep(PAUSE).await;
@@ -65,18 +65,18 @@ pub async fn serve(listener: TcpListener, router: Router) {
 }
 
 /// One request and its answer. Nothing stays of a connection that is cut off, in the kernel neither.
-async fn converse(mut stream: TcpStream, router: Router, place: Place, wanted: Wanted) {
+async fn converse(mut stream: TcpStream, router: Router, slot: Slot, reclaimed: Reclaimed) {
     let headers = Instant::now() + HEADERS;
     let exchange = async {
         match timeout_at(headers, stream.readable()).await {
             // Only a peer that has said something is worth the memory.
-            Ok(Ok(())) => Box::pin(exchange(&mut stream, router, &place, headers)).await,
+            Ok(Ok(())) => Box::pin(exchange(&mut stream, router, &slot, headers)).await,
             Ok(Err(_)) | Err(_) => false,
         }
     };
     let is_complete = tokio::select! {
         is_complete = exchange => is_complete,
-        () = wanted.by_another() => false,
+        () = reclaimed.by_another() => false,
     };
     if !is_complete {
         tracing::debug!("a connection to the operations port was cut off");
@@ -85,9 +85,9 @@ async fn converse(mut stream: TcpStream, router: Router, place: Place, wanted: W
 }
 
 /// Whether it came to its end.
-async fn exchange(stream: &mut TcpStream, router: Router, place: &Place, headers: Instant) -> bool {
+async fn exchange(stream: &mut TcpStream, router: Router, slot: &Slot, headers: Instant) -> bool {
     let service = service_fn(|request| {
-        place.asks();
+        slot.asks();
         router.clone().call(request)
     });
     let mut http = http1::Builder::new();

@@ -11,49 +11,49 @@ use http::{HeaderValue, Request, StatusCode, header};
 use tokio::time::Instant;
 
 use super::body;
-use super::budget::Budget;
+use super::body_memory::BodyMemory;
 use super::deadline::Deadline;
-use super::guard::Guard;
+use super::handler::Handler;
 use super::limits::Limits;
 use super::readiness::Readiness;
 use crate::cluster::Cluster;
 use crate::policy::request::Phase;
 
 /// `POST /validate` and `POST /mutate`. Two paths and no more: the API server keeps a pool of connections for each.
-pub fn router<C: Cluster>(guard: Guard<C>, readiness: Readiness, limits: Limits) -> Router {
-    let budget = Budget::new(limits.bodies_bytes);
-    let desk = Arc::new(Desk { guard, readiness, limits, budget });
+pub fn router<C: Cluster>(handler: Handler<C>, readiness: Readiness, limits: Limits) -> Router {
+    let memory = BodyMemory::new(limits.bodies_bytes);
+    let app = Arc::new(AppState { handler, readiness, limits, memory });
     Router::new()
-        .route("/validate", post(async |State(desk): Shared<C>, request| desk.answer(Phase::Validate, request).await))
-        .route("/mutate", post(async |State(desk): Shared<C>, request| desk.answer(Phase::Mutate, request).await))
-        .with_state(desk)
+        .route("/validate", post(async |State(app): Shared<C>, request| app.answer(Phase::Validate, request).await))
+        .route("/mutate", post(async |State(app): Shared<C>, request| app.answer(Phase::Mutate, request).await))
+        .with_state(app)
 }
 
-/// What a request meets.
-struct Desk<C> {
-    guard: Guard<C>,
+/// What both paths share.
+struct AppState<C> {
+    handler: Handler<C>,
     readiness: Readiness,
     limits: Limits,
-    budget: Budget,
+    memory: BodyMemory,
 }
 
-impl<C: Cluster> Desk<C> {
+impl<C: Cluster> AppState<C> {
     async fn answer(&self, phase: Phase, request: Request<Body>) -> Response {
         if !self.readiness.is_able() {
             return unavailable();
         }
-        let _under_way = self.guard.metrics().reviews.review();
+        let _under_way = self.handler.metrics().reviews.review();
         let started = Instant::now();
         let deadline = Deadline::new(request.uri().query(), started);
         let due = deadline.body(self.limits.body);
-        let body = match body::read(request, self.limits.body_bytes, &self.budget, due).await {
+        let body = match body::read(request, self.limits.body_bytes, &self.memory, due).await {
             Ok(body) => body,
             Err(refused) => {
                 tracing::warn!(cause = %refused, "a request without a usable body");
                 return refused.into_response();
             }
         };
-        match self.guard.answer(phase, &body, started, deadline).await {
+        match self.handler.answer(phase, &body, started, deadline).await {
             Ok(answer) => json(answer),
             Err(unreadable) => {
                 tracing::warn!(cause = %unreadable, "a request that cannot be answered");
@@ -63,7 +63,7 @@ impl<C: Cluster> Desk<C> {
     }
 }
 
-type Shared<C> = State<Arc<Desk<C>>>;
+type Shared<C> = State<Arc<AppState<C>>>;
 
 fn json(answer: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(answer));

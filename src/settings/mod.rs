@@ -1,9 +1,9 @@
-//! The settings in force, as plain data, with the defaults of all of them. [`file`] is how they are written. Pure.
+//! The settings in force, as plain data, with the defaults of all of them. [`format`] is how they are written. Pure.
 
-mod file;
+mod format;
 pub mod node_users;
 
-pub use file::{GuardConfiguration, SettingsError};
+pub use format::{GuardConfiguration, SettingsError};
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -5,15 +5,15 @@
 //! more. That there is only one Pod does not depend on any of it.
 
 #[cfg(feature = "server")]
-mod keeper;
+mod actions;
+#[cfg(feature = "server")]
+mod controller;
 pub mod liveness;
 #[cfg(feature = "server")]
 mod watch;
-#[cfg(feature = "server")]
-mod work;
 
 #[cfg(feature = "server")]
-pub use keeper::Keeper;
+pub use controller::Controller;
 
 /// The field manager of every write from here.
 pub const FIELD_MANAGER: &str = "singleton-guard-strict";

@@ -16,13 +16,13 @@ use crate::cluster::list::Asked;
 use crate::cluster::seen::{LIST_BYTES, Meta, Seen};
 use crate::cluster::sieve::Keep;
 use crate::cluster::store::{Kept, Store};
-use crate::index::marked::{SeenWorkload, Wanting, WorkloadSpec, WorkloadStatus, keep};
+use crate::index::marked::{SeenWorkload, StrictWorkload, WorkloadSpec, WorkloadStatus, keep};
 use crate::policy::holder::{Asked as AskedToEnd, Holder, State, is_terminal};
 use crate::telemetry::metrics::Metrics;
 
 /// A Pod with a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Keyed {
+pub(super) struct KeyedPod {
     pub(super) uid: String,
     node: String,
     pub(super) is_terminal: bool,
@@ -42,7 +42,7 @@ pub(super) struct PodStatus {
 }
 
 /// The Pods with a key, and the ReplicaSets with one.
-pub(super) type Stores = (Arc<Store<(), Keyed>>, Arc<Store<(), Wanting>>);
+pub(super) type Stores = (Arc<Store<(), KeyedPod>>, Arc<Store<(), StrictWorkload>>);
 
 /// Starts both. They end when the set is dropped.
 pub(super) fn start(client: &Client, mark: &MarkKey, metrics: &Metrics, tasks: &mut JoinSet<()>) -> Stores {
@@ -76,14 +76,14 @@ struct Sets;
 impl Reduce for Pods {
     type Spec = PodSpec;
     type Status = PodStatus;
-    type Value = Keyed;
+    type Value = KeyedPod;
 
-    fn read(&self, Seen { metadata, spec, status }: Seen<'_, PodSpec, PodStatus>) -> Result<Keyed, &'static str> {
+    fn read(&self, Seen { metadata, spec, status }: Seen<'_, PodSpec, PodStatus>) -> Result<KeyedPod, &'static str> {
         let Meta { uid, deletion_timestamp, deletion_grace_period_seconds: grace, finalizers, .. } = metadata;
         let grace = grace.and_then(|grace| u64::try_from(grace).ok());
         // Too many to be read are some.
         let has_finalizers = !finalizers.within().is_some_and(|finalizers| finalizers.is_empty());
-        Ok(Keyed {
+        Ok(KeyedPod {
             uid: uid.into_owned(),
             node: spec.node_name,
             is_terminal: is_terminal(&status.phase),
@@ -95,17 +95,17 @@ impl Reduce for Pods {
 impl Reduce for Sets {
     type Spec = WorkloadSpec;
     type Status = WorkloadStatus;
-    type Value = Wanting;
+    type Value = StrictWorkload;
 
-    fn read(&self, seen: SeenWorkload<'_>) -> Result<Wanting, &'static str> {
-        Wanting::read(&seen)
+    fn read(&self, seen: SeenWorkload<'_>) -> Result<StrictWorkload, &'static str> {
+        StrictWorkload::read(&seen)
     }
 }
 
-impl Kept for Keyed {}
-impl Kept for Wanting {}
+impl Kept for KeyedPod {}
+impl Kept for StrictWorkload {}
 
-impl Keyed {
+impl KeyedPod {
     /// Whether another one is to follow it.
     pub(super) const fn goes(&self) -> bool {
         self.is_terminal || self.asked.is_some()

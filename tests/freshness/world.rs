@@ -1,11 +1,11 @@
 //! A small cluster with one kind of workload, its writers, and one replica of ours that watches it. Every step that
-//! anybody can take is an [`Action`]; what is known of the kind, and what that proves, is the shipped [`Known`].
+//! anybody can take is an [`Action`]; what is known of the kind, and what that proves, is the shipped [`Snapshot`].
 
 use std::collections::BTreeMap;
 
 use singleton_guard::cluster::revision::Revision;
-use singleton_guard::freshness::event::{Event, Name, Version};
-use singleton_guard::freshness::known::{Known, Verdict};
+use singleton_guard::freshness::change::{Change, NamespacedName, Version};
+use singleton_guard::freshness::snapshot::{Snapshot, Verdict};
 
 /// The cluster, and all that is under way in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,7 +15,7 @@ pub struct World {
     /// Every uid is used once, whatever is restored.
     uids: u64,
     watch: Watch,
-    known: Known,
+    known: Snapshot,
     scales: Vec<Scale>,
     /// What went wrong, in words.
     pub wrong: Option<String>,
@@ -45,7 +45,7 @@ enum Watch {
     /// There is none.
     Cut,
     /// The list was made, and is on its way.
-    Listed(Known, usize),
+    Listed(Snapshot, usize),
     /// So many changes were told.
     Follows(usize),
 }
@@ -93,7 +93,7 @@ impl World {
     /// Nothing has happened yet.
     pub fn new() -> Self {
         let store = Store { revision: 1, ..Store::default() };
-        let (watch, known) = (Watch::Cut, Known::default());
+        let (watch, known) = (Watch::Cut, Snapshot::default());
         Self { store, backup: None, uids: 0, watch, known, scales: Vec::new(), wrong: None, proven: 0, asked: 0 }
     }
 
@@ -152,7 +152,7 @@ impl World {
                 }
             }
             Action::Tell => self.tell(),
-            Action::Bookmark => self.heed(Event::Nothing(revision(self.store.revision))),
+            Action::Bookmark => self.apply(Change::Bookmark(revision(self.store.revision))),
             Action::Cut => self.cut(),
             Action::Save => self.backup = Some(self.store.clone()),
             Action::Restore => {
@@ -201,14 +201,14 @@ impl World {
         let (at, name, workload) = self.store.changes[*told].clone();
         *told += 1;
         let event = match workload {
-            Some(workload) => Event::Is(named(name), workload.version()),
-            None => Event::Gone(named(name), revision(at)),
+            Some(workload) => Change::Written(named(name), workload.version()),
+            None => Change::Deleted(named(name), revision(at)),
         };
-        self.heed(event);
+        self.apply(event);
     }
 
-    fn heed(&mut self, event: Event<'_>) {
-        if self.known.heed(event).is_err() {
+    fn apply(&mut self, event: Change<'_>) {
+        if self.known.apply(event).is_err() {
             self.wrong = Some("a watch in order was taken for one that is not".to_owned());
         }
     }
@@ -230,9 +230,9 @@ impl Store {
         self.changes.push((self.revision, name, workload));
     }
 
-    fn list(&self) -> Known {
+    fn list(&self) -> Snapshot {
         let marked = self.workloads.iter().filter(|(_, workload)| workload.marked);
-        Known::listed(marked.map(|(name, workload)| (named(*name), workload.version())), revision(self.revision))
+        Snapshot::listed(marked.map(|(name, workload)| (named(*name), workload.version())), revision(self.revision))
     }
 }
 
@@ -247,8 +247,8 @@ impl Workload {
     }
 }
 
-fn named(name: u8) -> Name<'static> {
-    Name { namespace: NAMESPACE.into(), name: text(name).into() }
+fn named(name: u8) -> NamespacedName<'static> {
+    NamespacedName { namespace: NAMESPACE.into(), name: text(name).into() }
 }
 
 fn text(name: u8) -> String {

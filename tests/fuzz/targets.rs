@@ -16,7 +16,7 @@ use singleton_guard::api::reference::Regarding;
 use singleton_guard::cluster::line::{Line, Object};
 use singleton_guard::cluster::seen::Nothing;
 use singleton_guard::cluster::sieve::{Keep, Malformed, Part, Sieve};
-use singleton_guard::freshness::event::{self, Event};
+use singleton_guard::freshness::change::{self, Change};
 use singleton_guard::index::marked::{self, Marked, WorkloadSpec, WorkloadStatus};
 use singleton_guard::policy::decision::Decision;
 use singleton_guard::policy::holder::{Holder, State};
@@ -73,7 +73,7 @@ pub fn patch(body: &[u8]) {
 pub fn watch(stream: &[u8]) {
     let mark = MarkKey::default();
     let whole = Line::<WorkloadSpec, WorkloadStatus>::keep(&marked::keep(Kind::REPLICA_SET, &mark));
-    let name = Line::<Nothing, Nothing>::keep(&event::keep(&mark));
+    let name = Line::<Nothing, Nothing>::keep(&change::keep(&mark));
     for keep in [&whole, &name] {
         let expected = sieved(keep, stream, stream.len());
         for size in [1, 7] {
@@ -82,7 +82,7 @@ pub fn watch(stream: &[u8]) {
         for line in expected.0 {
             assert!(line.len() <= LINE_MAX, "{} bytes came out of one line", line.len());
             if let Ok(Line::Is(Object::Read(seen))) = Line::<Nothing, Nothing>::read(&line) {
-                let _event = Event::is(seen.metadata, &mark);
+                let _event = Change::written(seen.metadata, &mark);
             }
             if let Ok(Line::Is(Object::Read(seen))) = Line::<WorkloadSpec, WorkloadStatus>::read(&line) {
                 let _marked = Marked::read(seen, Kind::REPLICA_SET, &mark, "stamp", UNIX_EPOCH);

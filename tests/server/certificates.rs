@@ -8,13 +8,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::{Error, InconsistentKeys};
 use singleton_guard::certs::authority::{Maker, make, service_names};
+use singleton_guard::certs::controller::{Controller, Provided, Source};
 use singleton_guard::certs::lifetimes::Lifetimes;
 use singleton_guard::certs::material::{Material, Next};
 use singleton_guard::certs::plan::{Facts, Plan, Reason, Stored, plan};
 use singleton_guard::certs::serving::{Pair, PairError, Serving};
-use singleton_guard::certs::upkeep::{Given, Source, Upkeep};
 use singleton_guard::certs::{Directory, facts, provider};
-use singleton_guard::server::{Door, Limits, Readiness};
+use singleton_guard::server::{GatedListener, Limits, Readiness};
 use singleton_guard::telemetry::exposition::Exposition;
 use singleton_guard::telemetry::metrics::Metrics;
 
@@ -145,64 +145,66 @@ async fn files_are_followed_through_an_exchange_and_the_old_pair_outlives_a_bad_
     let (first, second) = (make(&names, now).unwrap(), make(&names, now - YEAR / 365).unwrap());
 
     let (readiness, metrics) = (Readiness::default(), Metrics::new());
-    let source = Source::Given(Given { directory: Directory::new(root.0.clone()), trusted_in: None });
-    let mut upkeep = Upkeep::new(source, Arc::new(Serving::default()), provider(), metrics.clone(), &readiness);
+    let source = Source::Provided(Provided { directory: Directory::new(root.0.clone()), trusted_in: None });
+    let mut controller = Controller::new(source, Arc::new(Serving::default()), provider(), metrics.clone(), &readiness);
     let in_use = |material: &Material| {
         let end = parse(material).unwrap().until().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let line = format!("singleton_guard_certificate_expiry_timestamp_seconds {end}.0\n");
         metrics.encode(true, Exposition::Text).unwrap().contains(&line)
     };
 
-    let trouble = upkeep.look().await.unwrap_err().to_string();
+    let trouble = controller.check().await.unwrap_err().to_string();
     assert!(trouble.starts_with("--certificate-directory: cannot read ") && trouble.contains("tls.crt"), "{trouble}");
     assert_eq!(readiness.missing()[0].reason, trouble);
 
     root.exchange("..1", &first);
-    upkeep.look().await.unwrap();
+    controller.check().await.unwrap();
     assert!(readiness.is_ready() && in_use(&first) && !in_use(&second));
 
     // A key that does not belong to the certificate.
     root.exchange("..2", &Material { leaf_key: first.leaf_key.clone(), ..second.clone() });
-    let trouble = upkeep.look().await.unwrap_err().to_string();
+    let trouble = controller.check().await.unwrap_err().to_string();
     assert!(trouble.contains("tls.crt and tls.key"), "{trouble}");
     assert!(readiness.is_ready() && in_use(&first), "the old pair still serves");
 
     // One that has ended.
     root.exchange("..3", &make(&names, now - 2 * YEAR).unwrap());
-    let trouble = upkeep.look().await.unwrap_err().to_string();
+    let trouble = controller.check().await.unwrap_err().to_string();
     assert!(trouble.contains("no longer valid"), "{trouble}");
     assert!(readiness.is_ready() && in_use(&first), "the old pair still serves");
 
     root.exchange("..4", &second);
-    upkeep.look().await.unwrap();
+    controller.check().await.unwrap();
     assert!(in_use(&second));
 }
 
 /// Whoever comes before there is a pair waits for it: an API server calls once.
 #[tokio::test]
 async fn before_there_is_a_pair_a_call_waits() {
-    let root = Temporary::new("door");
+    let root = Temporary::new("listener");
     symlink("..data/tls.crt", root.0.join("tls.crt")).unwrap();
     symlink("..data/tls.key", root.0.join("tls.key")).unwrap();
     let (material, serving) = (material(), Arc::new(Serving::default()));
-    let (door, opened) = Door::listen(LOOPBACK).await.unwrap();
+    let (listener, pending) = GatedListener::listen(LOOPBACK).await.unwrap();
     let authority = material.authority.clone();
-    let server = Running::behind(&door, opened, Arc::clone(&serving), authority, Answers::Marked, Limits::default());
-    let source = Source::Given(Given { directory: Directory::new(root.0.clone()), trusted_in: None });
-    let mut upkeep = Upkeep::new(source, serving, provider(), server.metrics.clone(), &server.readiness).opening(door);
+    let server =
+        Running::behind(&listener, pending, Arc::clone(&serving), authority, Answers::Marked, Limits::default());
+    let source = Source::Provided(Provided { directory: Directory::new(root.0.clone()), trusted_in: None });
+    let mut controller =
+        Controller::new(source, serving, provider(), server.metrics.clone(), &server.readiness).opening(listener);
 
     let early = server.connect();
     tokio::pin!(early);
-    upkeep.look().await.unwrap_err();
+    controller.check().await.unwrap_err();
     assert!(timeout(A_MOMENT, &mut early).await.is_err(), "it neither fails nor comes about");
     root.exchange("..1", &material);
-    upkeep.look().await.unwrap();
+    controller.check().await.unwrap();
     let mut early = timeout(PATIENCE, early).await.unwrap();
     assert_eq!(early.review("/validate", &scale_up()).await.response()["status"]["code"], 403);
 
     // Told to end before it was opened, it ends.
-    let (door, opened) = Door::listen(LOOPBACK).await.unwrap();
-    let server = Running::behind(&door, opened, Arc::default(), String::new(), Answers::Marked, Limits::default());
+    let (listener, pending) = GatedListener::listen(LOOPBACK).await.unwrap();
+    let server = Running::behind(&listener, pending, Arc::default(), String::new(), Answers::Marked, Limits::default());
     server.stop.send(()).unwrap();
     timeout(PATIENCE, server.task).await.unwrap().unwrap();
 }

@@ -17,7 +17,7 @@ use singleton_guard::certs::provider;
 use singleton_guard::certs::serving::{Pair, Serving};
 use singleton_guard::cluster::Cluster;
 use singleton_guard::policy::lookup::{Found, Lookup, Unknown};
-use singleton_guard::server::{Door, Guard, Limits, Opened, Readiness, Server, router, tls_config};
+use singleton_guard::server::{GatedListener, Handler, Limits, PendingListener, Readiness, Server, router, tls_config};
 use singleton_guard::settings::Settings;
 use singleton_guard::telemetry::metrics::Metrics;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -80,15 +80,15 @@ impl Running {
         let serving = Arc::new(Serving::default());
         let pair = Pair::parse(material.leaf.as_bytes(), material.leaf_key.as_bytes(), &provider()).unwrap();
         serving.swap(&pair, SystemTime::now()).unwrap();
-        let (mut door, opened) = Door::listen(LOOPBACK).await.unwrap();
-        door.open();
-        Self::behind(&door, opened, serving, material.authority, answers, limits)
+        let (mut listener, pending) = GatedListener::listen(LOOPBACK).await.unwrap();
+        listener.open();
+        Self::behind(&listener, pending, serving, material.authority, answers, limits)
     }
 
-    /// Behind a door that somebody else opens, with a pair that somebody else sees to.
+    /// Behind a listener that somebody else opens, with a pair that somebody else sees to.
     pub fn behind(
-        door: &Door,
-        opened: Opened,
+        listener: &GatedListener,
+        pending: PendingListener,
         serving: Arc<Serving>,
         authority: String,
         answers: Answers,
@@ -96,14 +96,14 @@ impl Running {
     ) -> Self {
         let (readiness, metrics) = (Readiness::default(), Metrics::new());
         let tls = Arc::new(tls_config(provider(), serving).unwrap());
-        let guard = Guard::new(Settings::default(), answers, metrics.clone());
+        let guard = Handler::new(Settings::default(), answers, metrics.clone());
         let router = router(guard, readiness.clone(), limits);
-        let server = Server::new(opened, tls, router, readiness.clone(), limits, metrics.clone());
+        let server = Server::new(pending, tls, router, readiness.clone(), limits, metrics.clone());
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.serve(async {
             let _told = stopped.await;
         }));
-        Self { address: door.address(), readiness, metrics, stop, task, authority }
+        Self { address: listener.address(), readiness, metrics, stop, task, authority }
     }
 
     pub async fn tcp(&self) -> TcpStream {

@@ -139,9 +139,9 @@ fn what_is_right_is_kept_and_every_step_has_its_reason() {
 fn lifetimes_must_fit_together() {
     let of = |authority: &str, leaf: &str| Lifetimes::new(read(authority).unwrap(), read(leaf).unwrap());
     let fits = of("10m", "2m").unwrap();
-    assert_eq!((fits.settle(), fits.look()), (Duration::from_secs(20), Duration::from_secs(10)));
+    assert_eq!((fits.settle(), fits.check_interval()), (Duration::from_secs(20), Duration::from_secs(10)));
     assert_eq!(
-        (Lifetimes::default().settle(), Lifetimes::default().look()),
+        (Lifetimes::default().settle(), Lifetimes::default().check_interval()),
         (Duration::from_secs(120), Duration::from_secs(10))
     );
     assert!(of("24s", "6s").is_ok() && of("36500d", "3650d").is_ok());

@@ -135,7 +135,7 @@ impl World {
             self.elapsed = (self.elapsed + self.lifetimes.settle() / 4).min(end);
             for replica in 0..self.replicas.len() {
                 let since = self.elapsed.saturating_sub(self.replicas[replica].looked);
-                if self.replicas[replica].serves.is_none() || since >= self.lifetimes.look() {
+                if self.replicas[replica].serves.is_none() || since >= self.lifetimes.check_interval() {
                     self.look(replica, 0, 0.0)?;
                 }
             }

@@ -121,8 +121,8 @@ const PURE: [&str; 30] = [
     "src/elect/table.rs",
     "src/elect/timing.rs",
     "src/elect/wire.rs",
-    "src/freshness/event.rs",
-    "src/freshness/known.rs",
+    "src/freshness/change.rs",
+    "src/freshness/snapshot.rs",
     "src/index/marked.rs",
     "src/namespaces/plan.rs",
     "src/namespaces/selectors.rs",
@@ -162,7 +162,7 @@ const WRITERS: [&str; 7] = [
     "src/elect/store/",
     "src/events/",
     "src/namespaces/store.rs",
-    "src/strict/work.rs",
+    "src/strict/actions.rs",
     "src/verify.rs",
 ];
 /// Above this a file has more than one concern.

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use singleton_guard::api::annotation::Disruption;
-use singleton_guard::configuration::{self, ConfigurationError, Reload};
+use singleton_guard::configuration::{self, ConfigurationError, Reloader};
 use singleton_guard::settings::Settings;
 use singleton_guard::telemetry::exposition::Exposition;
 use singleton_guard::telemetry::log::Level;
@@ -67,7 +67,7 @@ async fn read_again() -> Result<(), Box<dyn std::error::Error>> {
     let metrics = Metrics::new();
     let (_filter, level) = Level::new("error")?;
     let (bytes, settings) = configuration::read(&path)?;
-    let mut reload = Reload::new(path.clone(), bytes, settings, level.clone(), metrics.clone());
+    let mut reload = Reloader::new(path.clone(), bytes, settings, level.clone(), metrics.clone());
     let current = reload.current();
     let blocks = || current.get().companions.disruption == Disruption::Block;
     let counted = |success: u32, failure: u32, is_good: u32| {

@@ -8,7 +8,7 @@ use singleton_guard::api::mark::MarkKey;
 use singleton_guard::cluster::Cluster;
 use singleton_guard::policy::lookup::{Found, Lookup, Unknown};
 use singleton_guard::policy::request::Phase;
-use singleton_guard::server::{Guard, Limits, Readiness, router};
+use singleton_guard::server::{Handler, Limits, Readiness, router};
 use singleton_guard::settings::Settings;
 use singleton_guard::telemetry::metrics::Metrics;
 use tokio::time::Instant;
@@ -32,7 +32,7 @@ struct Served {
 
 impl Webhook for Served {
     fn call(&self, phase: Phase, body: Vec<u8>, cluster: &Model) -> Value {
-        let guard = Guard::new(self.settings.clone(), Asked(cluster.clone()), Metrics::new());
+        let guard = Handler::new(self.settings.clone(), Asked(cluster.clone()), Metrics::new());
         let router = router(guard, Readiness::default(), Limits::default());
         let path = match phase {
             Phase::Mutate => "/mutate?timeout=1s",

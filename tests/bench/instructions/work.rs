@@ -9,7 +9,7 @@ use singleton_guard::api::mark::{DEFAULT_KEY, MarkKey};
 use singleton_guard::cluster::line::{Line, Object};
 use singleton_guard::cluster::seen::Nothing;
 use singleton_guard::cluster::sieve::{Part, Sieve};
-use singleton_guard::freshness::event::{self, Event};
+use singleton_guard::freshness::change::{self, Change};
 use singleton_guard::index::marked::{self, Marked, WorkloadSpec, WorkloadStatus};
 use singleton_guard::policy::lookup::{Found, Lookup, Metadata};
 use singleton_guard::policy::request::Phase;
@@ -70,7 +70,7 @@ impl Work {
         let mut answer = Vec::new();
         let keep = match self.what {
             What::Index => Line::<WorkloadSpec, WorkloadStatus>::keep(&marked::keep(Kind::STATEFUL_SET, &key)),
-            _ => Line::<Nothing, Nothing>::keep(&event::keep(&key)),
+            _ => Line::<Nothing, Nothing>::keep(&change::keep(&key)),
         };
         let mut sieve = Sieve::new(&keep);
         for _ in 0..times {
@@ -87,7 +87,9 @@ impl Work {
                     let Line::<Nothing, Nothing>::Is(Object::Read(seen)) = Line::read(line)? else {
                         bail!("unreadable")
                     };
-                    let Event::Is(_, version) = black_box(Event::is(seen.metadata, &key)?) else { bail!("no change") };
+                    let Change::Written(_, version) = black_box(Change::written(seen.metadata, &key)?) else {
+                        bail!("no change")
+                    };
                     ensure!(!version.marked, "it carries {DEFAULT_KEY}");
                     Ok(())
                 })?,

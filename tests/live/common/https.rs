@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use singleton_guard::certs::authority::make;
 use singleton_guard::certs::provider;
 use singleton_guard::certs::serving::{Pair, Serving};
-use singleton_guard::server::{Door, Limits, Readiness, Server, tls_config};
+use singleton_guard::server::{GatedListener, Limits, Readiness, Server, tls_config};
 use singleton_guard::telemetry::metrics::Metrics;
 use tokio::task::JoinHandle;
 
@@ -36,12 +36,12 @@ pub async fn serve(router: Router) -> Result<Https> {
     let serving = Arc::new(Serving::default());
     serving
         .swap(&Pair::parse(material.leaf.as_bytes(), material.leaf_key.as_bytes(), &provider())?, SystemTime::now())?;
-    let (mut door, opened) = Door::listen("127.0.0.1:0".parse()?).await?;
-    door.open();
+    let (mut listener, pending) = GatedListener::listen("127.0.0.1:0".parse()?).await?;
+    listener.open();
     let tls = Arc::new(tls_config(provider(), serving)?);
-    let server = Server::new(opened, tls, router, Readiness::default(), Limits::default(), Metrics::new());
+    let server = Server::new(pending, tls, router, Readiness::default(), Limits::default(), Metrics::new());
     let task = tokio::spawn(server.serve(std::future::pending()));
-    Ok(Https { address: door.address(), authority: material.authority, task })
+    Ok(Https { address: listener.address(), authority: material.authority, task })
 }
 
 /// Serves the router, which answers at `/`, and has the API server ask it: as the one webhook of a validating configuration

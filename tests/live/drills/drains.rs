@@ -9,10 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use serde_json::{Value, json};
+use singleton_guard::certs::controller::{Controller, Source};
 use singleton_guard::certs::lifetimes::Lifetimes;
 use singleton_guard::certs::serving::Serving;
-use singleton_guard::certs::upkeep::{Source, Upkeep};
-use singleton_guard::certs::{Own, SecretRef, provider};
+use singleton_guard::certs::{SecretRef, SelfSigned, provider};
 use singleton_guard::server::Readiness;
 use singleton_guard::telemetry::metrics::Metrics;
 
@@ -30,28 +30,28 @@ async fn a_replica_that_drains_stores_no_certificate(lab: &Lab) -> Result<()> {
     request(lab, Method::POST, &api::path("Secret", &secret.namespace, None), &created).await?;
     let (leaving, mut goes) = replica(lab, &secret, "guard.old.svc");
     let (_, mut stays) = replica(lab, &secret, "guard.new.svc");
-    goes.look().await.context("the one that goes, before it drains")?;
+    goes.check().await.context("the one that goes, before it drains")?;
     leaving.drain();
-    stays.look().await.context("the one that stays")?;
+    stays.check().await.context("the one that stays")?;
     let right = stored(lab, &secret).await?;
 
-    goes.look().await.context("the one that goes, with another's names stored")?;
+    goes.check().await.context("the one that goes, with another's names stored")?;
     ensure!(stored(lab, &secret).await? == right, "one that drains has made a certificate with its own names");
 
     let garbage = json!({"data": {"tls.crt": STANDARD.encode("nothing that makes sense")}});
     request(lab, Method::PATCH, &path(&secret), &garbage).await?;
     let damaged = stored(lab, &secret).await?;
-    goes.look().await.context("the one that goes, with garbage stored")?;
+    goes.check().await.context("the one that goes, with garbage stored")?;
     ensure!(stored(lab, &secret).await? == damaged, "one that drains has put back what it remembers");
 
-    stays.look().await.context("the one that stays, with garbage stored")?;
+    stays.check().await.context("the one that stays, with garbage stored")?;
     ensure!(stored(lab, &secret).await? == right, "one that stays has not put back what it remembers");
     Ok(())
 }
 
 /// A replica whose certificate carries a name.
-fn replica(lab: &Lab, secret: &SecretRef, name: &str) -> (Readiness, Upkeep) {
-    let source = Source::Own(Own {
+fn replica(lab: &Lab, secret: &SecretRef, name: &str) -> (Readiness, Controller) {
+    let source = Source::SelfSigned(SelfSigned {
         client: lab.client(),
         secret: secret.clone(),
         names: vec![name.to_owned()],
@@ -59,8 +59,8 @@ fn replica(lab: &Lab, secret: &SecretRef, name: &str) -> (Readiness, Upkeep) {
         lifetimes: Lifetimes::default(),
     });
     let readiness = Readiness::default();
-    let upkeep = Upkeep::new(source, Arc::new(Serving::default()), provider(), Metrics::default(), &readiness);
-    (readiness, upkeep)
+    let controller = Controller::new(source, Arc::new(Serving::default()), provider(), Metrics::default(), &readiness);
+    (readiness, controller)
 }
 
 async fn stored(lab: &Lab, secret: &SecretRef) -> Result<Value> {

@@ -1,4 +1,4 @@
-//! One look at the certificate: what it is given, what it finds, and what may go wrong on the way.
+//! One check of the certificate: where a pair is put into use, what is found in order, and what may go wrong.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,28 +10,28 @@ use time::OffsetDateTime;
 use super::authority::MakeError;
 use super::bundle::BundleError;
 use super::directory::DirectoryError;
-use super::handshake::{HandshakeError, Told};
+use super::handshake::{Expected, HandshakeError};
 use super::plan::Reason;
 use super::secret::{SecretError, SecretRef};
 use super::serving::{Pair, PairError, Serving};
 use crate::telemetry::metrics::Metrics;
 
-/// What a look has found in order.
-pub(super) struct Looked {
-    /// What API servers are told to verify.
-    pub(super) told: BTreeSet<Told>,
+/// What a check has found in order.
+pub(super) struct Checked {
+    /// What API servers expect of the certificate.
+    pub(super) expected: BTreeSet<Expected>,
     /// The time by which they verify.
     pub(super) now: SystemTime,
 }
 
-/// Where a pair is put that is to be used.
-pub(super) struct Shown {
+/// Puts a pair into use.
+pub(super) struct Presenter {
     serving: Arc<Serving>,
     pub(super) provider: Arc<CryptoProvider>,
     metrics: Metrics,
 }
 
-impl Shown {
+impl Presenter {
     pub(super) const fn new(serving: Arc<Serving>, provider: Arc<CryptoProvider>, metrics: Metrics) -> Self {
         Self { serving, provider, metrics }
     }
@@ -48,7 +48,7 @@ impl Shown {
 
 /// What went wrong; for the log and for `/readyz`.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum CheckError {
     /// The Secret cannot be read or written.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -82,9 +82,9 @@ pub enum Trouble {
         reason: Reason,
     },
     /// No answer.
-    #[error("the API server did not answer within {} s", LOOK.as_secs())]
+    #[error("the API server did not answer within {} s", TIMEOUT.as_secs())]
     Slow,
 }
 
-/// How long one look may take.
-pub(super) const LOOK: Duration = Duration::from_secs(10);
+/// How long one check may take.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! Saying something about an object. An Event's name follows from what it says, so replicas that say the same make one
+//! Records Events about objects, as client-go's `EventRecorder` does. An Event's name follows from what it says, so replicas that say the same make one
 //! Event, and what is repeated counts up in its series.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use crate::api::reference::Regarding;
 use crate::cluster::call::{CallError, call};
 
-/// What an Event says.
+/// What an Event says, beside which object it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Saying {
+pub struct Event {
     /// One word, as `kubectl describe` shows it.
     pub reason: &'static str,
     /// One line for people.
@@ -27,27 +27,27 @@ pub struct Saying {
     pub is_state: bool,
 }
 
-/// One part of this process, speaking.
+/// Records the Events of one part of this process.
 #[derive(Clone)]
-pub struct Voice {
+pub struct Recorder {
     client: Client,
     controller: &'static str,
     action: &'static str,
     instance: String,
-    /// Whether it was said that the right to write Events is missing.
+    /// Whether the log has said already that the right to write Events is missing.
     mute: Arc<AtomicBool>,
 }
 
-impl Voice {
+impl Recorder {
     /// `controller` and `action` are the Events' `reportingController` and `action`; `instance` names this replica.
     #[must_use]
     pub fn new(client: Client, controller: &'static str, action: &'static str, instance: String) -> Self {
         Self { client, controller, action, instance, mute: Arc::default() }
     }
 
-    /// Says it once. A failure is only a line in the log.
-    pub async fn say(&self, about: &Regarding, saying: &Saying) {
-        if let Err(error) = self.publish(about, saying, 1).await {
+    /// Records something that has happened once. A failure is only a line in the log.
+    pub async fn record(&self, about: &Regarding, event: &Event) {
+        if let Err(error) = self.publish(about, event, 1).await {
             self.failed(about, &error);
         }
     }
@@ -67,17 +67,17 @@ impl Voice {
         }
     }
 
-    /// Says it as something that has happened so many times.
+    /// Records something that has happened so many times.
     ///
     /// # Errors
     /// What the API server, or the way to it, has against it.
-    pub(crate) async fn publish(&self, about: &Regarding, saying: &Saying, times: u32) -> Result<(), CallError> {
-        let name = event_name(about, saying);
+    pub(crate) async fn publish(&self, about: &Regarding, event: &Event, times: u32) -> Result<(), CallError> {
+        let name = event_name(about, event);
         let collection = format!("/apis/events.k8s.io/v1/namespaces/{}/events", about.namespace);
         let path = format!("{collection}?fieldManager={FIELD_MANAGER}");
-        let event = self.event(&name, about, saying, times);
-        match call(&self.client, Method::POST, &path, Some(("application/json", &event))).await {
-            Err(CallError::Exists) if saying.is_state => Ok(()),
+        let body = self.body(&name, about, event, times);
+        match call(&self.client, Method::POST, &path, Some(("application/json", &body))).await {
+            Err(CallError::Exists) if event.is_state => Ok(()),
             Err(CallError::Exists) => self.count_up(&format!("{collection}/{name}"), times).await,
             other => other.map(drop),
         }
@@ -108,7 +108,7 @@ impl Voice {
         serde_json::from_slice(&answer.body).map_err(|error| CallError::Trouble(error.to_string()))
     }
 
-    fn event(&self, name: &str, about: &Regarding, saying: &Saying, times: u32) -> Value {
+    fn body(&self, name: &str, about: &Regarding, event: &Event, times: u32) -> Value {
         let now = MicroTime(Timestamp::now());
         let group = if about.group.is_empty() { String::new() } else { format!("{}/", about.group) };
         let series = (times > 1).then(|| json!({"count": times, "lastObservedTime": now}));
@@ -120,9 +120,9 @@ impl Voice {
             "reportingController": self.controller,
             "reportingInstance": self.instance,
             "action": self.action,
-            "reason": saying.reason,
-            "type": if saying.is_warning { "Warning" } else { "Normal" },
-            "note": cut(&saying.note),
+            "reason": event.reason,
+            "type": if event.is_warning { "Warning" } else { "Normal" },
+            "note": cut(&event.note),
             "series": series,
             "regarding": {
                 "apiVersion": format!("{group}{}", about.version),
@@ -143,9 +143,9 @@ fn cut(note: &str) -> &str {
 }
 
 /// The object's name as far as it fits, and a hash of all that is said.
-fn event_name(about: &Regarding, saying: &Saying) -> String {
+fn event_name(about: &Regarding, event: &Event) -> String {
     let mut hasher = DefaultHasher::new();
-    (&about.uid, saying.reason, &saying.note).hash(&mut hasher);
+    (&about.uid, event.reason, &event.note).hash(&mut hasher);
     let kept: String = about.name.chars().take(OBJECT_NAME_MAX).collect();
     format!("{}.{:016x}", kept.trim_end_matches(['-', '.']), hasher.finish())
 }

@@ -1,4 +1,4 @@
-//! Answers one review: read, evaluate, ask if need be and if nothing is proven, decide, write. A decision always exists: an
+//! Handles one review: read, evaluate, ask if need be and if nothing is proven, decide, write. A decision always exists: an
 //! unreadable body and a panic are answered with the uid as well.
 
 use std::any::Any;
@@ -13,7 +13,7 @@ use crate::api::kind::Kinds;
 use crate::autoscalers::Known;
 use crate::cluster::{Clock, Cluster};
 use crate::configuration::Current;
-use crate::events::{Asked, Denials};
+use crate::events::{Denials, RefusedRequest};
 use crate::freshness::Freshness;
 use crate::index::Index;
 use crate::policy::decision::Decision;
@@ -25,9 +25,9 @@ use crate::settings::Settings;
 use crate::telemetry::log::{self, About};
 use crate::telemetry::metrics::Metrics;
 
-/// The policy with what it needs: its settings and somebody who answers its question.
+/// The policy with what it needs: the settings, and a cluster that answers its question.
 #[derive(Debug)]
-pub struct Guard<C> {
+pub struct Handler<C> {
     settings: Current,
     cluster: C,
     metrics: Metrics,
@@ -38,8 +38,8 @@ pub struct Guard<C> {
     autoscalers: Option<Known>,
 }
 
-impl<C: Cluster> Guard<C> {
-    /// Puts them together.
+impl<C: Cluster> Handler<C> {
+    /// Without Events and without proofs.
     #[must_use]
     pub fn new(settings: impl Into<Current>, cluster: C, metrics: Metrics) -> Self {
         Self {
@@ -54,13 +54,13 @@ impl<C: Cluster> Guard<C> {
         }
     }
 
-    /// Denials are told of in Events.
+    /// Records denials in Events.
     #[must_use]
-    pub fn telling(self, denials: Denials) -> Self {
+    pub fn recording(self, denials: Denials) -> Self {
         Self { denials: Some(denials), ..self }
     }
 
-    /// Parents are proven, where that can be done, and not asked for.
+    /// Proves of a parent whether it is marked, where that can be done, instead of asking for it.
     #[must_use]
     pub fn proving(self, freshness: Freshness) -> Self {
         Self { freshness: Some(freshness), ..self }
@@ -72,7 +72,7 @@ impl<C: Cluster> Guard<C> {
         Self { index: Some(index), autoscalers: Some(autoscalers), ..self }
     }
 
-    /// Times are judged by this clock.
+    /// Judges times by this clock.
     #[must_use]
     pub fn timed(self, clock: Clock) -> Self {
         Self { clock, ..self }
@@ -101,7 +101,7 @@ impl<C: Cluster> Guard<C> {
                 // Read once: a review is judged, and its question asked, by one version.
                 let about = About::new(phase, &request);
                 let mode = settings.mode(&request.namespace);
-                let asked = Asked {
+                let asked = RefusedRequest {
                     operation: request.operation,
                     dry_run: request.dry_run,
                     user: request.user.clone(),
@@ -114,7 +114,7 @@ impl<C: Cluster> Guard<C> {
                     Err(panic) => undecided(phase, &uid, &self.panicked(panic.as_ref())).under(mode, false),
                 };
                 if let Some(denials) = self.denials.as_ref().filter(|_| settings.events.denials) {
-                    denials.tell(&asked, &decision);
+                    denials.record(&asked, &decision);
                 }
                 Ok(self.conclude(&uid, &about, &decision, started.elapsed()))
             }

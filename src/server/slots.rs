@@ -1,19 +1,19 @@
-//! The places for connections of peers that nobody knows. There are so many, and whoever comes gets one: where all are taken,
-//! the connection that has been silent for longest is asked to give way, and where none is silent, the oldest.
+//! A bounded number of connections from peers that nobody knows. Whoever comes gets a slot: where all are taken, the connection
+//! that has been silent for longest is asked to give way, and where none is silent, the oldest.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// All of them.
+/// All slots, taken and free.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct Slots {
     free: Arc<Semaphore>,
     taken: Arc<Mutex<Taken>>,
 }
 
-/// By the order in which they came. Whose sender is dropped is asked to give way.
+/// The slots that are taken, in the order in which their connections came. Whose sender is dropped is asked to give way.
 #[derive(Debug, Default)]
 struct Taken {
     last: u64,
@@ -21,26 +21,26 @@ struct Taken {
     asking: BTreeMap<u64, oneshot::Sender<()>>,
 }
 
-/// One of them, until it is dropped.
+/// A slot that is taken, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Slot {
     number: u64,
     taken: Arc<Mutex<Taken>>,
     _held: OwnedSemaphorePermit,
 }
 
-/// Resolves when the place is needed for somebody else.
+/// Resolves when the slot is needed for somebody else.
 #[derive(Debug)]
-pub(super) struct Wanted(oneshot::Receiver<()>);
+pub(super) struct Reclaimed(oneshot::Receiver<()>);
 
-impl Places {
-    /// As many.
+impl Slots {
+    /// So many slots, all free.
     pub(super) fn new(number: usize) -> Self {
         Self { free: Arc::new(Semaphore::new(number.min(Semaphore::MAX_PERMITS))), taken: Arc::default() }
     }
 
-    /// A place, which is free at once or as soon as somebody has given way.
-    pub(super) async fn take(&self) -> Option<(Place, Wanted)> {
+    /// A slot, which is free at once or as soon as somebody has given way.
+    pub(super) async fn take(&self) -> Option<(Slot, Reclaimed)> {
         let held = if let Ok(held) = Arc::clone(&self.free).try_acquire_owned() {
             held
         } else {
@@ -53,7 +53,7 @@ impl Places {
         taken.last += 1;
         let number = taken.last;
         taken.silent.insert(number, sender);
-        Some((Place { number, taken: Arc::clone(&self.taken), _held: held }, Wanted(receiver)))
+        Some((Slot { number, taken: Arc::clone(&self.taken), _held: held }, Reclaimed(receiver)))
     }
 
     /// Asks one to give way. False if there is none.
@@ -63,7 +63,7 @@ impl Places {
     }
 }
 
-impl Place {
+impl Slot {
     /// Its request has come: it gives way after those that are silent.
     pub(super) fn asks(&self) {
         let mut taken = lock(&self.taken);
@@ -73,7 +73,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut taken = lock(&self.taken);
         taken.silent.remove(&self.number);
@@ -81,7 +81,7 @@ impl Drop for Place {
     }
 }
 
-impl Wanted {
+impl Reclaimed {
     pub(super) async fn by_another(self) {
         let _dropped = self.0.await;
     }

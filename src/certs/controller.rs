@@ -12,37 +12,37 @@ use kube::Client;
 use rustls::crypto::CryptoProvider;
 use tokio::time::{sleep, timeout};
 
-use super::bundle::Configuration;
+use super::bundle::WebhookConfiguration;
+use super::check::{CheckError, Checked, Presenter, TIMEOUT};
 use super::directory::Directory;
 use super::handshake::HandshakeError;
-use super::look::{LOOK, Looked, Shown, Trouble};
-use super::own::{Memory, Own};
+use super::self_signed::{Memory, SelfSigned};
 use super::serving::Serving;
-use crate::server::{Condition, Door, Readiness};
+use crate::server::{Condition, GatedListener, Readiness};
 use crate::telemetry::metrics::Metrics;
 
 /// Where the pair comes from.
 pub enum Source {
     /// This process makes it.
-    Own(Own),
+    SelfSigned(SelfSigned),
     /// Somebody else keeps it, and sees to it that the API server trusts it.
-    Given(Given),
+    Provided(Provided),
 }
 
 /// A pair that somebody else keeps.
-pub struct Given {
+pub struct Provided {
     /// Where it is.
     pub directory: Directory,
     /// Through which API server, and in which configurations, to see that it is trusted. Nothing is written.
-    pub trusted_in: Option<(Client, Vec<Configuration>)>,
+    pub trusted_in: Option<(Client, Vec<WebhookConfiguration>)>,
 }
 
 /// Keeps the pair in use right.
-pub struct Upkeep {
+pub struct Controller {
     source: Source,
     memory: Memory,
-    shown: Shown,
-    door: Option<Door>,
+    presenter: Presenter,
+    listener: Option<GatedListener>,
     readiness: Readiness,
     right: Condition,
     met: bool,
@@ -50,7 +50,7 @@ pub struct Upkeep {
     trouble: Option<String>,
 }
 
-impl Upkeep {
+impl Controller {
     /// Adds a condition to readiness: a pair is loaded, every configuration trusts it, and a handshake shows it. Once
     /// met it stays so while an API server cannot be reached, or will not have something written; it does not while a
     /// handshake shows that no API server can call this replica.
@@ -65,8 +65,8 @@ impl Upkeep {
         Self {
             source,
             memory: Memory::default(),
-            shown: Shown::new(serving, provider, metrics),
-            door: None,
+            presenter: Presenter::new(serving, provider, metrics),
+            listener: None,
             readiness: readiness.clone(),
             right: readiness.require("certificate"),
             met: false,
@@ -74,31 +74,31 @@ impl Upkeep {
         }
     }
 
-    /// Opens this door once there is a pair that is trusted, and shakes hands behind it with every look.
+    /// Opens this listener once there is a pair that is trusted, and shakes hands behind it with every check.
     #[must_use]
-    pub fn opening(self, door: Door) -> Self {
-        Self { door: Some(door), ..self }
+    pub fn opening(self, listener: GatedListener) -> Self {
+        Self { listener: Some(listener), ..self }
     }
 
     /// Never ends.
     pub async fn run(mut self) {
         let every = match &self.source {
-            Source::Own(own) => own.lifetimes.look(),
-            Source::Given(_) => FILES,
+            Source::SelfSigned(own) => own.lifetimes.check_interval(),
+            Source::Provided(_) => FILES,
         };
         loop {
-            let pause = if self.look().await.is_ok() { every } else { every.min(AGAIN) };
+            let pause = if self.check().await.is_ok() { every } else { every.min(AGAIN) };
             sleep(pause).await;
         }
     }
 
-    /// Looks once, and puts right what is not.
+    /// Checks everything once, and puts right what is not.
     ///
     /// # Errors
-    /// `Trouble`, which is in the log already, and in the readiness condition if that was never met.
-    pub async fn look(&mut self) -> Result<(), Trouble> {
+    /// `CheckError`, which is in the log already, and in the readiness condition if that was never met.
+    pub async fn check(&mut self) -> Result<(), CheckError> {
         // kube has no time limit for an answer.
-        let outcome = timeout(LOOK, self.pass()).await.unwrap_or(Err(Trouble::Slow));
+        let outcome = timeout(TIMEOUT, self.pass()).await.unwrap_or(Err(CheckError::Slow));
         match &outcome {
             Ok(()) => {
                 if self.trouble.take().is_some() {
@@ -108,7 +108,7 @@ impl Upkeep {
                 self.right.meet();
             }
             Err(trouble) => {
-                let refused = matches!(trouble, Trouble::Handshake(HandshakeError::Refused { .. }));
+                let refused = matches!(trouble, CheckError::Handshake(HandshakeError::Refused { .. }));
                 let trouble = trouble.to_string();
                 if !self.met || refused {
                     self.right.withdraw(&trouble);
@@ -122,32 +122,34 @@ impl Upkeep {
         outcome
     }
 
-    async fn pass(&mut self) -> Result<(), Trouble> {
-        let Looked { told, now } = match &self.source {
-            Source::Given(given) => given.pass(&self.shown).await?,
-            Source::Own(own) => own.pass(&mut self.memory, &self.shown, self.readiness.is_draining()).await?,
+    async fn pass(&mut self) -> Result<(), CheckError> {
+        let Checked { expected, now } = match &self.source {
+            Source::Provided(given) => given.pass(&self.presenter).await?,
+            Source::SelfSigned(own) => {
+                own.pass(&mut self.memory, &self.presenter, self.readiness.is_draining()).await?
+            }
         };
-        if let Some(door) = &mut self.door {
-            door.open();
-            for told in &told {
-                told.verify(door.address(), now, &self.shown.provider).await?;
+        if let Some(listener) = &mut self.listener {
+            listener.open();
+            for expected in &expected {
+                expected.verify(listener.address(), now, &self.presenter.provider).await?;
             }
         }
         Ok(())
     }
 }
 
-impl Given {
-    async fn pass(&self, shown: &Shown) -> Result<Looked, Trouble> {
-        let (pair, now) = (self.directory.read(&shown.provider).await?, SystemTime::now());
-        shown.serve(&pair, now).map_err(|cause| self.directory.rejected(cause))?;
-        let mut told = BTreeSet::new();
+impl Provided {
+    async fn pass(&self, presenter: &Presenter) -> Result<Checked, CheckError> {
+        let (pair, now) = (self.directory.read(&presenter.provider).await?, SystemTime::now());
+        presenter.serve(&pair, now).map_err(|cause| self.directory.rejected(cause))?;
+        let mut expected = BTreeSet::new();
         if let Some((client, configurations)) = &self.trusted_in {
             for configuration in configurations {
-                told.extend(configuration.told(client).await?);
+                expected.extend(configuration.expected(client).await?);
             }
         }
-        Ok(Looked { told, now })
+        Ok(Checked { expected, now })
     }
 }
 

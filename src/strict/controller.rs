@@ -11,15 +11,15 @@ use time::OffsetDateTime;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::watch::{self, Keyed};
-use super::work::{Outcome, Work};
+use super::actions::{Action, Outcome};
+use super::watch::{self, KeyedPod};
 use crate::api::kind::{Kind, Makes};
 use crate::api::reference::{PodRef, Regarding};
 use crate::cluster::follow::AFTER_A_PANIC;
 use crate::cluster::store::{Key, Reader};
 use crate::configuration::Current;
-use crate::events::{SAY_AGAIN, Voice};
-use crate::index::marked::Wanting;
+use crate::events::{Recorder, SAY_AGAIN};
+use crate::index::marked::StrictWorkload;
 use crate::index::{self, Entry, Index};
 use crate::settings::Settings;
 use crate::strict::liveness;
@@ -27,20 +27,20 @@ use crate::strict::liveness::{Reminders, Step};
 use crate::telemetry::metrics::Metrics;
 
 /// Keeps strict singletons alive.
-pub struct Keeper {
+pub struct Controller {
     client: Client,
     index: Index,
     settings: Current,
     metrics: Metrics,
-    voice: Voice,
+    recorder: Recorder,
 }
 
 /// What this process knows.
 struct State {
     marked: index::Reader,
     /// The ReplicaSets that carry a key.
-    sets: Reader<(), Wanting>,
-    pods: Reader<(), Keyed>,
+    sets: Reader<(), StrictWorkload>,
+    pods: Reader<(), KeyedPod>,
     waits: HashMap<String, Wait>,
 }
 
@@ -53,9 +53,9 @@ struct Wait {
     under: Under,
     /// Since when.
     since: Instant,
-    /// By how much longer this replica waits than it must. It differs from one to the other, so that one of them acts
-    /// and the others see it.
-    patience: Duration,
+    /// How much longer this replica waits than it must. It differs between replicas, so that one of them acts and the
+    /// others see it.
+    jitter: Duration,
     reminders: Reminders,
     /// When the next step may be taken.
     next: Instant,
@@ -65,12 +65,12 @@ struct Wait {
     tell: Instant,
 }
 
-impl Keeper {
+impl Controller {
     /// `instance` names this replica in Events.
     #[must_use]
     pub fn new(client: Client, index: Index, settings: Current, metrics: Metrics, instance: String) -> Self {
-        let voice = Voice::new(client.clone(), "singleton-guard.io/strict", "KeepStrict", instance);
-        Self { client, index, settings, metrics, voice }
+        let recorder = Recorder::new(client.clone(), "singleton-guard.io/strict", "KeepStrict", instance);
+        Self { client, index, settings, metrics, recorder }
     }
 
     /// Never ends.
@@ -121,8 +121,9 @@ impl Keeper {
     async fn pass(&self, state: &mut State, settings: &Settings) {
         let (now, clock) = (Instant::now(), SystemTime::now());
         let due = state.due(settings, now, clock);
-        let works = due.into_iter().map(|(uid, work)| async move { (uid, work.run(&self.client, &self.voice).await) });
-        let ended: Vec<_> = stream::iter(works).buffer_unordered(AT_ONCE).collect().await;
+        let actions =
+            due.into_iter().map(|(uid, action)| async move { (uid, action.run(&self.client, &self.recorder).await) });
+        let ended: Vec<_> = stream::iter(actions).buffer_unordered(AT_ONCE).collect().await;
         // The calls may have taken their time.
         let now = Instant::now();
         for (uid, outcome) in ended {
@@ -155,15 +156,15 @@ fn is_strict(before: Option<&Entry>, after: Option<&Entry>) -> bool {
 
 impl Wait {
     fn new(under: Under, reminded: Option<OffsetDateTime>, now: Instant) -> Self {
-        let patience = PATIENCE.mul_f64(fastrand::f64());
+        let jitter = JITTER.mul_f64(fastrand::f64());
         let reminders = Reminders::none_since(reminded);
-        Self { under, since: now, patience, reminders, next: now, is_blocked: false, tell: now }
+        Self { under, since: now, jitter, reminders, next: now, is_blocked: false, tell: now }
     }
 
     /// The name was found free and the controller reminded, by whichever replica: now it has to be seen what comes of it.
     fn is_free(&mut self, now: Instant) {
         (self.is_blocked, self.tell) = (false, now);
-        self.next = now + self.reminders.pause() + self.patience;
+        self.next = now + self.reminders.pause() + self.jitter;
     }
 }
 
@@ -172,50 +173,50 @@ impl State {
         self.marked.lock().is_synced() && self.sets.lock().is_synced() && self.pods.lock().is_synced()
     }
 
-    /// What is due now, by the uid of who waits. Who does not wait any more is forgotten.
-    fn due(&mut self, settings: &Settings, now: Instant, clock: SystemTime) -> Vec<(String, Work)> {
+    /// The actions that are due, by the uid of the workload that waits. Workloads that do not wait any more are forgotten.
+    fn due(&mut self, settings: &Settings, now: Instant, clock: SystemTime) -> Vec<(String, Action)> {
         let (mut waits, mut due) = (HashMap::new(), Vec::new());
         let (marked, sets, pods) = (self.marked.lock(), self.sets.lock(), self.pods.lock());
         // A ReplicaSet may be among both. A Deployment makes no Pods itself.
         let strict =
             marked.entries().filter(|(key, _)| key.of.info().makes != Makes::ReplicaSets).filter_map(|(key, entry)| {
-                let wanting = entry.as_ref().ok()?.strict.as_ref()?;
-                Some((key.of, &key.namespace, &key.name, wanting))
+                let workload = entry.as_ref().ok()?.strict.as_ref()?;
+                Some((key.of, &key.namespace, &key.name, workload))
             });
-        let sets = sets.entries().map(|(key, wanting)| (Kind::REPLICA_SET, &key.namespace, &key.name, wanting));
+        let sets = sets.entries().map(|(key, workload)| (Kind::REPLICA_SET, &key.namespace, &key.name, workload));
         for (kind, namespace, name, workload) in sets.chain(strict) {
-            let Wanting { uid, key, wants, has, reminded } = workload;
+            let StrictWorkload { uid, key, wants, has, reminded } = workload;
             let pod = pods.get(&Key { namespace: namespace.clone(), name: key.clone(), of: () });
-            let waits_for_it = *wants && (!has || pod.is_some_and(Keyed::goes));
+            let waits_for_it = *wants && (!has || pod.is_some_and(KeyedPod::goes));
             if !waits_for_it || key.is_empty() || settings.exempts(namespace) || waits.contains_key(uid) {
                 continue;
             }
             let under = pod.map(|pod| (pod.uid.clone(), pod.is_terminal));
             let known = self.waits.remove(uid).filter(|wait| wait.under == under);
             let mut wait = known.unwrap_or_else(|| Wait::new(under.clone(), *reminded, now));
-            // Under a holder nobody is reminded, and nothing that has to be done may wait for it.
+            // While a Pod holds the name, reminders mean nothing and must not delay anything else.
             if wait.under.is_none() && wait.reminders.see(*reminded) {
                 wait.is_free(now);
             }
             let holder = pod.map(|pod| pod.holder(clock));
-            let waited = now.saturating_duration_since(wait.since).saturating_sub(wait.patience);
+            let waited = now.saturating_duration_since(wait.since).saturating_sub(wait.jitter);
             let step = liveness::step(holder.as_ref(), waited);
             let about = Regarding::workload(kind, namespace, name, uid);
             let pod_ref = PodRef { namespace: namespace.clone().into(), name: key.clone().into() };
-            let work = match (step, holder) {
+            let action = match (step, holder) {
                 _ if wait.next > now => None,
                 (Step::Delete, Some(holder)) => {
                     let uid = pod.map(|pod| pod.uid.clone()).unwrap_or_default();
-                    Some(Work::Delete { pod: pod_ref, uid, was_asked: holder.was_asked() })
+                    Some(Action::Delete { pod: pod_ref, uid, was_asked: holder.was_asked() })
                 }
-                (Step::Remind, _) => Some(Work::Remind { about, pod: pod_ref, tell: now >= wait.tell }),
+                (Step::Remind, _) => Some(Action::Remind { about, pod: pod_ref, tell: now >= wait.tell }),
                 (Step::Tell, Some(holder)) if now >= wait.tell => {
                     // By the clock that the holder was seen by, so that every replica says the same.
-                    Some(Work::Tell { about, note: holder.blocks(key, clock) })
+                    Some(Action::Tell { about, note: holder.blocks(key, clock) })
                 }
                 _ => None,
             };
-            due.extend(work.map(|work| (uid.clone(), work)));
+            due.extend(action.map(|action| (uid.clone(), action)));
             waits.insert(uid.clone(), wait);
         }
         self.waits = waits;
@@ -224,8 +225,8 @@ impl State {
 }
 
 /// At most so much more than it must: long enough for what one replica writes to be seen by the others.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How often those who wait are looked at where no watch says anything: a part of [`PATIENCE`], or they would act together.
+const JITTER: Duration = Duration::from_secs(1);
+/// How often those who wait are looked at where no watch says anything: a part of [`JITTER`], or they would act together.
 const TICK: Duration = Duration::from_millis(250);
 /// When a step that was taken, or failed, is taken again if nothing has come of it.
 const AGAIN: Duration = Duration::from_secs(5);

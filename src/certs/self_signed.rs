@@ -7,18 +7,18 @@ use kube::Client;
 use rustls::crypto::CryptoProvider;
 
 use super::authority::Maker;
-use super::bundle::Configuration;
+use super::bundle::WebhookConfiguration;
+use super::check::{CheckError, Checked, Presenter};
 use super::facts;
-use super::handshake::Told;
+use super::handshake::Expected;
 use super::lifetimes::Lifetimes;
-use super::look::{Looked, Shown, Trouble};
 use super::material::Material;
 use super::plan::{Plan, Reason, Stored, plan};
 use super::secret::{Reading, SecretRef, Snapshot, Written};
 use super::serving::Pair;
 
 /// Stored in a Secret, trusted through webhook configurations.
-pub struct Own {
+pub struct SelfSigned {
     /// The API server.
     pub client: Client,
     /// Where it is kept.
@@ -26,7 +26,7 @@ pub struct Own {
     /// DNS names and IP addresses that the leaf carries, in their usual spelling.
     pub names: Vec<String>,
     /// Who must trust it.
-    pub configurations: Vec<Configuration>,
+    pub configurations: Vec<WebhookConfiguration>,
     /// How long certificates are valid.
     pub lifetimes: Lifetimes,
 }
@@ -43,7 +43,7 @@ pub(super) struct Memory {
     lost: Option<Instant>,
 }
 
-impl Own {
+impl SelfSigned {
     /// Looks at everything once, does what is due, and puts into use what is stored then.
     ///
     /// What is stored is published before the next step is planned, so a switch follows right upon a look at every
@@ -51,7 +51,12 @@ impl Own {
     ///
     /// Whoever drains stores nothing: it goes by the names and lifetimes of an older chart perhaps, and may remember
     /// what those that stay have left behind.
-    pub(super) async fn pass(&self, memory: &mut Memory, shown: &Shown, draining: bool) -> Result<Looked, Trouble> {
+    pub(super) async fn pass(
+        &self,
+        memory: &mut Memory,
+        presenter: &Presenter,
+        draining: bool,
+    ) -> Result<Checked, CheckError> {
         for _ in 0..ATTEMPTS {
             let read = Instant::now();
             let Reading { snapshot, now } = self.secret.read(&self.client).await?;
@@ -59,10 +64,10 @@ impl Own {
                 self.create(memory, draining).await?;
                 continue;
             };
-            let stored = snapshot.stored(&shown.provider);
+            let stored = snapshot.stored(&presenter.provider);
             let outcome = match &snapshot.material {
                 Some(material) if !matches!(self.plan(&stored, now, None), Plan::Start(_) | Plan::Renew(_)) => {
-                    self.apply(memory, shown, &snapshot, material, read, now).await
+                    self.apply(memory, presenter, &snapshot, material, read, now).await
                 }
                 _ => Ok(BTreeSet::new()),
             };
@@ -71,14 +76,14 @@ impl Own {
                 memory.lost = None;
             }
             if plan == Plan::Keep || draining {
-                return outcome.map(|told| Looked { told, now });
+                return outcome.map(|expected| Checked { expected, now });
             }
-            let material = self.carry_out(&plan, memory, &snapshot, &stored, now, &shown.provider)?;
+            let material = self.carry_out(&plan, memory, &snapshot, &stored, now, &presenter.provider)?;
             if self.secret.write(&self.client, &snapshot, &material).await? == Written::Stored {
                 tracing::info!(step = ?plan, secret = %self.secret, "stored certificates");
             }
         }
-        Err(Trouble::Contended(self.secret.clone()))
+        Err(CheckError::Contended(self.secret.clone()))
     }
 
     /// Publishes and serves what is stored.
@@ -88,25 +93,25 @@ impl Own {
     async fn apply(
         &self,
         memory: &mut Memory,
-        shown: &Shown,
+        presenter: &Presenter,
         snapshot: &Snapshot,
         material: &Material,
         read: Instant,
         now: SystemTime,
-    ) -> Result<BTreeSet<Told>, Trouble> {
-        let pair = Pair::parse(material.leaf.as_bytes(), material.leaf_key.as_bytes(), &shown.provider);
-        let serve = |memory: &mut Memory| -> Result<(), Trouble> {
-            shown.serve(&pair?, now)?;
+    ) -> Result<BTreeSet<Expected>, CheckError> {
+        let pair = Pair::parse(material.leaf.as_bytes(), material.leaf_key.as_bytes(), &presenter.provider);
+        let serve = |memory: &mut Memory| -> Result<(), CheckError> {
+            presenter.serve(&pair?, now)?;
             memory.held = Some((snapshot.clone(), material.clone(), Instant::now()));
             Ok(())
         };
         if memory.held.as_ref().is_none_or(|(_, held, _)| material.still_trusts(held)) {
             let served = serve(memory);
-            let told = self.publish(memory, material, read).await?;
-            served.map(|()| told)
+            let expected = self.publish(memory, material, read).await?;
+            served.map(|()| expected)
         } else {
-            let told = self.publish(memory, material, read).await?;
-            serve(memory).map(|()| told)
+            let expected = self.publish(memory, material, read).await?;
+            serve(memory).map(|()| expected)
         }
     }
 
@@ -119,7 +124,7 @@ impl Own {
         stored: &Stored,
         now: SystemTime,
         provider: &CryptoProvider,
-    ) -> Result<Material, Trouble> {
+    ) -> Result<Material, CheckError> {
         let maker = Maker { names: &self.names, lifetimes: &self.lifetimes, now };
         let reason = match (plan, snapshot.material.clone(), stored) {
             (Plan::Renew(_), Some(material), Stored::Material(facts)) => return Ok(maker.renew(material, facts)?),
@@ -142,14 +147,14 @@ impl Own {
         memory: &mut Memory,
         material: &Material,
         read: Instant,
-    ) -> Result<BTreeSet<Told>, Trouble> {
+    ) -> Result<BTreeSet<Expected>, CheckError> {
         let (bundle, mut result, mut generations) = (material.bundle(), Ok(()), Vec::new());
-        let mut told = BTreeSet::new();
+        let mut expected = BTreeSet::new();
         for configuration in &self.configurations {
             match configuration.trust(&self.client, &bundle, read + self.lifetimes.settle() / 2).await {
                 Ok(trusted) => {
                     generations.push(trusted.generation);
-                    told.extend(trusted.told);
+                    expected.extend(trusted.expected);
                     if trusted.written {
                         tracing::info!(%configuration, "wrote caBundle");
                     }
@@ -158,15 +163,15 @@ impl Own {
             }
         }
         memory.saw_published(material, result.is_ok().then_some(generations));
-        result.map(|()| told)
+        result.map(|()| expected)
     }
 
     /// Somebody has deleted the Secret. It is made again after a while: whoever uninstalls deletes it, too, and must not
     /// find it there again.
-    async fn create(&self, memory: &mut Memory, draining: bool) -> Result<(), Trouble> {
+    async fn create(&self, memory: &mut Memory, draining: bool) -> Result<(), CheckError> {
         let gone = *memory.lost.get_or_insert_with(Instant::now);
-        if draining || gone.elapsed() < self.lifetimes.look() {
-            return Err(Trouble::Gone(self.secret.clone()));
+        if draining || gone.elapsed() < self.lifetimes.check_interval() {
+            return Err(CheckError::Gone(self.secret.clone()));
         }
         let before = memory.held.as_ref().map(|(snapshot, ..)| snapshot);
         self.secret.create(&self.client, before).await?;
@@ -183,14 +188,14 @@ impl Own {
         reason: &Reason,
         now: SystemTime,
         provider: &CryptoProvider,
-    ) -> Result<Option<Material>, Trouble> {
+    ) -> Result<Option<Material>, CheckError> {
         let lost = *memory.lost.get_or_insert_with(Instant::now);
-        let patience = self.lifetimes.look() * 2;
+        let patience = self.lifetimes.check_interval() * 2;
         let held = memory.held.as_ref();
         let recent = held.is_some_and(|(.., seen)| lost.saturating_duration_since(*seen) < patience);
         let first = held.is_none() && *reason == Reason::Nothing;
         if !recent && !first && lost.elapsed() < patience {
-            return Err(Trouble::Lost { secret: self.secret.clone(), reason: reason.clone() });
+            return Err(CheckError::Lost { secret: self.secret.clone(), reason: reason.clone() });
         }
         let usable =
             |material: &&Material| !matches!(self.plan(&facts::read(material, provider), now, None), Plan::Start(_));

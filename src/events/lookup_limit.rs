@@ -1,17 +1,17 @@
-//! How often an object is asked for before something is said about it: a bound of its own, so that forged reviews cannot use
-//! up what may be said. Data only; the clock is passed in.
+//! How often an object is looked up before an Event about it is written: a bound of its own, so that forged reviews cannot use
+//! up the Events that may be written. Data only; the clock is passed in.
 
 use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
-use super::fold::PERIOD;
+use super::aggregator::PERIOD;
 
-/// The last questions, the oldest first.
+/// When the last look-ups were made, the oldest first.
 #[derive(Debug, Default)]
-pub struct Doubt(VecDeque<Instant>);
+pub struct LookupLimit(VecDeque<Instant>);
 
-impl Doubt {
+impl LookupLimit {
     /// Whether one more question may be asked now. Then it counts as asked.
     pub fn may_ask(&mut self, now: Instant) -> bool {
         while self.0.front().is_some_and(|first| *first + PERIOD <= now) {

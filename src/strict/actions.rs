@@ -11,13 +11,13 @@ use time::format_description::well_known::Rfc3339;
 use super::FIELD_MANAGER;
 use crate::api::reference::{PodRef, Regarding};
 use crate::cluster::call::{CallError, call};
-use crate::events::{Saying, Voice};
+use crate::events::{Event, Recorder};
 use crate::index::marked::REMINDED;
 use crate::policy::holder::Holder;
 
 /// One step for one workload.
 #[derive(Debug)]
-pub(super) enum Work {
+pub(super) enum Action {
     /// The Pod of this uid has ended; it may have been asked to before.
     Delete { pod: PodRef<'static>, uid: String, was_asked: bool },
     /// The name seems to be free. If it is not, that is to be said, or was before.
@@ -37,8 +37,8 @@ pub(super) enum Outcome {
     Done,
 }
 
-impl Work {
-    pub(super) async fn run(self, client: &Client, voice: &Voice) -> Outcome {
+impl Action {
+    pub(super) async fn run(self, client: &Client, recorder: &Recorder) -> Outcome {
         match self {
             Self::Delete { pod, uid, was_asked } => {
                 match delete(client, &pod, &uid, was_asked).await {
@@ -52,7 +52,7 @@ impl Work {
             Self::Remind { about, pod, tell: is_due } => match holder(client, &pod).await {
                 Ok(Some(holder)) if holder.is_strict => Outcome::Done,
                 // The watch has not seen it because it carries no key.
-                Ok(Some(holder)) if is_due => tell(voice, &about, holder.blocks(&pod.name, SystemTime::now())).await,
+                Ok(Some(holder)) if is_due => tell(recorder, &about, holder.blocks(&pod.name, SystemTime::now())).await,
                 Ok(Some(_)) => Outcome::Blocked { told: false },
                 Ok(None) => match remind(client, &about).await {
                     Ok(at) => Outcome::Reminded(at),
@@ -66,15 +66,15 @@ impl Work {
                     Outcome::Done
                 }
             },
-            Self::Tell { about, note } => tell(voice, &about, note).await,
+            Self::Tell { about, note } => tell(recorder, &about, note).await,
         }
     }
 }
 
-async fn tell(voice: &Voice, about: &Regarding, note: String) -> Outcome {
+async fn tell(recorder: &Recorder, about: &Regarding, note: String) -> Outcome {
     let Regarding { kind, namespace, name, .. } = about;
     tracing::warn!(kind, namespace, name, note, "a strict singleton is blocked");
-    voice.say(about, &Saying { reason: "SingletonBlocked", note, is_warning: true, is_state: true }).await;
+    recorder.record(about, &Event { reason: "SingletonBlocked", note, is_warning: true, is_state: true }).await;
     Outcome::Blocked { told: true }
 }
 

@@ -11,32 +11,32 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// A port at which connections wait, until it is opened.
+/// A port at which connections wait until it is opened.
 #[derive(Debug)]
-pub struct Door {
+pub struct GatedListener {
     address: SocketAddr,
     closed: Option<(TcpListener, oneshot::Sender<TcpListener>)>,
 }
 
-/// Where the listener comes from once a [`Door`] is opened.
+/// Where the listener comes from once a [`GatedListener`] is opened.
 #[derive(Debug)]
-pub struct Opened(oneshot::Receiver<TcpListener>);
+pub struct PendingListener(oneshot::Receiver<TcpListener>);
 
-impl Door {
+impl GatedListener {
     /// Takes the port.
     ///
     /// # Errors
     /// It is taken, or the address is not one of this machine.
-    pub async fn listen(address: SocketAddr) -> io::Result<(Self, Opened)> {
+    pub async fn listen(address: SocketAddr) -> io::Result<(Self, PendingListener)> {
         let listener = TcpListener::bind(address).await?;
         // Port 0 is any free one.
         let address = listener.local_addr()?;
         tracing::info!(%address, flag = "port", "listening");
         let (sender, receiver) = oneshot::channel();
-        Ok((Self { address, closed: Some((listener, sender)) }, Opened(receiver)))
+        Ok((Self { address, closed: Some((listener, sender)) }, PendingListener(receiver)))
     }
 
-    /// Where it is.
+    /// Address and port, as bound.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -51,8 +51,8 @@ impl Door {
     }
 }
 
-impl Opened {
-    /// Waits for it. None if the door can no longer be opened.
+impl PendingListener {
+    /// Waits until the port is opened. None if it can no longer be opened.
     pub(super) async fn listener(self) -> Option<TcpListener> {
         self.0.await.ok()
     }

@@ -1,18 +1,18 @@
-//! What is known of one kind, and the proof. Pure: no IO, no clock.
+//! The marked workloads of one kind, up to a revision, and what that proves. Pure: no IO, no clock.
 //!
 //! Two things are kept: the marked workloads, and the revision up to which that is all of them. They hold together:
 //! whatever is not told in the order of revisions makes everything unknown until the next list.
 
 use std::collections::BTreeMap;
 
-use super::event::{Event, Name, Version};
+use super::change::{Change, NamespacedName, Version};
 use crate::api::mark::MarkKey;
 use crate::cluster::revision::Revision;
 use crate::policy::lookup::Parent;
 
 /// The marked workloads of one kind, up to a revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Known {
+pub struct Snapshot {
     /// By namespace, then by name.
     marked: BTreeMap<String, BTreeMap<String, Marked>>,
     /// Every change up to here is in `marked`. None: nothing is known.
@@ -26,11 +26,11 @@ struct Marked {
     owner: Option<String>,
 }
 
-/// What is known of one kind, and which label counts as the mark there.
+/// The snapshot of one kind, and which label counts as the mark in it.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct Observed {
     pub(super) mark: MarkKey,
-    pub(super) known: Known,
+    pub(super) snapshot: Snapshot,
 }
 
 /// What is proven about one version of a workload.
@@ -56,21 +56,21 @@ pub struct Backwards {
     to: Revision,
 }
 
-impl Kept {
+impl Observed {
     /// What is proven about a parent, for whoever takes this label for the mark.
     #[must_use]
     pub fn verdict(&self, parent: &Parent<'_>, revision: Revision, mark: &MarkKey) -> Verdict {
         if self.mark != *mark {
             return Verdict::Blind;
         }
-        self.known.verdict(&parent.object.namespace, &parent.object.name, &parent.object.uid, revision)
+        self.snapshot.verdict(&parent.object.namespace, &parent.object.name, &parent.object.uid, revision)
     }
 }
 
-impl Known {
+impl Snapshot {
     /// What a list shows takes the place of all that was known.
     #[must_use]
-    pub fn listed<'a>(items: impl IntoIterator<Item = (Name<'a>, Version<'a>)>, revision: Revision) -> Self {
+    pub fn listed<'a>(items: impl IntoIterator<Item = (NamespacedName<'a>, Version<'a>)>, revision: Revision) -> Self {
         let mut known = Self { marked: BTreeMap::new(), until: Some(revision) };
         for (name, version) in items {
             known.put(name, version);
@@ -83,25 +83,25 @@ impl Known {
         *self = Self::default();
     }
 
-    /// Takes in one event of the watch.
+    /// Takes in one change of the watch.
     ///
     /// # Errors
     /// [`Backwards`]; then nothing is known any more.
-    pub fn heed(&mut self, event: Event<'_>) -> Result<(), Backwards> {
+    pub fn apply(&mut self, change: Change<'_>) -> Result<(), Backwards> {
         // Each write has a revision of its own; a bookmark may repeat the last.
-        let (to, is_told_again) = match &event {
-            Event::Is(_, Version { revision, .. }) | Event::Gone(_, revision) => (*revision, false),
-            Event::Nothing(revision) => (*revision, true),
+        let (to, is_told_again) = match &change {
+            Change::Written(_, Version { revision, .. }) | Change::Deleted(_, revision) => (*revision, false),
+            Change::Bookmark(revision) => (*revision, true),
         };
         let Some(from) = self.until else { return Ok(()) };
         if to < from || (to == from && !is_told_again) {
             self.forget();
             return Err(Backwards { from, to });
         }
-        match event {
-            Event::Is(name, version) if version.marked => self.put(name, version),
-            Event::Is(name, _) | Event::Gone(name, _) => self.take(&name),
-            Event::Nothing(_) => {}
+        match change {
+            Change::Written(name, version) if version.marked => self.put(name, version),
+            Change::Written(name, _) | Change::Deleted(name, _) => self.take(&name),
+            Change::Bookmark(_) => {}
         }
         self.until = Some(to);
         Ok(())
@@ -128,12 +128,16 @@ impl Known {
         self.marked.get(namespace)?.get(name)?.owner.as_deref()
     }
 
-    fn put(&mut self, Name { namespace, name }: Name<'_>, Version { uid, revision, owner, .. }: Version<'_>) {
+    fn put(
+        &mut self,
+        NamespacedName { namespace, name }: NamespacedName<'_>,
+        Version { uid, revision, owner, .. }: Version<'_>,
+    ) {
         let marked = Marked { uid: uid.into_owned(), revision, owner };
         self.marked.entry(namespace.into_owned()).or_default().insert(name.into_owned(), marked);
     }
 
-    fn take(&mut self, Name { namespace, name }: &Name<'_>) {
+    fn take(&mut self, NamespacedName { namespace, name }: &NamespacedName<'_>) {
         if let Some(names) = self.marked.get_mut(namespace.as_ref()) {
             names.remove(name.as_ref());
             if names.is_empty() {

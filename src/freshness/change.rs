@@ -11,18 +11,18 @@ use crate::cluster::sieve::Keep;
 
 /// What happened to one workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum Change<'a> {
     /// It was written, or is one of the list.
-    Is(Name<'a>, Version<'a>),
+    Written(NamespacedName<'a>, Version<'a>),
     /// It is gone.
-    Gone(Name<'a>, Revision),
+    Deleted(NamespacedName<'a>, Revision),
     /// Nothing, up to this revision (`BOOKMARK`).
-    Nothing(Revision),
+    Bookmark(Revision),
 }
 
 /// Namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name<'a> {
+pub struct NamespacedName<'a> {
     /// The namespace.
     pub namespace: Cow<'a, str>,
     /// The name.
@@ -53,12 +53,12 @@ pub fn keep(mark: &MarkKey) -> Keep {
     Keep::fields([("metadata", Meta::keep([("labels", Keep::shorts([mark.as_str()])), Meta::keep_owners()]))])
 }
 
-impl<'a> Event<'a> {
+impl<'a> Change<'a> {
     /// Reads the metadata of an object that is there.
     ///
     /// # Errors
     /// [`Unusable`]: the watch must begin again.
-    pub fn is(metadata: Meta<'a>, mark: &MarkKey) -> Result<Self, Unusable> {
+    pub fn written(metadata: Meta<'a>, mark: &MarkKey) -> Result<Self, Unusable> {
         let marked = metadata.labels.get(mark.as_str()).is_some();
         let owner = if marked { metadata.owner() } else { None };
         let Meta { namespace, name, uid, resource_version, .. } = metadata;
@@ -66,16 +66,16 @@ impl<'a> Event<'a> {
         if namespace.is_empty() || name.is_empty() || uid.is_empty() {
             return Err(Unusable);
         }
-        Ok(Self::Is(Name { namespace, name }, Version { uid, revision, marked, owner }))
+        Ok(Self::Written(NamespacedName { namespace, name }, Version { uid, revision, marked, owner }))
     }
 
     /// Reads the metadata of one that is gone.
     ///
     /// # Errors
     /// As above.
-    pub fn gone(metadata: Meta<'a>, mark: &MarkKey) -> Result<Self, Unusable> {
-        match Self::is(metadata, mark)? {
-            Self::Is(name, version) => Ok(Self::Gone(name, version.revision)),
+    pub fn deleted(metadata: Meta<'a>, mark: &MarkKey) -> Result<Self, Unusable> {
+        match Self::written(metadata, mark)? {
+            Self::Written(name, version) => Ok(Self::Deleted(name, version.revision)),
             other => Ok(other),
         }
     }
@@ -84,7 +84,7 @@ impl<'a> Event<'a> {
     ///
     /// # Errors
     /// As above.
-    pub fn nothing(revision: &str) -> Result<Self, Unusable> {
-        Revision::parse(revision).map(Self::Nothing).ok_or(Unusable)
+    pub fn bookmark(revision: &str) -> Result<Self, Unusable> {
+        Revision::parse(revision).map(Self::Bookmark).ok_or(Unusable)
     }
 }
