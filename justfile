@@ -10,6 +10,8 @@ counted := "tests/bench/instructions/Cargo.toml"
 tools := env("XDG_CACHE_HOME", home_directory() / ".cache") / "singleton-guard/tools"
 deny := "0.20.2"
 static := "x86_64-unknown-linux-musl"
+# The features of the programs beside the server.
+programs := "cli,elect"
 
 _list:
     @just --list --unsorted
@@ -22,8 +24,9 @@ fmt:
 
 # Format, lints, docs and the specification, in minutes: no live test, and no other program of `just test`
 [group("every day")]
-quick: format pure lints docs
+quick: format pure people lints docs
     cargo test --locked --test spec
+    cargo test --locked --features {{ programs }} --test check
     cargo test --locked --doc
 
 # What needs no cluster and has this text in its name: just spec documentation::
@@ -40,6 +43,7 @@ live *FILTER:
 [group("every day")]
 update:
     UPDATE=1 cargo test --locked --test spec
+    UPDATE=1 cargo test --locked --features {{ programs }} --test check page
 
 # The guard on a real control plane on this machine: just demo --stay
 [group("every day")]
@@ -63,10 +67,16 @@ pure:
     cargo clippy --locked --lib --no-default-features -- -D warnings
     tree=$(cargo tree --locked --no-default-features --edges normal --prefix none) && ! grep -E '^(kube|k8s-openapi|axum|hyper|tokio|rustls) ' <<< "$tree"
 
+# The program for people compiles without server and cryptography
+[group("gate")]
+people:
+    cargo check --locked --no-default-features --features cli
+    tree=$(cargo tree --locked --no-default-features --features cli --edges normal --prefix none) && ! grep -E '^(kube|k8s-openapi|axum|hyper|tokio|rustls) ' <<< "$tree"
+
 # Lints, with either cryptography
 [group("gate")]
 lints:
-    cargo clippy --locked --all-targets --features elect -- -D warnings
+    cargo clippy --locked --all-targets --features {{ programs }} -- -D warnings
     cargo check --locked --no-default-features --features server,ring
 
 # What the Dockerfile copies is enough to build the program
@@ -103,12 +113,12 @@ workflows:
 # The documentation of the code, with every link in it
 [group("gate")]
 docs:
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet --features {{ programs }}
 
 # All tests
 [group("gate")]
 test:
-    cargo test --locked --features elect
+    cargo test --locked --features {{ programs }}
 
 # The instructions of one decision
 [group("gate")]

@@ -53,6 +53,9 @@
 //! * `strict` keeps strict singletons alive, as [`strict::liveness`] says.
 //! * `verify` is the other program in this one: it asks the cluster for what must be refused.
 //!
+//! `cli`, only with the feature `cli`, is the program for people, `kubectl-singleton_guard`: it lets the pure rooms judge
+//! manifests before they reach a cluster.
+//!
 //! Two registries carry most of the growth: [`api::kind::Kinds`], the guarded kinds, and [`policy::rules::RULES`],
 //! the rules. The chart's webhook configurations, its policies and its RBAC come from them, and from the rules also the
 //! tables of the documentation; the tests compare, `UPDATE=1 cargo test` rewrites. A line is not all that either needs:
@@ -77,9 +80,11 @@ pub mod args;
 pub mod autoscalers;
 pub mod certs;
 pub mod chart;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod cluster;
 pub mod companions;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "server", feature = "cli"))]
 pub mod configuration;
 pub mod elect;
 #[cfg(feature = "server")]

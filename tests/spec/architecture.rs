@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// Of the program for people, what reads files and the command line, and writes.
+const CLI_SHELL: [&str; 2] = ["src/cli/program.rs", "src/cli/source.rs"];
+
 /// The pure rooms name no crate that does IO, and no clock.
 #[test]
 fn pure_rooms_stay_pure() -> Result<(), String> {
@@ -9,7 +12,8 @@ fn pure_rooms_stay_pure() -> Result<(), String> {
     let mut faults = Vec::new();
     for file in rust_files(&root.join("src")) {
         let name = relative(root, &file);
-        let pure = PURE.iter().any(|room| name.starts_with(room));
+        let pure = PURE.iter().any(|room| name.starts_with(room))
+            || name.starts_with("src/cli/") && !CLI_SHELL.contains(&name.as_str());
         let text = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
             if let Some(word) = IMPURE.iter().find(|word| pure && line.contains(**word)) {

@@ -6,6 +6,8 @@ mod autoscalers;
 mod bad_values;
 mod becoming;
 mod chart;
+#[cfg(feature = "cli")]
+mod check;
 mod checkov;
 mod companions;
 pub mod configuration;
@@ -64,6 +66,8 @@ fn of_the_webhooks() -> Vec<Story> {
         warnings::STORIES,
         recorded::STORIES,
         alerts::STORIES,
+        #[cfg(feature = "cli")]
+        check::STORIES,
         checkov::STORIES,
         hatches::STORIES,
         bad_values::STORIES,
