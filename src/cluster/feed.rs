@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::follow::{Heard, Listener, Refused};
 use super::line::Object;
+use super::listener::{Heard, Listener, Refused};
 use super::seen::{Meta, Seen};
 use super::store::{Kept, Key, Store};
 

@@ -5,61 +5,20 @@
 //! now than what was seen (etcd may have been restored, and a watch from a revision that is yet to come stays silent).
 //! Everything else begins with a list.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use kube::Client;
-use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
 use super::PARTIAL_OBJECT_METADATA;
 use super::exchange::{self, Trouble};
-use super::line::{Line, Object};
+use super::line::Line;
 use super::list::Asked;
-use super::revision::Revision;
-use super::seen::Meta;
+use super::listener::{Heard, Listener, Refused};
+use super::progress::{Progress, hash, is_no_older};
 use super::sieve::{Part, Sieve};
 use crate::api::text::clip;
 use crate::telemetry::metrics::Metrics;
-
-/// What a watch says.
-#[derive(Debug)]
-pub(crate) enum Heard<'a, S, T> {
-    /// A list begins.
-    Begin,
-    /// An object of the list, or one that is new or has changed.
-    Is(Object<'a, S, T>),
-    /// An object is gone, or no longer selected.
-    Gone(Meta<'a>),
-    /// The list is whole, and shows this revision.
-    Whole(&'a str),
-    /// Nothing has happened up to this revision.
-    Nothing(Cow<'a, str>),
-    /// Whether the watch is at work from now on.
-    Follows(bool),
-}
-
-/// Why a listener does not take what it hears.
-#[derive(Debug)]
-pub(crate) enum Refused {
-    /// This object cannot be used, for this reason, which names no content. The watch goes on.
-    Unread { namespace: String, name: String, why: &'static str },
-    /// What comes does not follow on what came: it has to begin with a list.
-    Lost(String),
-}
-
-/// Who listens to a watch.
-pub(crate) trait Listener: Send {
-    /// The part of `spec` that is read.
-    type Spec: DeserializeOwned + Default + Send;
-    /// The part of `status` that is read.
-    type Status: DeserializeOwned + Default + Send;
-
-    /// Takes in what is heard.
-    fn hear(&mut self, heard: Heard<'_, Self::Spec, Self::Status>) -> Result<(), Refused>;
-}
 
 /// A resource to be followed.
 pub(crate) struct Followed {
@@ -79,34 +38,6 @@ pub(crate) struct Followed {
     pub(crate) granted_by: &'static str,
     /// Whether its kind may not be served: then there are none.
     pub(crate) may_be_absent: bool,
-}
-
-/// What one watch remembers from one turn to the next.
-#[derive(Default)]
-struct Thread {
-    /// The revision up to which everything was heard; none where it has to begin with a list.
-    from: Option<String>,
-    /// Whether the last watch ran its full time.
-    ran_out: bool,
-    /// The last trouble that was said.
-    said: Option<String>,
-    /// Hashes of the names of objects that cannot be read.
-    unread: BTreeSet<u64>,
-    /// When one of them was said last.
-    unread_said: Option<Instant>,
-}
-
-impl Thread {
-    /// Nothing older may come than what came.
-    fn advance(&mut self, revision: &str) -> Result<(), Trouble> {
-        let Some(from) = &mut self.from else { return Ok(()) };
-        if !is_no_older(revision, from) {
-            return Err(Trouble::Lost("the watch went back to an earlier revision".to_owned()));
-        }
-        from.clear();
-        from.push_str(revision);
-        Ok(())
-    }
 }
 
 impl Followed {
@@ -129,28 +60,28 @@ impl Followed {
 
     /// Never ends.
     pub(crate) async fn follow<L: Listener>(self, mut listener: L) {
-        let (mut thread, mut pause) = (Thread::default(), PAUSE_MIN);
+        let (mut progress, mut pause) = (Progress::default(), PAUSE_MIN);
         self.follows(&mut listener, false);
         loop {
             let began = Instant::now();
-            let ended = self.turn(&mut listener, &mut thread).await;
+            let ended = self.turn(&mut listener, &mut progress).await;
             if !self.resumes {
-                thread.from = None;
+                progress.from = None;
             }
-            if thread.ran_out {
+            if progress.ran_out {
                 continue;
             }
             if self.may_be_absent && ended.as_ref().is_err_and(Trouble::is_not_found) {
-                self.is_absent(&mut listener, &mut thread);
+                self.is_absent(&mut listener, &mut progress);
                 sleep(ABSENT_FOR).await;
                 continue;
             }
             self.follows(&mut listener, false);
             if let Err(trouble) = &ended {
                 if !trouble.is_of_the_connection() {
-                    thread.from = None;
+                    progress.from = None;
                 }
-                self.say(trouble, &mut thread.said);
+                self.say(trouble, &mut progress.said);
             }
             // One that somebody always ends at once costs as much as one that fails.
             pause = if began.elapsed() < SHORT { (pause * 2).min(PAUSE_MAX) } else { PAUSE_MIN };
@@ -159,17 +90,17 @@ impl Followed {
     }
 
     /// One watch, and the list before it where one is needed.
-    async fn turn<L: Listener>(&self, listener: &mut L, thread: &mut Thread) -> Result<(), Trouble> {
-        let ran_out = std::mem::take(&mut thread.ran_out);
-        if let Some(from) = thread.from.as_ref().filter(|_| !ran_out) {
+    async fn turn<L: Listener>(&self, listener: &mut L, progress: &mut Progress) -> Result<(), Trouble> {
+        let ran_out = std::mem::take(&mut progress.ran_out);
+        if let Some(from) = progress.from.as_ref().filter(|_| !ran_out) {
             let now = self.list.revision(&self.client).await?;
             if !is_no_older(&now, from) {
                 tracing::warn!(resource = self.name, "the store is older than it was: listing again");
-                thread.from = None;
+                progress.from = None;
             }
         }
-        if thread.from.is_none() {
-            thread.from = Some(self.begin(listener, thread).await?);
+        if progress.from.is_none() {
+            progress.from = Some(self.begin(listener, progress).await?);
         }
         // Replicas that began together should not begin again together for ever.
         let seconds = self.seconds + fastrand::u32(..=self.seconds / 4);
@@ -177,13 +108,13 @@ impl Followed {
             "{}?watch=true&labelSelector={}&resourceVersion={}&allowWatchBookmarks=true&timeoutSeconds={seconds}",
             self.list.collection,
             self.watch,
-            thread.from.as_deref().unwrap_or_default(),
+            progress.from.as_deref().unwrap_or_default(),
         );
         let accept = if self.list.metadata_only { PARTIAL_OBJECT_METADATA } else { "application/json" };
         let mut body = exchange::get(&self.client, &path, accept).await?.into_body();
         let opened = Instant::now();
         self.follows(listener, true);
-        if thread.said.take().is_some() {
+        if progress.said.take().is_some() {
             tracing::info!(resource = self.name, "watching again");
         }
         let keep = Line::<L::Spec, L::Status>::keep(&self.list.keep);
@@ -192,7 +123,7 @@ impl Followed {
         let patience = Duration::from_secs(u64::from(seconds).min(BOOKMARKS)) + LATE;
         exchange::pieces(&mut body, patience, |piece| {
             sieve.push(piece, |part| match part {
-                Part::Value(line) => self.line(line, listener, thread),
+                Part::Value(line) => self.line(line, listener, progress),
                 Part::Item(_) => Ok(()),
             })
         })
@@ -200,16 +131,16 @@ impl Followed {
         if !sieve.is_between_values() {
             return Err(Trouble::Cut);
         }
-        thread.ran_out = opened.elapsed() >= Duration::from_secs(self.seconds.into());
+        progress.ran_out = opened.elapsed() >= Duration::from_secs(self.seconds.into());
         Ok(())
     }
 
-    async fn begin<L: Listener>(&self, listener: &mut L, thread: &mut Thread) -> Result<String, Trouble> {
-        thread.unread.clear();
+    async fn begin<L: Listener>(&self, listener: &mut L, progress: &mut Progress) -> Result<String, Trouble> {
+        progress.unread.clear();
         let mut told = Ok(());
         let mut tell = |heard: Heard<'_, L::Spec, L::Status>| {
             if told.is_ok() {
-                told = self.tell(heard, listener, thread);
+                told = self.tell(heard, listener, progress);
             }
         };
         tell(Heard::Begin);
@@ -218,10 +149,10 @@ impl Followed {
         told.map(|()| revision)
     }
 
-    fn line<L: Listener>(&self, line: &[u8], listener: &mut L, thread: &mut Thread) -> Result<(), Trouble> {
+    fn line<L: Listener>(&self, line: &[u8], listener: &mut L, progress: &mut Progress) -> Result<(), Trouble> {
         let line = Line::read(line).map_err(|error| Trouble::Lost(error.to_string()))?;
         if !matches!(line, Line::Ended { .. }) {
-            thread.advance(line.version())?;
+            progress.advance(line.version())?;
         }
         let heard = match line {
             Line::Is(object) => Heard::Is(object),
@@ -229,7 +160,7 @@ impl Followed {
             Line::Nothing(metadata) => Heard::Nothing(metadata.resource_version),
             Line::Ended { code, message } => return Err(Trouble::Refused { code, message }),
         };
-        self.tell(heard, listener, thread)
+        self.tell(heard, listener, progress)
     }
 
     /// Lets the listener hear it. An object that cannot be read is counted, and said with its name.
@@ -237,23 +168,23 @@ impl Followed {
         &self,
         heard: Heard<'_, L::Spec, L::Status>,
         listener: &mut L,
-        thread: &mut Thread,
+        progress: &mut Progress,
     ) -> Result<(), Trouble> {
         // After a list only what it has shown counts.
         let mut is_news = matches!(heard, Heard::Begin | Heard::Whole(_));
         let known = match &heard {
-            Heard::Is(object) if !thread.unread.is_empty() => {
+            Heard::Is(object) if !progress.unread.is_empty() => {
                 Some(hash(&object.metadata().namespace, &object.metadata().name))
             }
-            Heard::Gone(metadata) if !thread.unread.is_empty() => Some(hash(&metadata.namespace, &metadata.name)),
+            Heard::Gone(metadata) if !progress.unread.is_empty() => Some(hash(&metadata.namespace, &metadata.name)),
             _ => None,
         };
         match listener.hear(heard) {
-            Ok(()) => is_news |= known.is_some_and(|hash| thread.unread.remove(&hash)),
+            Ok(()) => is_news |= known.is_some_and(|hash| progress.unread.remove(&hash)),
             Err(Refused::Unread { namespace, name, why: cause }) => {
-                is_news = thread.unread.insert(hash(&namespace, &name));
-                if is_news && thread.unread_said.is_none_or(|said| said.elapsed() >= UNREAD_EVERY) {
-                    thread.unread_said = Some(Instant::now());
+                is_news = progress.unread.insert(hash(&namespace, &name));
+                if is_news && progress.unread_said.is_none_or(|said| said.elapsed() >= UNREAD_EVERY) {
+                    progress.unread_said = Some(Instant::now());
                     let [namespace, name] = [&namespace, &name].map(|text| clip(text, NAME_MAX));
                     tracing::warn!(resource = self.name, %namespace, %name, cause, "an object cannot be read; all others are");
                 }
@@ -261,17 +192,17 @@ impl Followed {
             Err(Refused::Lost(why)) => return Err(Trouble::Lost(why)),
         }
         if is_news {
-            self.metrics.watches.unreadable(self.name, thread.unread.len());
+            self.metrics.watches.unreadable(self.name, progress.unread.len());
         }
         Ok(())
     }
 
     /// The kind is not served, so there are none; and there is nothing to be up to date with.
-    fn is_absent<L: Listener>(&self, listener: &mut L, thread: &mut Thread) {
-        if thread.from.take().is_some() {
+    fn is_absent<L: Listener>(&self, listener: &mut L, progress: &mut Progress) {
+        if progress.from.take().is_some() {
             tracing::info!(resource = self.name, "is not served any more: asking again from time to time");
         }
-        thread.said = None;
+        progress.said = None;
         for heard in [Heard::Begin, Heard::Whole(""), Heard::Follows(true)] {
             // Nothing of it can be refused.
             let _taken = listener.hear(heard);
@@ -300,17 +231,6 @@ impl Followed {
         }
         *said = Some(cause);
     }
-}
-
-fn hash(namespace: &str, name: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (namespace, name).hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Whether a revision is at least as new as another one. Where they are no numbers nobody knows.
-fn is_no_older(now: &str, from: &str) -> bool {
-    matches!((Revision::parse(now), Revision::parse(from)), (Some(now), Some(from)) if now >= from)
 }
 
 /// Only a panic ends one of several watches. Then all begin again, when it has been read in the log.

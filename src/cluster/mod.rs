@@ -38,7 +38,11 @@ mod gate;
 #[cfg(feature = "server")]
 pub(crate) mod list;
 #[cfg(feature = "server")]
+pub(crate) mod listener;
+#[cfg(feature = "server")]
 pub(crate) mod metadata;
+#[cfg(feature = "server")]
+mod progress;
 #[cfg(feature = "server")]
 pub mod store;
 

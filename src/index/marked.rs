@@ -160,16 +160,10 @@ impl Marked {
         let mut known = within(labels.unwrap_or_default(), "the Pod template has more labels than are read")?;
         let containers = within(containers.unwrap_or_default(), "the containers have more ports than are read")?;
         let selector = match selector {
-            None => Ok(Selector::of(known.clone())),
-            Some(labels) if info.selector == SelectorForm::Labels => {
-                serde_json::from_str(labels.get()).map(Selector::of)
-            }
-            Some(selector) => serde_json::from_str(selector.get()),
+            None => Some(Selector::of(known.clone())),
+            Some(json) => read_selector(json.get(), info.selector),
         };
-        let selector = selector.map_err(|_| SELECTOR)?;
-        if selector.terms() > TERMS_MAX {
-            return Err(SELECTOR);
-        }
+        let selector = selector.filter(|selector| selector.terms() <= TERMS_MAX).ok_or(SELECTOR)?;
         if known.len() > TERMS_MAX {
             return Err("the Pod template has more labels than are read");
         }
@@ -194,12 +188,7 @@ impl Marked {
                 uid: metadata.uid.clone().into_owned(),
                 is_deleted: metadata.deletion_timestamp.is_some(),
                 controller,
-                annotations: Annotations {
-                    headless_service: annotation(HEADLESS_SERVICE),
-                    publish_not_ready: annotation(PUBLISH_NOT_READY),
-                    disruption: annotation(DISRUPTION),
-                    disruption_allowed_until: annotation(DISRUPTION_ALLOWED_UNTIL),
-                },
+                annotations: annotations(annotation),
                 selector,
                 key: strict.as_ref().map(|workload| workload.key.clone()).filter(|key| !key.is_empty()),
                 pod: PodLabels { known, unknown: info.hash_label },
@@ -232,6 +221,24 @@ impl Marked {
         let makes = |owner: &Owner| owner.kind(kinds).is_some_and(|kind| kind.info().makes == Makes::ReplicaSets);
         kind.info().makes == Makes::PodsForOwner && controller.as_ref().is_some_and(makes)
     }
+}
+
+/// Our annotations, by what has the value of each.
+fn annotations(value: impl Fn(&'static str) -> Option<String>) -> Annotations<String> {
+    Annotations {
+        headless_service: value(HEADLESS_SERVICE),
+        publish_not_ready: value(PUBLISH_NOT_READY),
+        disruption: value(DISRUPTION),
+        disruption_allowed_until: value(DISRUPTION_ALLOWED_UNTIL),
+    }
+}
+
+/// Reads a selector in the form that the kind has.
+fn read_selector(json: &str, form: SelectorForm) -> Option<Selector> {
+    if form == SelectorForm::Labels {
+        return serde_json::from_str(json).ok().map(Selector::of);
+    }
+    serde_json::from_str(json).ok()
 }
 
 impl StrictWorkload {

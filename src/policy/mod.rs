@@ -5,6 +5,7 @@
 //! an autoscaler in [`autoscaler`], which ask the rules about these by their names. A question about a workload is asked only if its answer matters: the rules are
 //! run for every answer that is possible, and where all of them decide alike nobody is asked.
 
+pub mod annotation;
 pub mod autoscaler;
 pub(crate) mod cel;
 pub mod change;

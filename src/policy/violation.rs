@@ -8,9 +8,9 @@
 
 use std::time::Duration;
 
+use super::annotation::Annotation;
 use super::code::Code;
 use super::holder::Holder;
-use crate::api::annotation::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE, PUBLISH_NOT_READY};
 use crate::api::autoscaler::{Autoscaler, Bound};
 use crate::api::kind::{Kinds, Unmarkable};
 use crate::api::mark::MarkKey;
@@ -174,19 +174,6 @@ pub enum More {
     Glass,
 }
 
-/// An annotation of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Annotation {
-    /// What headless Service the workload wants.
-    HeadlessService,
-    /// Whether it has the address of a Pod that is not ready.
-    PublishNotReady,
-    /// What a disruption may do.
-    Disruption,
-    /// Until when one is let through.
-    DisruptionAllowedUntil,
-}
-
 /// What a person reads about one way to break a rule: the parts of [`Violation`] that each rule has for itself.
 pub(super) trait Words {
     fn field(&self, mark: &MarkKey) -> String;
@@ -264,19 +251,6 @@ impl Violation {
             | Self::Sg005(Sg005::ReleasedWhileScaling { requested, .. }) => Some(requested),
             Self::Sg003(Sg003 { requested, .. }) => requested.as_deref(),
             _ => None,
-        }
-    }
-}
-
-impl Annotation {
-    /// Its key.
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::HeadlessService => HEADLESS_SERVICE,
-            Self::PublishNotReady => PUBLISH_NOT_READY,
-            Self::Disruption => DISRUPTION,
-            Self::DisruptionAllowedUntil => DISRUPTION_ALLOWED_UNTIL,
         }
     }
 }

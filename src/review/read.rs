@@ -77,12 +77,7 @@ pub fn read(body: &[u8], kinds: Kinds) -> Result<Review<'_>, Unreadable> {
         "UPDATE" => Operation::Update,
         _ => Operation::Other,
     };
-    let missing = match operation {
-        Operation::Create | Operation::Update if object.is_none() => Some("object"),
-        Operation::Update if old_object.is_none() => Some("oldObject"),
-        _ => None,
-    };
-    if let Some(field) = missing {
+    if let Some(field) = missing(operation, object.is_some(), old_object.is_some()) {
         return Err(Unreadable { uid: Some(uid.into_owned()), cause: format!("request.{field} is missing") });
     }
     // The API server leaves the name out where it is generated; by the validating phase the object has it.
@@ -113,6 +108,15 @@ pub fn read(body: &[u8], kinds: Kinds) -> Result<Review<'_>, Unreadable> {
         old_object: old_object.filter(|_| operation == Operation::Update),
     };
     Ok(Review { uid: Uid(uid), request })
+}
+
+/// The field without which a request of this verb cannot be judged.
+const fn missing(operation: Operation, has_object: bool, has_old_object: bool) -> Option<&'static str> {
+    match operation {
+        Operation::Create | Operation::Update if !has_object => Some("object"),
+        Operation::Update if !has_old_object => Some("oldObject"),
+        _ => None,
+    }
 }
 
 impl Deref for Uid<'_> {

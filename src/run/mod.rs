@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Handle};
@@ -26,11 +27,13 @@ use crate::certs::serving::Serving;
 use crate::certs::{Directory, SecretRef, SelfSigned, WebhookConfiguration, WebhookConfigurationKind, provider};
 use crate::cluster::{ApiServer, Clock, Gate, connect};
 use crate::configuration::{self, Current, OwnPod, Reloader};
-use crate::events::{Denials, Recorder};
+use crate::events::{Denials, IsKnown, Recorder};
 use crate::freshness::Freshness;
 use crate::index::Index;
 use crate::namespaces;
-use crate::server::{GatedListener, Handler, Limits, Readiness, Server, operations, router, tls_config};
+use crate::server::{
+    GatedListener, Handler, Limits, PendingListener, Readiness, Server, operations, router, tls_config,
+};
 use crate::settings::Settings;
 use crate::telemetry::log;
 use crate::telemetry::metrics::Metrics;
@@ -98,9 +101,7 @@ async fn start(
     let mut tasks = Tasks { follower, set: JoinSet::new(), names: Vec::new() };
 
     let source = source(arguments, &client)?;
-    let address = SocketAddr::new(arguments.bind_address, arguments.port);
-    let (listener, pending) =
-        GatedListener::listen(address).await.map_err(|cause| RunError::Listen { flag: "port", address, cause })?;
+    let (listener, pending) = webhook_listener(arguments).await?;
     let certificate =
         certs::Controller::new(source, Arc::clone(&serving), Arc::clone(&provider), metrics.clone(), readiness)
             .opening(listener);
@@ -137,9 +138,7 @@ async fn start(
     let (freshness, freshness_upkeep) = Freshness::new(following, settings.clone(), metrics.clone());
     tasks.follow("freshness", freshness_upkeep.run());
     let recorder = Recorder::new(client.clone(), "singleton-guard.io/admission", "Deny", instance);
-    let marked = index.clone();
-    let known = Arc::new(move |about: &Regarding| marked.has(about));
-    let (denials, writer) = Denials::new(client.clone(), kinds, recorder, known, metrics.clone());
+    let (denials, writer) = Denials::new(client.clone(), kinds, recorder, is_known(&index), metrics.clone());
     tasks.start("denials", writer.run());
 
     let handler = Handler::new(settings, ApiServer::new(client, Gate::default(), kinds), metrics.clone());
@@ -147,10 +146,7 @@ async fn start(
     let limits = Limits::default();
     let webhook = router(handler, readiness.clone(), limits);
     let server = Server::new(pending, tls, webhook, readiness.clone(), limits, metrics);
-    let stopped = async move {
-        let _told_or_dropped = stopped.await;
-    };
-    tasks.start("webhook", server.serve(stopped));
+    tasks.start("webhook", server.serve(stopped.map(drop)));
     Ok(tasks)
 }
 
@@ -211,6 +207,17 @@ fn namespaces_upkeep(
     let configurations: Vec<_> = arguments.validating_configuration.iter().map(of).collect();
     let own = arguments.namespace.clone().filter(|_| !configurations.is_empty())?;
     Some(namespaces::Upkeep::new(client.clone(), index, settings, own, configurations))
+}
+
+async fn webhook_listener(arguments: &Serve) -> Result<(GatedListener, PendingListener), RunError> {
+    let address = SocketAddr::new(arguments.bind_address, arguments.port);
+    GatedListener::listen(address).await.map_err(|cause| RunError::Listen { flag: "port", address, cause })
+}
+
+/// Whether the index has a marked workload of this uid.
+fn is_known(index: &Index) -> IsKnown {
+    let index = index.clone();
+    Arc::new(move |about| index.has(about))
 }
 
 fn operations_listener(arguments: &Serve) -> Result<TcpListener, RunError> {

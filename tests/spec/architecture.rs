@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use syn::visit::{self, Visit};
+
 /// Of the program for people, what reads files and the command line, and writes.
 const CLI_SHELL: [&str; 2] = ["src/cli/program.rs", "src/cli/source.rs"];
 
@@ -51,12 +53,62 @@ fn files_are_introduced_and_short() -> Result<(), String> {
         if !text.starts_with("//! ") {
             faults.push(format!("{name} does not open with what it is for"));
         }
-        let lines = text.lines().count();
-        if lines > LINES_MAX {
-            faults.push(format!("{name} has {lines} lines, more than {LINES_MAX}"));
+        let (lines, most) = (text.lines().count(), if name.starts_with("src/") { SRC_LINES_MAX } else { LINES_MAX });
+        if lines > most {
+            faults.push(format!("{name} has {lines} lines, more than {most}"));
         }
     }
     report(&faults)
+}
+
+/// Every function fits on a screen.
+#[test]
+fn functions_are_short() -> Result<(), String> {
+    let root = crate::root();
+    let mut faults = Vec::new();
+    for file in rust_files(&root.join("src")) {
+        let text = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
+        let mut functions = Functions::default();
+        functions.visit_file(&syn::parse_file(&text).map_err(|error| format!("{}: {error}", file.display()))?);
+        let long = functions.lines.iter().filter(|(_, lines)| *lines > FUNCTION_MAX);
+        let name = relative(root, &file);
+        faults.extend(
+            long.map(|(function, lines)| format!("{name}: {function} has {lines} lines, more than {FUNCTION_MAX}")),
+        );
+    }
+    report(&faults)
+}
+
+/// The functions of a file, each with its lines from `fn` to the last brace.
+#[derive(Default)]
+struct Functions {
+    lines: Vec<(String, usize)>,
+}
+
+impl Functions {
+    fn count(&mut self, signature: &syn::Signature, block: &syn::Block) {
+        let (first, last) = (signature.fn_token.span.start().line, block.brace_token.span.close().end().line);
+        self.lines.push((signature.ident.to_string(), last + 1 - first));
+    }
+}
+
+impl Visit<'_> for Functions {
+    fn visit_item_fn(&mut self, function: &syn::ItemFn) {
+        self.count(&function.sig, &function.block);
+        visit::visit_item_fn(self, function);
+    }
+
+    fn visit_impl_item_fn(&mut self, function: &syn::ImplItemFn) {
+        self.count(&function.sig, &function.block);
+        visit::visit_impl_item_fn(self, function);
+    }
+
+    fn visit_trait_item_fn(&mut self, function: &syn::TraitItemFn) {
+        if let Some(block) = &function.default {
+            self.count(&function.sig, block);
+        }
+        visit::visit_trait_item_fn(self, function);
+    }
 }
 
 /// The versions of the crate and of the chart are one number.
@@ -170,4 +222,8 @@ const WRITERS: [&str; 7] = [
     "src/verify.rs",
 ];
 /// Above this a file has more than one concern.
+const SRC_LINES_MAX: usize = 280;
+/// The same for tests, which are tables more often.
 const LINES_MAX: usize = 400;
+/// Above this a function does not fit on a screen.
+const FUNCTION_MAX: usize = 60;

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use singleton_guard::api::kind::Kinds;
 use singleton_guard::chart::policies::{COMPANION_PLACES, Parameters, STRICT_PLACES, places};
 use singleton_guard::chart::webhooks::Selected;
+use singleton_guard::policy::annotation::Annotation;
 use singleton_guard::policy::entry::Place;
-use singleton_guard::policy::violation::{Annotation, Sg006, Violation};
+use singleton_guard::policy::violation::{Sg006, Violation};
 
 use super::generated::{GENERATED, block, every_violation, object_selector, policy_head, policy_name};
 use super::snapshot;

@@ -10,13 +10,14 @@ use singleton_guard::api::mark::MarkKey;
 use singleton_guard::api::reference::Regarding;
 use singleton_guard::chart::rows::ROWS;
 use singleton_guard::chart::webhooks::{Entry, Namespaces, Only, Outage, Selected};
+use singleton_guard::policy::annotation::Annotation;
 use singleton_guard::policy::denial::Denial;
 use singleton_guard::policy::entry::Row;
 use singleton_guard::policy::holder::{Holder, State};
 use singleton_guard::policy::request::Phase;
 use singleton_guard::policy::rules::RULES;
 use singleton_guard::policy::violation::{
-    Annotation, More, Sg001, Sg002, Sg003, Sg004, Sg005, Sg006, Sg007, Sg010, Sg011, Sg012, Violation,
+    More, Sg001, Sg002, Sg003, Sg004, Sg005, Sg006, Sg007, Sg010, Sg011, Sg012, Violation,
 };
 
 use super::snapshot;

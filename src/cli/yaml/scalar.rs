@@ -88,6 +88,7 @@ mod tests {
             other => format!("{other:?}"),
         };
         // Seen with kubectl 1.37: `kubectl create --dry-run=client -o json` of a ConfigMap with these values.
+        // Seen with kubectl 1.37: `kubectl create --dry-run=client -o json` of a ConfigMap with these values.
         for (text, expected) in [
             ("yes", "true"),
             ("off", "false"),

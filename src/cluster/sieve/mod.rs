@@ -6,21 +6,15 @@
 
 mod keep;
 mod pass;
+mod state;
 
 pub use keep::Keep;
 pub use pass::Malformed;
+pub use state::Part;
 
 use keep::Want;
-use pass::{Pass, quote_or_escape, trimmed};
-
-/// What comes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part<'a> {
-    /// An item of the list that is kept item by item.
-    Item(&'a [u8]),
-    /// A value of the stream, which is over.
-    Value(&'a [u8]),
-}
+use pass::{Pass, first, quote_or_escape, trimmed};
+use state::{Kept, Open, State};
 
 /// The sieve: bytes in, in pieces of any size.
 #[derive(Debug)]
@@ -30,39 +24,6 @@ pub struct Sieve<'k> {
     key: Vec<u8>,
     open: Vec<Open<'k>>,
     state: State<'k>,
-}
-
-/// An object or a list that is kept in parts, and is not over yet.
-#[derive(Debug, Clone, Copy)]
-struct Open<'k> {
-    keep: &'k Keep,
-    /// Where in `out` it begins.
-    start: usize,
-    is_empty: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum State<'k> {
-    /// A value comes.
-    Value(&'k Keep),
-    /// A key comes, or the end of the object.
-    Key,
-    /// Within a key.
-    InKey { escaped: bool },
-    /// A colon comes, and then a value, of which this is kept.
-    Colon(Option<&'k Keep>),
-    /// An item comes, or the end of the list.
-    Item(&'k Keep),
-    /// Within a value that is kept as it is, or not at all.
-    Passing { pass: Pass, kept: Option<Kept> },
-}
-
-/// A value that is kept as it is.
-#[derive(Debug, Clone, Copy)]
-struct Kept {
-    /// Where in `out` it begins.
-    start: usize,
-    most: usize,
 }
 
 impl<'k> Sieve<'k> {
@@ -100,79 +61,10 @@ impl<'k> Sieve<'k> {
         each: &mut impl FnMut(Part<'_>) -> Result<(), E>,
     ) -> Result<&'b [u8], E> {
         match self.state {
-            State::Passing { pass, kept } => {
-                let (count, pass) = pass.run(bytes)?;
-                let (passed, rest) = bytes.split_at_checked(count).unwrap_or((bytes, &[]));
-                let mut still_kept = kept;
-                if let Some(Kept { start, most }) = kept {
-                    if self.out.len() - start + passed.len() <= most {
-                        self.out.extend_from_slice(passed);
-                    } else {
-                        self.out.truncate(start);
-                        self.out.extend_from_slice(BEYOND.as_bytes());
-                        still_kept = None;
-                    }
-                }
-                match pass {
-                    Some(pass) => self.state = State::Passing { pass, kept: still_kept },
-                    None => self.value_is_over(each)?,
-                }
-                Ok(rest)
-            }
+            State::Passing { pass, kept } => self.passing(bytes, pass, kept, each),
             State::InKey { escaped } => Ok(self.in_key(bytes, escaped)),
-            State::Value(keep) => {
-                let Some((first, rest)) = first(bytes) else { return Ok(&[]) };
-                match (first, &keep.want) {
-                    (b'{', Want::Fields(_)) => {
-                        self.begin(keep, first);
-                        self.state = State::Key;
-                        Ok(rest)
-                    }
-                    (b'[', Want::Items(item) | Want::Each(item)) => {
-                        self.begin(keep, first);
-                        self.state = State::Item(item);
-                        Ok(rest)
-                    }
-                    (_, Want::Presence) => {
-                        self.out.extend_from_slice(b"true");
-                        self.state = State::Passing { pass: Pass::new(), kept: None };
-                        Ok(trimmed(bytes))
-                    }
-                    // Of another type than was expected: whoever reads it decides.
-                    (_, want) => {
-                        let most = if matches!(want, Want::Whole) { keep.most } else { Keep::short().most };
-                        let kept = Some(Kept { start: self.out.len(), most });
-                        self.state = State::Passing { pass: Pass::new(), kept };
-                        Ok(trimmed(bytes))
-                    }
-                }
-            }
-            State::Key => match first(bytes) {
-                None => Ok(&[]),
-                Some((b',', rest)) => Ok(rest),
-                Some((b'}', rest)) => self.end(b'}', each).map(|()| rest),
-                Some((b'"', rest)) => {
-                    self.key.clear();
-                    // Nearly every key is here as a whole.
-                    let end = quote_or_escape(rest);
-                    if let Some((key, [b'"', b':', rest @ ..])) = end.and_then(|end| rest.split_at_checked(end)) {
-                        let keep = self.open.last().and_then(|open| open.keep.field(key));
-                        if keep.is_some() {
-                            self.key.extend_from_slice(key);
-                            self.begin_value(keep);
-                            return Ok(rest);
-                        }
-                        let (count, pass) = Pass::new().run(rest)?;
-                        if let Some(pass) = pass {
-                            self.state = State::Passing { pass, kept: None };
-                        }
-                        return Ok(rest.get(count..).unwrap_or_default());
-                    }
-                    self.state = State::InKey { escaped: false };
-                    Ok(rest)
-                }
-                Some(_) => Err(Malformed.into()),
-            },
+            State::Value(keep) => Ok(self.value(bytes, keep)),
+            State::Key => self.key(bytes, each),
             State::Colon(keep) => match first(bytes) {
                 None => Ok(&[]),
                 Some((b':', rest)) => {
@@ -192,6 +84,93 @@ impl<'k> Sieve<'k> {
                 }
             },
         }
+    }
+
+    /// Goes on within a value that is kept as it is, or not at all.
+    fn passing<'b, E: From<Malformed>>(
+        &mut self,
+        bytes: &'b [u8],
+        pass: Pass,
+        mut kept: Option<Kept>,
+        each: &mut impl FnMut(Part<'_>) -> Result<(), E>,
+    ) -> Result<&'b [u8], E> {
+        let (count, pass) = pass.run(bytes)?;
+        let (passed, rest) = bytes.split_at_checked(count).unwrap_or((bytes, &[]));
+        if let Some(Kept { start, most }) = kept {
+            if self.out.len() - start + passed.len() <= most {
+                self.out.extend_from_slice(passed);
+            } else {
+                self.out.truncate(start);
+                self.out.extend_from_slice(BEYOND.as_bytes());
+                kept = None;
+            }
+        }
+        match pass {
+            Some(pass) => self.state = State::Passing { pass, kept },
+            None => self.value_is_over(each)?,
+        }
+        Ok(rest)
+    }
+
+    /// Begins a value.
+    fn value<'b>(&mut self, bytes: &'b [u8], keep: &'k Keep) -> &'b [u8] {
+        let Some((first, rest)) = first(bytes) else { return &[] };
+        let kept = match (first, &keep.want) {
+            (b'{', Want::Fields(_)) => {
+                self.begin(keep, first);
+                self.state = State::Key;
+                return rest;
+            }
+            (b'[', Want::Items(item) | Want::Each(item)) => {
+                self.begin(keep, first);
+                self.state = State::Item(item);
+                return rest;
+            }
+            (_, Want::Presence) => {
+                self.out.extend_from_slice(b"true");
+                None
+            }
+            // Of another type than was expected: whoever reads it decides.
+            (_, want) => {
+                let most = if matches!(want, Want::Whole) { keep.most } else { Keep::short().most };
+                Some(Kept { start: self.out.len(), most })
+            }
+        };
+        self.state = State::Passing { pass: Pass::new(), kept };
+        trimmed(bytes)
+    }
+
+    /// Reads a key, or the end of the object.
+    fn key<'b, E: From<Malformed>>(
+        &mut self,
+        bytes: &'b [u8],
+        each: &mut impl FnMut(Part<'_>) -> Result<(), E>,
+    ) -> Result<&'b [u8], E> {
+        let rest = match first(bytes) {
+            None => return Ok(&[]),
+            Some((b',', rest)) => return Ok(rest),
+            Some((b'}', rest)) => return self.end(b'}', each).map(|()| rest),
+            Some((b'"', rest)) => rest,
+            Some(_) => return Err(Malformed.into()),
+        };
+        self.key.clear();
+        // Nearly every key is here as a whole.
+        let end = quote_or_escape(rest);
+        if let Some((key, [b'"', b':', rest @ ..])) = end.and_then(|end| rest.split_at_checked(end)) {
+            let keep = self.open.last().and_then(|open| open.keep.field(key));
+            if keep.is_some() {
+                self.key.extend_from_slice(key);
+                self.begin_value(keep);
+                return Ok(rest);
+            }
+            let (count, pass) = Pass::new().run(rest)?;
+            if let Some(pass) = pass {
+                self.state = State::Passing { pass, kept: None };
+            }
+            return Ok(rest.get(count..).unwrap_or_default());
+        }
+        self.state = State::InKey { escaped: false };
+        Ok(rest)
     }
 
     fn in_key<'b>(&mut self, bytes: &'b [u8], mut escaped: bool) -> &'b [u8] {
@@ -290,11 +269,6 @@ impl<'k> Sieve<'k> {
         }
         Ok(())
     }
-}
-
-/// The first byte that is no white space, and what follows it.
-fn first(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    trimmed(bytes).split_first().map(|(first, rest)| (*first, rest))
 }
 
 /// Comes out in the place of what is larger than its bound: a text that means nothing to anybody, where a map or a list was

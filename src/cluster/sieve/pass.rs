@@ -137,3 +137,8 @@ pub(super) fn trimmed(bytes: &[u8]) -> &[u8] {
 
 /// A one in each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// The first byte that is no white space, and what follows it.
+pub(super) fn first(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    trimmed(bytes).split_first().map(|(first, rest)| (*first, rest))
+}

@@ -12,11 +12,12 @@
 
 use std::borrow::Cow;
 
+use super::super::annotation::Annotation;
 use super::super::cel;
 use super::super::change::{Change, Via};
 use super::super::code::Code;
 use super::super::standing::Standing;
-use super::super::violation::{Annotation, Sg006, Violation};
+use super::super::violation::{Sg006, Violation};
 use super::Rule;
 use crate::api::annotation::{
     Annotations, BadWindow, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, Disruption, HEADLESS_SERVICE, HeadlessService,

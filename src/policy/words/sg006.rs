@@ -6,7 +6,8 @@ use super::{KEY_MAX, KEY_MAX_SHORT, VALUE_MAX};
 use crate::api::annotation::{DISRUPTION, DISRUPTION_ALLOWED_UNTIL, HEADLESS_SERVICE};
 use crate::api::mark::MarkKey;
 use crate::api::text::clip;
-use crate::policy::violation::{Annotation, Sg006, Words};
+use crate::policy::annotation::Annotation;
+use crate::policy::violation::{Sg006, Words};
 
 impl Words for Sg006 {
     fn field(&self, mark: &MarkKey) -> String {
