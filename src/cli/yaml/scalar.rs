@@ -87,8 +87,7 @@ mod tests {
             Content::Text(text) => format!("{text:?}"),
             other => format!("{other:?}"),
         };
-        // Seen with kubectl 1.37: `kubectl create --dry-run=client -o json` of a ConfigMap with these values.
-        // Seen with kubectl 1.37: `kubectl create --dry-run=client -o json` of a ConfigMap with these values.
+        // What `kubectl label --local -o json` of 1.37 makes of them; `-` alone begins a list there.
         for (text, expected) in [
             ("yes", "true"),
             ("off", "false"),
