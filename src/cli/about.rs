@@ -1,16 +1,16 @@
-//! What this program is: version, commit, compiler, features. Pure.
+//! What this program is: version, commit, compiler, features, platform. Pure.
 
 use serde_json::json;
 
-/// As one JSON object.
+/// As one JSON object. `platform` is what it was built for, as in `linux/x86_64`.
 #[must_use]
-pub fn json() -> String {
+pub fn json(platform: &str) -> String {
     let about = json!({
         "version": VERSION,
         "commit": COMMIT,
         "compiler": COMPILER,
         "features": features(),
-        "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+        "platform": platform,
     });
     format!("{about:#}\n")
 }

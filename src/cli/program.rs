@@ -1,5 +1,6 @@
 //! The program: what is asked for, done, and told.
 
+use std::env::consts;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -31,7 +32,7 @@ pub fn run() -> ExitCode {
             Err(problem) => complain(&problem),
         },
         Command::Version { output: Form::Text } => print(&about::text()),
-        Command::Version { output: Form::Json } => print(&about::json()),
+        Command::Version { output: Form::Json } => print(&about::json(&format!("{}/{}", consts::OS, consts::ARCH))),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), PROGRAM, &mut script);

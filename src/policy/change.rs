@@ -9,6 +9,7 @@ use crate::api::annotation::{Allowed, Consent};
 use crate::api::kind::{KindInfo, Kinds, Makes, Resource, Rollout};
 use crate::api::mark::{Mark, MarkKey};
 use crate::api::object::{Object, Status, same_json};
+use crate::api::reference::Regarding;
 use crate::api::replicas::Replicas;
 use crate::settings::{Mode, Release};
 
@@ -62,6 +63,21 @@ pub enum Via {
 }
 
 impl Change<'_> {
+    /// The workload, as answers and Events name it.
+    #[must_use]
+    pub fn subject(&self) -> Regarding {
+        let Workload { resource, namespace, name } = &self.workload;
+        let (group, version) = resource.group_version();
+        Regarding {
+            group,
+            version,
+            kind: resource.kind_name(),
+            namespace: namespace.to_string(),
+            name: name.to_string(),
+            uid: self.to.metadata.uid.to_string(),
+        }
+    }
+
     /// What there is to know of its kind, if it is a guarded one.
     #[must_use]
     pub const fn kind(&self) -> Option<&'static KindInfo> {

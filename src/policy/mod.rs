@@ -2,8 +2,9 @@
 //! between. No IO, no clock, no `Result`: a decision always exists.
 //!
 //! The control flow of a request about a workload is on this page; a request about a Pod goes on in [`pod`], and one about
-//! an autoscaler in [`autoscaler`], which ask the rules about these by their names. A question about a workload is asked only if its answer matters: the rules are
-//! run for every answer that is possible, and where all of them decide alike nobody is asked.
+//! an autoscaler in [`autoscaler`], which ask the rules about these by their names. A question about a workload is asked
+//! only if its answer matters: the rules are run for every answer that is possible, and where all of them decide alike
+//! nobody is asked.
 
 pub mod annotation;
 pub mod autoscaler;
@@ -26,13 +27,12 @@ mod surplus;
 pub mod violation;
 mod words;
 
-use std::borrow::Cow;
 use std::time::SystemTime;
 
 use crate::api::annotation::Consent;
 use crate::api::kind::{Makes, Resource, SPEC_REPLICAS};
 use crate::api::object::Object;
-use crate::api::reference::{ObjectRef, Regarding};
+use crate::api::reference::ObjectRef;
 use crate::api::template::Template;
 use autoscaler::{Marking, Reach};
 use change::{Change, Via, Workload};
@@ -211,15 +211,15 @@ impl Outcome {
         if let Some(first) = violations.next() {
             let owner = if change.via == Via::Scale { of_parent } else { change.to.metadata.owner() };
             let replicas = change.kind().map_or(SPEC_REPLICAS.path, |info| info.replicas.path);
-            let denial = Denial::new(subject(change), change.key.clone(), first, violations, owner, replicas);
+            let denial = Denial::new(change.subject(), change.key.clone(), first, violations, owner, replicas);
             return Decision::denied(denial).under(change.mode, releases);
         }
         let key_stays = change.was_strict() && !change.is_strict() && Template::of(&change.to).key().is_some();
         if releases {
-            return Decision::release(&subject(change), key_stays);
+            return Decision::release(&change.subject(), key_stays);
         }
         if let Some(ending) = self.ending {
-            return Decision::ends_others(&subject(change), ending);
+            return Decision::ends_others(&change.subject(), ending);
         }
         if key_stays { Decision::allowed_with(vec![words::KEY_STAYS.to_owned()]) } else { Decision::ALLOWED }
     }
@@ -272,18 +272,5 @@ fn question<'a>(change: &Change<'a>) -> Option<Lookup<'a>> {
 }
 
 fn undecided(change: &Change<'_>, cause: &Unknown) -> Decision {
-    Decision::unknown(&subject(change), cause).under(change.mode, false)
-}
-
-fn subject(change: &Change<'_>) -> Regarding {
-    let Workload { resource, namespace, name } = &change.workload;
-    let (group, version) = resource.group_version();
-    Regarding {
-        group,
-        version,
-        kind: resource.kind_name(),
-        namespace: Cow::clone(namespace).into_owned(),
-        name: name.clone().into_owned(),
-        uid: change.to.metadata.uid.clone().into_owned(),
-    }
+    Decision::unknown(&change.subject(), cause).under(change.mode, false)
 }

@@ -26,6 +26,7 @@ use crate::certs::lifetimes::Lifetimes;
 use crate::certs::serving::Serving;
 use crate::certs::{Directory, SecretRef, SelfSigned, WebhookConfiguration, WebhookConfigurationKind, provider};
 use crate::cluster::{ApiServer, Clock, Gate, connect};
+use crate::companions::Controller as Companions;
 use crate::configuration::{self, Current, OwnPod, Reloader};
 use crate::events::{Denials, IsKnown, Recorder};
 use crate::freshness::Freshness;
@@ -37,7 +38,7 @@ use crate::server::{
 use crate::settings::Settings;
 use crate::telemetry::log;
 use crate::telemetry::metrics::Metrics;
-use crate::{certs, companions, strict};
+use crate::{certs, strict};
 use tasks::{Signals, Tasks};
 
 pub use error::RunError;
@@ -118,13 +119,8 @@ async fn start(
     let instance = arguments.instance.clone().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
     let (index, index_upkeep) = Index::new(following.clone(), settings.clone(), metrics.clone(), clock.clone());
     tasks.follow("index", index_upkeep.run());
-    let companions = companions::Controller::new(
-        following.clone(),
-        index.clone(),
-        settings.clone(),
-        metrics.clone(),
-        instance.clone(),
-    );
+    let companions =
+        Companions::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());
     tasks.follow("companions", companions.timed(clock.clone()).run());
     let strict =
         strict::Controller::new(following.clone(), index.clone(), settings.clone(), metrics.clone(), instance.clone());

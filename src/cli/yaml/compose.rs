@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use serde_saphyr::granit_parser::{self, Event, Marker, Parser, ScanError, Span, StrInput, Tag};
 
+use super::json::other_json;
 use super::scalar;
 use super::tree::{Content, Key, Node, Place};
 
@@ -59,37 +60,6 @@ pub fn documents<'a>(text: &'a str, mut each: impl FnMut(Document<'a>)) {
             return;
         }
     }
-}
-
-/// JSON that is no YAML: several objects one behind the other, or tabs where YAML wants spaces.
-fn other_json(text: &str) -> Option<Vec<Node<'_>>> {
-    let is_yaml = Parser::new_from_str(text).all(|event| event.is_ok());
-    if is_yaml {
-        return None;
-    }
-    let values: Vec<serde_json::Value> = serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}'))
-        .into_iter()
-        .collect::<Result<_, _>>()
-        .ok()?;
-    Some(values.into_iter().map(|value| from_json(value, Place { line: 1, column: 1, end: 1 })).collect())
-}
-
-fn from_json<'a>(value: serde_json::Value, place: Place) -> Node<'a> {
-    use serde_json::Value;
-    let content = match value {
-        Value::Null => Content::Null,
-        Value::Bool(is) => Content::Bool(is),
-        Value::Number(number) => Content::Number(number.to_string()),
-        Value::String(text) => Content::Text(text.into()),
-        Value::Array(items) => Content::List(items.into_iter().map(|item| from_json(item, place)).collect()),
-        Value::Object(entries) => Content::Map(
-            entries
-                .into_iter()
-                .map(|(key, value)| (Key { text: key.into(), place }, from_json(value, place)))
-                .collect(),
-        ),
-    };
-    Node { place, content }
 }
 
 /// Composes the nodes of one document.

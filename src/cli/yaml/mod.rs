@@ -4,6 +4,7 @@
 //! is eight), and a check that reads another manifest than the API server does is worth nothing.
 
 mod compose;
+mod json;
 mod scalar;
 mod tree;
 
