@@ -1,4 +1,4 @@
-//! `explain`: what a code means, from the page that is made of the rules ([`PAGE`]), and what `check` says beside them, from
+//! `explain`: what a code means, from the page that is made of the rules (`PAGE`), and what `check` says beside them, from
 //! [`super::set`]. Pure.
 
 use std::fmt::Write as _;
