@@ -222,7 +222,7 @@ impl Place {
 /// The policies of the floor for these kinds, in the order in which the chart lists them.
 #[must_use]
 pub fn places(kinds: Kinds) -> Vec<Place> {
-    let scales = kinds.iter().filter(|kind| kind.info().has_floor).map(Place::Scale);
+    let scales = kinds.iter().filter(|kind| kind.info().has_floor()).map(Place::Scale);
     [Place::Workload, Place::Status].into_iter().chain(scales).chain([Place::ScaleBehind, Place::Behind]).collect()
 }
 

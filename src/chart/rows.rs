@@ -164,7 +164,7 @@ impl Row {
     /// The conditions of this row where these kinds are guarded, beside the exemptions that all rows share.
     #[must_use]
     pub fn conditions(self, kinds: Kinds) -> Vec<Condition> {
-        let writer = exemption::replica_set_writer_condition();
+        let writer = exemption::replica_set_writer_condition(kinds);
         match self {
             Self::Workload => {
                 let is_set = cel::is(kinds, |info| info.makes == Makes::PodsForOwner);
@@ -175,12 +175,17 @@ impl Row {
                 let breaks = Condition { name: "could-break-a-rule", expression: self.triggers(kinds) };
                 written.into_iter().chain([breaks]).collect()
             }
-            Self::First => vec![
+            Self::First => {
                 // A rollout must finish without us; the ReplicaSet is judged by its Deployment.
-                Condition { name: "not-behind-a-deployment", expression: format!("!{}", cel::is_or_was_behind(kinds)) },
+                let has_sets = kinds.that(|info| info.makes == Makes::PodsForOwner).next().is_some();
+                let behind = has_sets.then(|| Condition {
+                    name: "not-behind-a-deployment",
+                    expression: format!("!{}", cel::is_or_was_behind(kinds)),
+                });
                 // While a replica answers, what `workload` is asked about too is judged, counted and told twice.
-                Condition { name: "becomes-marked", expression: format!("{} || !{}", cel::CREATE, cel::WAS_MARKED) },
-            ],
+                let becomes = format!("{} || !{}", cel::CREATE, cel::WAS_MARKED);
+                behind.into_iter().chain([Condition { name: "becomes-marked", expression: becomes }]).collect()
+            }
             Self::Scale => vec![Condition { name: "scales-above-one", expression: self.triggers(kinds) }],
             Self::Owned => vec![
                 Condition { name: "not-written-by-controller", expression: writer },

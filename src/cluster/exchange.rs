@@ -37,7 +37,7 @@ impl Trouble {
         matches!(self, Self::Refused { code: 403, .. })
     }
 
-    /// Whether the kind, or what is asked of it, is not served.
+    /// Whether there is no such resource.
     pub(crate) const fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { code: 404, .. })
     }

@@ -36,7 +36,8 @@ pub(crate) struct Followed {
     pub(crate) metrics: Metrics,
     /// The value of the chart that grants the right to it.
     pub(crate) granted_by: &'static str,
-    /// Whether its kind may not be served: then there are none.
+    /// Whether the cluster may not serve it: it is of others. Then there is none of it, which is no trouble, and it is
+    /// asked for again.
     pub(crate) may_be_absent: bool,
 }
 
@@ -53,8 +54,8 @@ impl Followed {
         Self { client, list, watch, resumes: true, seconds: SOON, name, metrics, granted_by, may_be_absent: false }
     }
 
-    /// A kind that the cluster may not serve, or not yet: that is no trouble.
-    pub(crate) fn where_served(self) -> Self {
+    /// The same, of a resource that the cluster may not serve.
+    pub(crate) fn that_may_be_absent(self) -> Self {
         Self { may_be_absent: true, ..self }
     }
 
@@ -73,7 +74,7 @@ impl Followed {
             }
             if self.may_be_absent && ended.as_ref().is_err_and(Trouble::is_not_found) {
                 self.is_absent(&mut listener, &mut progress);
-                sleep(ABSENT_FOR).await;
+                sleep(ABSENT.mul_f64(0.8 + fastrand::f64() / 5.0)).await;
                 continue;
             }
             self.follows(&mut listener, false);
@@ -197,23 +198,28 @@ impl Followed {
         Ok(())
     }
 
-    /// The kind is not served, so there are none; and there is nothing to be up to date with.
-    fn is_absent<L: Listener>(&self, listener: &mut L, progress: &mut Progress) {
-        if progress.from.take().is_some() {
-            tracing::info!(resource = self.name, "is not served any more: asking again from time to time");
-        }
-        progress.said = None;
-        for heard in [Heard::Begin, Heard::Whole(""), Heard::Follows(true)] {
-            // Nothing of it can be refused.
-            let _taken = listener.hear(heard);
-        }
-        self.metrics.watches.ended([self.name]);
-    }
-
     fn follows<L: Listener>(&self, listener: &mut L, follows: bool) {
         self.metrics.watches.synced(self.name, follows);
         // Nothing of it can be refused.
         let _taken = listener.hear(Heard::Follows(follows));
+    }
+
+    /// The cluster does not serve the resource, so there is none of it.
+    fn is_absent<L: Listener>(&self, listener: &mut L, progress: &mut Progress) {
+        progress.from = None;
+        for heard in [Heard::Begin, Heard::Whole(FIRST), Heard::Follows(true)] {
+            // Nothing of it can be refused.
+            let _taken = listener.hear(heard);
+        }
+        self.metrics.watches.ended([self.name]);
+        if progress.said.as_deref() != Some(NOT_SERVED) {
+            tracing::info!(
+                resource = self.name,
+                every = ABSENT.as_secs(),
+                "the cluster does not serve it; asking again"
+            );
+        }
+        progress.said = Some(NOT_SERVED.to_owned());
     }
 
     fn say(&self, trouble: &Trouble, said: &mut Option<String>) {
@@ -238,14 +244,19 @@ pub(crate) const AFTER_A_PANIC: Duration = Duration::from_secs(30);
 /// Seconds of a watch that tells soon of a connection that is dead. To renew it costs one request.
 const SOON: u32 = 30;
 const BOOKMARKS: u64 = 60;
+/// How often a resource is asked for that the cluster does not serve. A kind of others is to be known half a minute after its
+/// definition.
+const ABSENT: Duration = Duration::from_secs(28);
+/// What is said of it.
+const NOT_SERVED: &str = "the cluster does not serve it";
+/// A revision that is older than any change.
+const FIRST: &str = "1";
 /// How much later than it is due something may come.
 const LATE: Duration = Duration::from_secs(15);
 /// No API server ends a watch so soon by itself.
 const SHORT: Duration = Duration::from_secs(10);
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// How often a kind that is not served is asked for again.
-const ABSENT_FOR: Duration = Duration::from_secs(30);
 /// How often an object that cannot be read is said, at most.
 const UNREAD_EVERY: Duration = Duration::from_secs(60);
 /// The longest name in Kubernetes.

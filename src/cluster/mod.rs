@@ -36,6 +36,7 @@ pub(crate) mod follow;
 #[cfg(feature = "server")]
 mod gate;
 #[cfg(feature = "server")]
+#[cfg(feature = "server")]
 pub(crate) mod list;
 #[cfg(feature = "server")]
 pub(crate) mod listener;

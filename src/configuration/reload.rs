@@ -89,7 +89,13 @@ impl Reloader {
         }
     }
 
-    fn adopt(&self, settings: Settings) {
+    fn adopt(&self, mut settings: Settings) {
+        // What is watched, counted and written down is made from the table at start.
+        let kinds = self.settings.borrow().kinds;
+        if settings.kinds != kinds {
+            tracing::warn!("customKinds have changed, which takes a restart: the ones of the start stay in force");
+            settings.kinds = kinds;
+        }
         self.metrics.configuration.reloaded(true);
         self.level.set(settings.log_level);
         tracing::info!(?settings, "the configuration was read again");

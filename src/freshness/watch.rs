@@ -48,7 +48,8 @@ pub(super) fn followed(
     let list =
         Asked { collection: kind.collection(), selector: mark.to_string(), metadata_only: true, keep: keep(mark) };
     let marked = Followed::new(client, list, name, metrics, "freshnessProof.enabled");
-    Followed { watch: String::new(), resumes: false, seconds: WATCH_SECONDS, ..marked }
+    let may_be_absent = kind.custom.is_some();
+    Followed { watch: String::new(), resumes: false, seconds: WATCH_SECONDS, may_be_absent, ..marked }
 }
 
 impl SnapshotListener {

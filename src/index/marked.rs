@@ -74,7 +74,7 @@ struct Ordinals {
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
-struct Template {
+pub(super) struct Template {
     metadata: TemplateMetadata,
     spec: PodSpec,
 }
@@ -104,12 +104,25 @@ pub struct WorkloadStatus {
     replicas: Option<i64>,
 }
 
+impl WorkloadSpec {
+    /// Of a kind of others.
+    pub(super) fn of_others(replicas: Option<i64>, template: Option<Template>) -> Self {
+        Self { replicas, template, ..Self::default() }
+    }
+}
+
+impl WorkloadStatus {
+    /// Of a kind of others.
+    pub(super) const fn of_others(replicas: Option<i64>) -> Self {
+        Self { replicas }
+    }
+}
+
 /// A workload as it is read.
 pub type SeenWorkload<'a> = Seen<'a, WorkloadSpec, WorkloadStatus>;
 
-/// What is kept of a workload as it streams in.
-#[must_use]
-pub fn keep(kind: Kind, mark: &MarkKey) -> Keep {
+/// What is kept of a workload's metadata as it streams in.
+pub(super) fn keep_metadata(kind: Kind, mark: &MarkKey) -> Keep {
     let info = kind.info();
     let annotations = [HEADLESS_SERVICE, PUBLISH_NOT_READY, DISRUPTION, DISRUPTION_ALLOWED_UNTIL, REMINDED];
     let annotations = annotations.into_iter().chain(info.revision);
@@ -123,6 +136,12 @@ pub fn keep(kind: Kind, mark: &MarkKey) -> Keep {
     if info.makes == Makes::PodsForOwner {
         metadata = metadata.and([("managedFields", Keep::items(Keep::shorts(["manager"]), LIST_BYTES))]);
     }
+    metadata
+}
+
+/// What is kept of a workload as it streams in.
+#[must_use]
+pub fn keep(kind: Kind, mark: &MarkKey) -> Keep {
     let container = Keep::fields([("ports", Keep::whole(PORTS_BYTES))]);
     let template = Keep::fields([
         ("metadata", Keep::fields([("labels", Keep::whole(TERMS_BYTES))])),
@@ -135,7 +154,7 @@ pub fn keep(kind: Kind, mark: &MarkKey) -> Keep {
         ("ordinals", Keep::shorts(["start"])),
         ("template", template),
     ]);
-    Keep::fields([("metadata", metadata), ("spec", spec), ("status", Keep::shorts(["replicas"]))])
+    Keep::fields([("metadata", keep_metadata(kind, mark)), ("spec", spec), ("status", Keep::shorts(["replicas"]))])
 }
 
 impl Marked {

@@ -8,6 +8,7 @@ use kube::Client;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::custom;
 use super::marked::{Marked, SeenWorkload, Unread, WorkloadSpec, WorkloadStatus, keep};
 use crate::api::kind::{Kind, Kinds};
 use crate::api::mark::MarkKey;
@@ -16,6 +17,7 @@ use crate::cluster::Clock;
 use crate::cluster::feed::{Feed, Reduce};
 use crate::cluster::follow::{AFTER_A_PANIC, Followed};
 use crate::cluster::list::Asked;
+use crate::cluster::seen::Seen;
 use crate::cluster::store::{self, Interest, Kept, State, Store};
 use crate::companions::plan::field_manager;
 use crate::configuration::Current;
@@ -53,6 +55,9 @@ struct Workloads {
     stamp: String,
     clock: Clock,
 }
+
+/// Reads those of a kind of others.
+struct OfOthers(Workloads);
 
 /// The uid of a marked workload, also of one that cannot be read.
 pub(crate) fn uid_of(entry: &Entry) -> &str {
@@ -178,13 +183,19 @@ impl Upkeep {
                 collection: info.collection(),
                 selector: mark.to_string(),
                 metadata_only: false,
-                keep: keep(kind, &mark),
+                keep: if info.custom.is_some() { custom::keep(kind, &mark) } else { keep(kind, &mark) },
             };
             let granted_by = "its rules for the guarded kinds";
             let followed = Followed::new(&self.client, list, info.metrics.main, &self.metrics, granted_by);
             let stamp = field_manager(&settings.companions.managed_by);
             let reduce = Workloads { kind, mark, stamp, clock: self.clock.clone() };
-            watches.spawn(followed.follow(Feed { store: Arc::clone(&self.index.store), of: kind, reduce }));
+            let store = Arc::clone(&self.index.store);
+            if info.custom.is_some() {
+                let (followed, reduce) = (followed.that_may_be_absent(), OfOthers(reduce));
+                watches.spawn(followed.follow(Feed { store, of: kind, reduce }));
+            } else {
+                watches.spawn(followed.follow(Feed { store, of: kind, reduce }));
+            }
         }
         watches
     }
@@ -202,6 +213,20 @@ impl Reduce for Workloads {
     /// Its namespace holds a singleton all the same.
     fn unread(&self, uid: String, why: &'static str) -> Option<Entry> {
         Some(Err(Unread { uid, why }))
+    }
+}
+
+impl Reduce for OfOthers {
+    type Spec = custom::Part;
+    type Status = custom::Part;
+    type Value = Entry;
+
+    fn read(&self, seen: Seen<'_, custom::Part, custom::Part>) -> Result<Entry, &'static str> {
+        self.0.read(custom::read(seen, self.0.kind.info()))
+    }
+
+    fn unread(&self, uid: String, why: &'static str) -> Option<Entry> {
+        self.0.unread(uid, why)
     }
 }
 

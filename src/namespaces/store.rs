@@ -40,7 +40,11 @@ pub(super) async fn holding(client: &Client, mark: &MarkKey, kinds: Kinds) -> Re
         let listed = asked.list(client, |object: Object<'_>| {
             namespaces.insert(object.into_metadata().namespace.into_owned());
         });
-        listed.await.map_err(Trouble::List)?;
+        match listed.await {
+            // There is none of a kind that the cluster does not serve.
+            Err(trouble) if kind.info().custom.is_some() && trouble.is_not_found() => {}
+            listed => drop(listed.map_err(Trouble::List)?),
+        }
     }
     Ok(namespaces)
 }

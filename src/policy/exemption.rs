@@ -10,7 +10,8 @@
 //! server's own authentication.
 
 use super::request::{Request, Subresource};
-use crate::api::kind::{Makes, Resource};
+use crate::api::kind::{Custom, Kind, Kinds, Makes, Resource};
+use crate::api::object::Object;
 use crate::settings::Settings;
 
 /// Whether no rule applies to this request.
@@ -21,12 +22,25 @@ pub fn applies(request: &Request<'_>, settings: &Settings) -> bool {
         || (owns_replica_sets(&request.user)
             && matches!(request.resource, Resource::Guarded(kind) if kind.info().makes == Makes::PodsForOwner)
             && request.subresource != Subresource::Scale)
+        || settings.kinds.custom().any(|(kind, custom)| is_makers_write(request, kind, custom, settings.kinds))
 }
 
-/// The CEL condition under which the writer of a ReplicaSet is judged.
+/// Whether the controller of this kind writes a ReplicaSet that is its own before and after.
+fn is_makers_write(request: &Request<'_>, kind: Kind, custom: &Custom, kinds: Kinds) -> bool {
+    let Resource::Guarded(of) = request.resource else { return false };
+    let its = |object: &Object<'_>| object.metadata.maker(kinds) == Some(kind);
+    of.info().makes == Makes::PodsForOwner
+        && request.subresource != Subresource::Scale
+        && custom.controller_user == Some(&*request.user)
+        && request.object.as_deref().is_some_and(its)
+        && request.old_object.as_deref().is_none_or(its)
+}
+
+/// The CEL condition under which the writer of a ReplicaSet is judged, where these kinds make them.
 #[must_use]
-pub fn replica_set_writer_condition() -> String {
-    let users: Vec<_> = REPLICA_SET_WRITERS.iter().map(|user| format!("'{user}'")).collect();
+pub fn replica_set_writer_condition(kinds: Kinds) -> String {
+    let of_others = kinds.custom().filter_map(|(_, custom)| custom.controller_user);
+    let users: Vec<_> = REPLICA_SET_WRITERS.into_iter().chain(of_others).map(|user| format!("'{user}'")).collect();
     format!("!(request.userInfo.username in [{}])", users.join(", "))
 }
 

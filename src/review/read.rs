@@ -7,6 +7,7 @@ use std::ops::Deref;
 use crate::api::json;
 use crate::api::json::{few, object, required_object, some_object};
 use crate::api::kind::{Kinds, Resource, SPEC_REPLICAS};
+use crate::api::metadata::Metadata;
 use crate::api::object::Object;
 use crate::api::path::find;
 use crate::api::replicas::Replicas;
@@ -55,8 +56,10 @@ pub struct Unreadable {
 pub fn read(body: &[u8], kinds: Kinds) -> Result<Review<'_>, Unreadable> {
     // Checked once, as a whole: string by string it costs a sixth of a small review.
     let text = simdutf8::compat::from_utf8(body).map_err(|error| unreadable(body, &error.to_string()))?;
-    let json::Object::<AdmissionReview<'_>>(review) =
-        serde_json::from_str(text).map_err(|error| unreadable(body, &error.to_string()))?;
+    let review = match serde_json::from_str::<json::Object<AdmissionReview<'_, Object<'_>>>>(text) {
+        Ok(json::Object(review)) => review,
+        Err(error) => of_others(text, kinds).ok_or_else(|| unreadable(body, &error.to_string()))?,
+    };
     if review.kind != "AdmissionReview" {
         return Err(unreadable(body, &format!("its kind is {:?}, not \"AdmissionReview\"", review.kind)));
     }
@@ -88,7 +91,7 @@ pub fn read(body: &[u8], kinds: Kinds) -> Result<Review<'_>, Unreadable> {
     let (resource, subresource) = (kinds.find(&resource.group, &resource.resource), Subresource::parse(&sub_resource));
     let (mut object, mut old_object) = (object, old_object);
     if let Resource::Guarded(kind) = resource
-        && kind.info().replicas.path != SPEC_REPLICAS.path
+        && (kind.info().custom.is_some() || kind.info().replicas.path != SPEC_REPLICAS.path)
         && subresource != Subresource::Scale
     {
         read_elsewhere(&mut object, &mut old_object, kind.info().replicas.path, text)
@@ -127,6 +130,35 @@ impl Deref for Uid<'_> {
     }
 }
 
+/// A review about a kind of others, whose fields may have any type: no more than the metadata is read of them.
+#[cold]
+fn of_others<'a>(text: &'a str, kinds: Kinds) -> Option<AdmissionReview<'a, Object<'a>>> {
+    let json::Object::<AdmissionReview<'a, OnlyMetadata<'a>>>(review) = serde_json::from_str(text).ok()?;
+    let AdmissionReview { kind, request } = review;
+    let Resource::Guarded(guarded) = kinds.find(&request.resource.group, &request.resource.resource) else {
+        return None;
+    };
+    guarded.info().custom.as_ref()?;
+    let object = |seen: Option<Box<OnlyMetadata<'a>>>| {
+        seen.map(|seen| Box::new(Object { metadata: seen.metadata, ..Object::default() }))
+    };
+    let (object, old_object) = (object(request.object), object(request.old_object));
+    let AdmissionRequest { uid, resource, sub_resource, name, namespace, operation, user_info, dry_run, .. } = request;
+    let request = AdmissionRequest {
+        uid,
+        resource,
+        sub_resource,
+        name,
+        namespace,
+        operation,
+        user_info,
+        dry_run,
+        object,
+        old_object,
+    };
+    Some(AdmissionReview { kind, request })
+}
+
 /// Reads the number of replicas where the kind has it. A Scale has it where most kinds have it.
 #[cold]
 fn read_elsewhere<'a>(
@@ -158,18 +190,27 @@ fn unreadable(body: &[u8], cause: &str) -> Unreadable {
 }
 
 #[derive(serde::Deserialize)]
-struct AdmissionReview<'a> {
+#[serde(bound(deserialize = "O: serde::Deserialize<'de>, 'de: 'a"))]
+struct AdmissionReview<'a, O> {
     #[serde(borrow)]
     kind: Cow<'a, str>,
-    #[serde(borrow, deserialize_with = "required_object")]
-    request: AdmissionRequest<'a>,
+    #[serde(deserialize_with = "required_object")]
+    request: AdmissionRequest<'a, O>,
+}
+
+/// An object of which only the metadata is read.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct OnlyMetadata<'a> {
+    #[serde(borrow, deserialize_with = "object")]
+    metadata: Metadata<'a>,
 }
 
 /// `AdmissionRequest` of `admission.k8s.io/v1`. `requestResource` and its like say what the user called; `resource`
 /// says what the object was converted to, and that is what we read.
 #[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AdmissionRequest<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "O: serde::Deserialize<'de>, 'de: 'a"))]
+struct AdmissionRequest<'a, O> {
     #[serde(borrow)]
     uid: Cow<'a, str>,
     #[serde(borrow, deserialize_with = "required_object")]
@@ -187,10 +228,10 @@ struct AdmissionRequest<'a> {
     #[serde(default)]
     dry_run: Option<bool>,
     // Boxed: every step that hands this struct on would copy them.
-    #[serde(borrow, default, deserialize_with = "some_object")]
-    object: Option<Box<Object<'a>>>,
-    #[serde(borrow, default, deserialize_with = "some_object")]
-    old_object: Option<Box<Object<'a>>>,
+    #[serde(default, deserialize_with = "some_object")]
+    object: Option<Box<O>>,
+    #[serde(default, deserialize_with = "some_object")]
+    old_object: Option<Box<O>>,
 }
 
 #[derive(serde::Deserialize)]

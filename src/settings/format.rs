@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error};
 
+use super::custom_kinds::{CustomKind, table};
 use super::node_users::NodeUsers;
 use super::{
     Autoscalers, Companions, EventsConfiguration, LogLevel, Namespace, Release, Settings, default_exempt_namespaces,
 };
 use crate::api::annotation::{Allowed, Disruption};
-use crate::api::kind::Kinds;
 use crate::api::mark::MarkKey;
 use crate::api::names::managed_by;
 
@@ -22,6 +22,8 @@ use crate::api::names::managed_by;
 pub struct GuardConfiguration {
     api_version: ApiVersion,
     kind: Kind,
+    #[serde(default)]
+    custom_kinds: Vec<CustomKind>,
     #[serde(default)]
     mark: MarkConfiguration,
     #[serde(default = "default_exempt_namespaces")]
@@ -118,6 +120,7 @@ impl TryFrom<GuardConfiguration> for Settings {
         let GuardConfiguration {
             api_version: ApiVersion::V1,
             kind: Kind::GuardConfiguration,
+            custom_kinds,
             mark: MarkConfiguration { key: mark },
             exempt_namespaces,
             warn_namespaces,
@@ -152,7 +155,7 @@ impl TryFrom<GuardConfiguration> for Settings {
         let (exempt_namespaces, warn_namespaces) =
             (exempt_namespaces.into_iter().collect(), warn_namespaces.into_iter().collect());
         Ok(Self {
-            kinds: Kinds::BUILT_IN,
+            kinds: table(custom_kinds)?,
             mark,
             companions,
             log_level,

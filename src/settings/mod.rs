@@ -1,5 +1,6 @@
 //! The settings in force, as plain data, with the defaults of all of them. [`format`] is how they are written. Pure.
 
+mod custom_kinds;
 mod format;
 pub mod node_users;
 

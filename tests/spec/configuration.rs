@@ -179,10 +179,35 @@ const HEADS: [(&str, &str); 8] = [
     ),
 ];
 /// What may follow the beginning, wrong in one field each.
-const FIELDS: [(&str, &str); 52] = [
+const FIELDS: [(&str, &str); 59] = [
+    ("customKinds: all", "line 3: customKinds: must be a list, as in [a, b]"),
+    (
+        "customKinds: [{group: a.b, version: v1, resource: as, kind: A, replicaPath: .spec.x}]",
+        "line 3: customKinds[0].replicaPath: unknown field `replicaPath`, expected one of group, version, resource, kind, replicasPath, replicasAbsent, controllerUser, ownsReplicaSets, templatePath",
+    ),
+    (
+        "customKinds: [{group: a.b, version: v1, resource: as, kind: a}]",
+        r#"customKinds[0].kind: "a" is not a kind, as in "Rollout""#,
+    ),
+    (
+        "customKinds: [{group: a.b, version: v1, resource: as, kind: A, replicasPath: .status.replicas}]",
+        r#"customKinds[0].replicasPath: ".status.replicas" is not a path below .spec, as in ".spec.replicas""#,
+    ),
+    (
+        "customKinds: [{group: a.b, version: v1, resource: as, kind: A}, {group: a.b, version: v2, resource: as, kind: B}]",
+        r#"customKinds[1].resource: "as.a.b" is there twice, by its resource or its kind; leave one of them out"#,
+    ),
+    (
+        "customKinds: [{group: apps, version: v1, resource: deployments, kind: Deployment}]",
+        r#"customKinds[0].resource: "deployments.apps" is one of Kubernetes' own; leave it out"#,
+    ),
+    (
+        "customKinds: [{group: a.b, version: v1, resource: as, kind: A, templatePath: .spec.pods}]",
+        r#"customKinds[0].templatePath: ".spec.pods" is not read: only ".spec.template" is"#,
+    ),
     (
         "exemptNamespace: []",
-        "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, mark, exemptNamespaces, warnNamespaces, release, autoscalers, strict, freshnessProof, companions, events, log",
+        "line 3: exemptNamespace: unknown field `exemptNamespace`, expected one of apiVersion, kind, customKinds, mark, exemptNamespaces, warnNamespaces, release, autoscalers, strict, freshnessProof, companions, events, log",
     ),
     ("exemptNamespaces: kube-system", "line 3: exemptNamespaces: must be a list, as in [a, b]"),
     (

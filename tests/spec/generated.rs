@@ -20,6 +20,7 @@ use singleton_guard::policy::violation::{
     More, Sg001, Sg002, Sg003, Sg004, Sg005, Sg006, Sg007, Sg010, Sg011, Sg012, Violation,
 };
 
+use super::custom::CUSTOM_ROWS;
 use super::snapshot;
 
 /// One template per row of the webhook configuration.
@@ -65,6 +66,7 @@ pub fn registry(kinds: Kinds) -> String {
                 let _ = write!(text, "{{{{ if {} }}}}, {}{{{{ end }}}}", switch(only), of(Some(only)));
             }
         }
+        text.push_str(if phase == Phase::Validate { CUSTOM_ROWS } else { "" });
         text.push_str("]\n");
     }
     text.push_str("{{- end -}}\n");

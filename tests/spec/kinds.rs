@@ -232,6 +232,6 @@ fn gizmo() -> Kind {
         selector: SelectorForm::LabelSelector,
         hash_label: None,
         revision: None,
-        has_floor: true,
+        custom: None,
     })
 }

@@ -21,6 +21,7 @@ mod codes;
 mod companions_patience;
 mod companions_plan;
 mod configuration;
+mod custom;
 mod deployment_controller;
 mod differential;
 mod documentation;

@@ -60,6 +60,10 @@ pub fn template(policy: WarningPolicy, kinds: Kinds) -> String {
         yaml.push_str("    excludeResourceRules:\n");
     }
     yaml.extend(left_out.iter().map(of_group));
+    if !left_out.is_empty() {
+        let custom = rule("{{ .group }}", "'*'", "{{ .resource }}");
+        yaml.push_str(&format!("      {{{{- range .Values.customKinds }}}}\n{custom}      {{{{- end }}}}\n"));
+    }
     // Breaking the glass is known to be outside of the rules, and where only warnings are given these are too.
     yaml.push_str("  matchConditions:\n    {{- include \"singleton-guard.webhook.exemptions\" . | nindent 4 }}\n");
     for condition in policy.conditions() {

@@ -125,6 +125,10 @@ strict:
   {{- if .Values.strict.nodeUsers }}
   nodeUsers: {{ include "singleton-guard.strict.nodeUsers" . }}
   {{- end }}
+{{- /* A program from before the value would refuse the file, too. */}}
+{{- with .Values.customKinds }}
+customKinds: {{ toJson . }}
+{{- end }}
 freshnessProof:
   enabled: {{ .Values.freshnessProof.enabled }}
 companions:

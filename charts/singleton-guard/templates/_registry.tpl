@@ -10,6 +10,6 @@
 
 {{- /* The rows: one webhook configuration object each, by phase. */ -}}
 {{- define "singleton-guard.webhook.rows" -}}
-validating: [workload, scale, owned, first, status{{ if .Values.strict.enabled }}, pods{{ end }}{{ if ne (include "singleton-guard.autoscalers" .) "off" }}, autoscalers{{ end }}]
+validating: [workload, scale, owned, first, status{{ if .Values.strict.enabled }}, pods{{ end }}{{ if ne (include "singleton-guard.autoscalers" .) "off" }}, autoscalers{{ end }}{{ range .Values.customKinds }}{{ $name := printf "%s.%s" .resource .group }}, workload-{{ $name }}, scale-{{ $name }}, first-{{ $name }}{{ if .ownsReplicaSets }}, owned-{{ $name }}{{ end }}{{ end }}]
 mutating: [defaults, released{{ if .Values.strict.enabled }}, pod-names{{ end }}]
 {{- end -}}

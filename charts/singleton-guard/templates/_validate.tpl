@@ -10,6 +10,7 @@ that does not work, and what would.
 {{- include "singleton-guard.validate.reach" . -}}
 {{- include "singleton-guard.validate.operations" . -}}
 {{- include "singleton-guard.validate.tls" . -}}
+{{- include "singleton-guard.validate.customKinds" . -}}
 {{- if lt (int .Values.replicaCount) 1 -}}
   {{- fail (printf "replicaCount is %d: nobody would answer the API server, and with webhook.failurePolicy Fail every request that could break a rule would be refused. Set 1 or more (2 is the default). To switch the guard off, uninstall the release." (int .Values.replicaCount)) -}}
 {{- end -}}
@@ -117,6 +118,29 @@ that does not work, and what would.
 {{- end -}}
 {{- if not .Values.networkPolicy.apiServerPorts -}}
   {{- fail "networkPolicy.apiServerPorts is empty: an empty list of ports means all of them. Name the ports of the API server; [443, 6443] is the default." -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* What src/settings/custom_kinds.rs refuses, with which no process starts, and the schema cannot say. */ -}}
+{{- define "singleton-guard.validate.customKinds" -}}
+{{- $guarded := include "singleton-guard.guardedResources" . | fromYamlArray -}}
+{{- $seen := list -}}
+{{- range $index, $kind := .Values.customKinds -}}
+  {{- $full := printf "%s.%s" $kind.resource $kind.group -}}
+  {{- if gt (add (len $kind.resource) (len $kind.group)) 48 -}}
+    {{- fail (printf "customKinds[%d] is %q: group and resource have more than 48 characters together, which is too long for the names of the guard's own objects." $index $full) -}}
+  {{- end -}}
+  {{- range $guarded -}}
+    {{- if and (eq .group $kind.group) (has $kind.resource .resources) -}}
+      {{- fail (printf "customKinds[%d] is %q, which is one of Kubernetes' own and guarded anyway. Leave it out." $index $full) -}}
+    {{- end -}}
+  {{- end -}}
+  {{- range $name := list $full (printf "%s.%s" $kind.kind $kind.group) -}}
+    {{- if has $name $seen -}}
+      {{- fail (printf "customKinds has %q twice. Leave one of them out." $name) -}}
+    {{- end -}}
+  {{- end -}}
+  {{- $seen = concat $seen (list $full (printf "%s.%s" $kind.kind $kind.group)) -}}
 {{- end -}}
 {{- end -}}
 

@@ -44,8 +44,17 @@ pub struct KindInfo {
     pub hash_label: Option<&'static str>,
     /// The annotation in which it counts the ReplicaSets that it has made: another value means that there is another.
     pub revision: Option<&'static str>,
-    /// Whether the API server's own policies can hold it: the native floor.
-    pub has_floor: bool,
+    /// What a configuration says of a kind of others; none of one that every cluster serves.
+    pub custom: Option<Custom>,
+}
+
+/// What is known of a kind of others alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Custom {
+    /// The user that its controller is, who writes its ReplicaSets.
+    pub controller_user: Option<&'static str>,
+    /// Whether it has a Pod template at `spec.template`. One without gets no companions.
+    pub has_template: bool,
 }
 
 /// How metrics call a kind. Each is a value of a label, so it is written out and never made of what somebody asks for.
@@ -176,6 +185,12 @@ impl KindInfo {
     #[must_use]
     pub fn can_be_strict(&self) -> bool {
         self.pod_names != PodNames::Unknown
+    }
+
+    /// Whether the API server's own policies hold it: the native floor.
+    #[must_use]
+    pub const fn has_floor(&self) -> bool {
+        self.custom.is_none()
     }
 
     fn root(&self) -> String {

@@ -4,12 +4,14 @@
 //! folder asks which kind it is: the decision, what is generated for the chart and what is watched ask for a field of it,
 //! and are given the table. `table` has the entries that every cluster serves.
 
+mod custom;
 mod info;
 mod table;
 
 use super::autoscaler::{AUTOSCALERS, Autoscaler};
+pub use custom::{Description, entries};
 pub use info::{
-    Kind, KindInfo, Makes, MetricNames, PodNames, ReplicasField, Rollout, SelectorForm, Unmarkable, group_of,
+    Custom, Kind, KindInfo, Makes, MetricNames, PodNames, ReplicasField, Rollout, SelectorForm, Unmarkable, group_of,
 };
 pub use table::{PODS, SPEC_REPLICAS};
 
@@ -47,10 +49,10 @@ impl Kinds {
         Self { guarded: Box::leak(guarded.into_boxed_slice()), ..Self::BUILT_IN }
     }
 
-    /// This one alone, which has webhook configurations of its own.
+    /// These alone: a kind of others has webhook configurations of its own.
     #[must_use]
-    pub fn alone(kind: Kind) -> Self {
-        Self { guarded: Box::leak(Box::new([kind])), unmarkable: &[] }
+    pub fn only(these: impl IntoIterator<Item = Kind>) -> Self {
+        Self { guarded: Box::leak(these.into_iter().collect()), unmarkable: &[] }
     }
 
     /// The kinds we guard.
@@ -88,6 +90,11 @@ impl Kinds {
             .iter()
             .find(|kind| kind.group == group && kind.resource == resource)
             .map_or(Resource::Unknown, Resource::Unmarkable)
+    }
+
+    /// Those of others.
+    pub fn custom(self) -> impl Iterator<Item = (Kind, &'static Custom)> {
+        self.iter().filter_map(|kind| Some((kind, kind.info().custom.as_ref()?)))
     }
 
     /// The kind of this group and name.

@@ -39,7 +39,7 @@ static STATEFUL_SET: KindInfo = KindInfo {
     selector: SelectorForm::LabelSelector,
     hash_label: Some("controller-revision-hash"),
     revision: None,
-    has_floor: true,
+    custom: None,
 };
 static REPLICA_SET: KindInfo = KindInfo {
     order: 1,
@@ -57,7 +57,7 @@ static REPLICA_SET: KindInfo = KindInfo {
     selector: SelectorForm::LabelSelector,
     hash_label: None,
     revision: None,
-    has_floor: true,
+    custom: None,
 };
 static DEPLOYMENT: KindInfo = KindInfo {
     order: 2,
@@ -80,7 +80,7 @@ static DEPLOYMENT: KindInfo = KindInfo {
     selector: SelectorForm::LabelSelector,
     hash_label: Some("pod-template-hash"),
     revision: Some("deployment.kubernetes.io/revision"),
-    has_floor: true,
+    custom: None,
 };
 static REPLICATION_CONTROLLER: KindInfo = KindInfo {
     order: 3,
@@ -103,7 +103,7 @@ static REPLICATION_CONTROLLER: KindInfo = KindInfo {
     selector: SelectorForm::Labels,
     hash_label: None,
     revision: None,
-    has_floor: true,
+    custom: None,
 };
 
 /// The API server fills in 1 for each of them.

@@ -39,7 +39,7 @@ pub use workload::{Owner, Port, Workload};
 pub fn plan(workload: &Workload, around: &Surroundings<'_>, defaults: &Companions, now: SystemTime) -> Plan {
     let mut plan = Plan { steps: let_go(workload.kind, &workload.name, around), ..Plan::default() };
     // Its companions go with it: that is the garbage collector's work.
-    if workload.is_deleted {
+    if workload.is_deleted || !workload.has_pods_we_know() {
         return plan;
     }
     let owned = workload.kind.info().makes == Makes::PodsForOwner && workload.controller.is_some();

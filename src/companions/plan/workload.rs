@@ -66,6 +66,11 @@ pub struct Port {
 }
 
 impl Workload {
+    /// Whether it is known which Pods are its own: of a kind of others only where a template says it.
+    pub(super) fn has_pods_we_know(&self) -> bool {
+        self.kind.info().custom.is_none_or(|custom| custom.has_template && !self.pod.known.is_empty())
+    }
+
     /// A manifest often brings a Service and a budget of its own right behind the workload: they come first.
     pub(super) fn ripe(&self) -> SystemTime {
         self.seen + GRACE

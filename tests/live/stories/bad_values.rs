@@ -78,6 +78,17 @@ const CANNOT_WORK: &[(&str, &str)] = &[
     ("nameOverride: a/b", "nameOverride is \"a/b\""),
     ("fullnameOverride: 1st", "fullnameOverride"),
     ("replicaCount: 0", "replicaCount is 0"),
+    ("customKinds: [{group: a.b, version: v1, resource: as, kind: a}]", "/customKinds/0/kind"),
+    (
+        "customKinds: [{group: a.b, version: v1, resource: as, kind: A, replicasPath: spec.x}]",
+        "/customKinds/0/replicasPath",
+    ),
+    ("customKinds: [{group: a.b, version: v1, resource: as}]", "/customKinds/0"),
+    (
+        "customKinds: [{group: a.b, version: v1, resource: as, kind: A}, {group: a.b, version: v2, resource: as, kind: B}]",
+        "customKinds has \"as.a.b\" twice",
+    ),
+    ("customKinds: [{group: apps, version: v1, resource: deployments, kind: D}]", "/customKinds/0/group"),
     ("replicaCount: -1", "/replicaCount"),
     ("replicaCount: 1.5", "/replicaCount"),
     ("mark: {key: Not A Key}", "mark.key is \"Not A Key\""),

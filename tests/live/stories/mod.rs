@@ -11,6 +11,7 @@ mod check;
 mod checkov;
 mod companions;
 pub mod configuration;
+mod custom_kinds;
 mod cut_off;
 mod denials;
 pub mod floor;
@@ -76,6 +77,7 @@ fn of_the_webhooks() -> Vec<Story> {
         operations::STORIES,
         outage::STORIES,
         cut_off::STORIES,
+        custom_kinds::STORIES,
         freshness::STORIES,
         modes::STORIES,
         chart::STORIES,
