@@ -165,7 +165,8 @@ impl Watcher {
             let list = Asked { collection, selector: String::new(), metadata_only: false, keep: keep() };
             let followed = Followed::new(&self.client, list, info.resource, &self.metrics, "autoscalers");
             // A cluster without KEDA does not serve its kinds.
-            let followed = if autoscaler == Autoscaler::ScaledObject { followed.that_may_be_absent() } else { followed };
+            let followed =
+                if autoscaler == Autoscaler::ScaledObject { followed.that_may_be_absent() } else { followed };
             watches.spawn(followed.follow(Feed {
                 store: Arc::clone(&self.known.0),
                 of: autoscaler,

@@ -36,7 +36,6 @@ pub(crate) mod follow;
 #[cfg(feature = "server")]
 mod gate;
 #[cfg(feature = "server")]
-#[cfg(feature = "server")]
 pub(crate) mod list;
 #[cfg(feature = "server")]
 pub(crate) mod listener;

@@ -47,8 +47,8 @@ pub(super) fn read<'a>(seen: Seen<'a, Part, Part>, info: &KindInfo) -> Seen<'a, 
     let Seen { metadata, spec, status } = seen;
     let path = info.replicas.path.split_once('.').map_or("", |(_, path)| path);
     let template = spec.at("template").and_then(|template| serde_json::from_str(template.get()).ok());
-    let spec = WorkloadSpec::of_others(spec.number(path), template);
-    Seen { metadata, spec, status: WorkloadStatus::of_others(status.number("replicas")) }
+    let spec = WorkloadSpec { replicas: spec.number(path), template, ..WorkloadSpec::default() };
+    Seen { metadata, spec, status: WorkloadStatus { replicas: status.number("replicas") } }
 }
 
 impl Part {
@@ -58,5 +58,48 @@ impl Part {
 
     fn number(&self, path: &str) -> Option<i64> {
         self.at(path)?.get().parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::api::kind::{Description, entries};
+    use crate::cluster::line::Object;
+    use crate::cluster::sieve::{Malformed, Part as Piece, Sieve};
+    use crate::index::marked::Marked;
+
+    #[test]
+    fn a_template_of_others_says_which_pods_there_are() {
+        let widget = Description {
+            group: "example.com".to_owned(),
+            version: "v1".to_owned(),
+            resource: "widgets".to_owned(),
+            kind: "Widget".to_owned(),
+            replicas_path: "spec.replicas".to_owned(),
+            replicas_absent: 1,
+            controller_user: None,
+            owns_replica_sets: false,
+            has_template: true,
+        };
+        let kind = entries(vec![widget], 4).pop().unwrap();
+        let mark = MarkKey::default();
+        let stored = r#"{"metadata":{"namespace":"pay","name":"web","uid":"u","resourceVersion":"7","labels":{"singleton-guard.io/singleton":"enabled"}},"spec":{"replicas":1,"serviceName":{"any":"type"},"template":{"metadata":{"labels":{"app":"web"}}}}}"#;
+        let keep = keep(kind, &mark);
+        let mut kept = Vec::new();
+        Sieve::new(&keep)
+            .push(stored.as_bytes(), |piece| {
+                if let Piece::Value(value) = piece {
+                    kept = value.to_vec();
+                }
+                Ok::<(), Malformed>(())
+            })
+            .unwrap();
+        let object = Object::<Part, Part>::read(&kept);
+        let Object::Read(seen) = object else { panic!("{object:?}") };
+        let marked = Marked::read(read(seen, kind.info()), kind, &mark, "stamp", SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(marked.workload.pod.known.get("app").map(String::as_str), Some("web"));
     }
 }

@@ -58,17 +58,17 @@ pub struct StrictWorkload {
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct WorkloadSpec {
-    replicas: Option<i64>,
+    pub(super) replicas: Option<i64>,
     /// `LabelSelector`, or the plain map of a ReplicationController.
-    selector: Option<Box<RawValue>>,
-    service_name: Option<String>,
-    ordinals: Option<Ordinals>,
-    template: Option<Template>,
+    pub(super) selector: Option<Box<RawValue>>,
+    pub(super) service_name: Option<String>,
+    pub(super) ordinals: Option<Ordinals>,
+    pub(super) template: Option<Template>,
 }
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
-struct Ordinals {
+pub(super) struct Ordinals {
     start: i64,
 }
 
@@ -101,21 +101,7 @@ struct Container {
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
 pub struct WorkloadStatus {
-    replicas: Option<i64>,
-}
-
-impl WorkloadSpec {
-    /// Of a kind of others.
-    pub(super) fn of_others(replicas: Option<i64>, template: Option<Template>) -> Self {
-        Self { replicas, template, ..Self::default() }
-    }
-}
-
-impl WorkloadStatus {
-    /// Of a kind of others.
-    pub(super) const fn of_others(replicas: Option<i64>) -> Self {
-        Self { replicas }
-    }
+    pub(super) replicas: Option<i64>,
 }
 
 /// A workload as it is read.

@@ -1,7 +1,7 @@
 //! The kinds of others as the configuration file describes them. What the list alone shows to be wrong is an error; whether
 //! the cluster serves such a kind is not asked here.
 
-use super::format::SettingsError;
+use super::error::SettingsError;
 use crate::api::kind::{Description, Kinds, Resource, entries};
 use crate::api::mark::{is_dns_label, is_dns_subdomain};
 

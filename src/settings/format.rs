@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error};
 
 use super::custom_kinds::{CustomKind, table};
+use super::error::SettingsError;
 use super::node_users::NodeUsers;
 use super::{
     Autoscalers, Companions, EventsConfiguration, LogLevel, Namespace, Release, Settings, default_exempt_namespaces,
@@ -101,16 +102,6 @@ struct FreshnessProofConfiguration {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 struct LogConfiguration {
     level: Option<LogLevel>,
-}
-
-/// Two fields that do not go together.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}")]
-pub struct SettingsError {
-    /// Path of the field that has to change.
-    pub field: String,
-    /// What is wrong, and what would be right.
-    pub problem: String,
 }
 
 impl TryFrom<GuardConfiguration> for Settings {

@@ -1,10 +1,12 @@
 //! The settings in force, as plain data, with the defaults of all of them. [`format`] is how they are written. Pure.
 
 mod custom_kinds;
+mod error;
 mod format;
 pub mod node_users;
 
-pub use format::{GuardConfiguration, SettingsError};
+pub use error::SettingsError;
+pub use format::GuardConfiguration;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

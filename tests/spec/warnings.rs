@@ -62,7 +62,9 @@ pub fn template(policy: WarningPolicy, kinds: Kinds) -> String {
     yaml.extend(left_out.iter().map(of_group));
     if !left_out.is_empty() {
         let custom = rule("{{ .group }}", "'*'", "{{ .resource }}");
-        yaml.push_str(&format!("      {{{{- range .Values.customKinds }}}}\n{custom}      {{{{- end }}}}\n"));
+        for part in ["      {{- range .Values.customKinds }}\n", &custom, "      {{- end }}\n"] {
+            yaml.push_str(part);
+        }
     }
     // Breaking the glass is known to be outside of the rules, and where only warnings are given these are too.
     yaml.push_str("  matchConditions:\n    {{- include \"singleton-guard.webhook.exemptions\" . | nindent 4 }}\n");
