@@ -21,19 +21,17 @@
 //!
 //! * [`review`]: the wire, with own lean types borrowed from the body.
 //! * [`policy`]: the decision and nothing else. `evaluate` is its control flow, [`policy::pod`] that of a request about a
-//!   Pod, and [`policy::autoscaler`] of one about an autoscaler; [`policy::rules`] holds one file per rule, and says how another is added; [`policy::violation`] has
-//!   what can be broken, `policy::words` how that is said, and [`policy::entry`] by which ways a request comes.
+//!   Pod, and [`policy::autoscaler`] of one about an autoscaler; [`policy::rules`] holds one file per rule, and says how
+//!   another is added; [`policy::violation`] has what can be broken, `policy::words` how that is said, and
+//!   [`policy::entry`] by which ways a request comes.
 //! * [`chart`]: what is generated from the kinds and the rules: the webhook configurations and the policies.
 //! * The plans of the rooms below, which decide what the shell carries out: [`companions::plan`] and
-//!   [`companions::backoff`], [`autoscalers::found`], [`strict::liveness`], [`certs::plan`] and [`certs::lifetimes`], [`namespaces::plan`] and
-//!   [`namespaces::selectors`].
+//!   [`companions::backoff`], [`autoscalers::found`], [`strict::liveness`], [`certs::plan`] and [`certs::lifetimes`],
+//!   [`namespaces::plan`] and [`namespaces::selectors`].
 //! * [`freshness::change`] and [`freshness::snapshot`]: which marked workloads there are, up to which revision, and what
 //!   that proves.
 //! * [`cluster::sieve`], [`cluster::line`], [`cluster::revision`], [`cluster::seen`]: what is read of a list and of a
 //!   watch; [`index::marked`]: what is kept of a marked workload.
-//!
-//! * [`elect`]: the other program, `elect`, which locks inside the application. [`elect::decide`] is the
-//!   algorithm of its lock.
 //!
 //! *The shell*, only with the feature `server`, does the IO:
 //!
@@ -53,8 +51,11 @@
 //! * `strict` keeps strict singletons alive, as [`strict::liveness`] says.
 //! * `verify` is the other program in this one: it asks the cluster for what must be refused.
 //!
-//! `cli`, only with the feature `cli`, is the program for people, `kubectl-singleton_guard`: it lets the pure rooms judge
-//! manifests before they reach a cluster.
+//! Two programs stand beside the server, each with a feature and a room of its own:
+//!
+//! * `cli` is `kubectl-singleton_guard`, for people: it lets the pure rooms judge manifests before they reach a cluster.
+//! * [`elect`] is `elect`, which locks inside the application: of many replicas one is active. [`elect::decide`] is the
+//!   algorithm of its lock, and pure; it shares nothing with the guard.
 //!
 //! Two registries carry most of the growth: [`api::kind::Kinds`], the guarded kinds, and [`policy::rules::RULES`],
 //! the rules. The chart's webhook configurations, its policies and its RBAC come from them, and from the rules also the
