@@ -16,8 +16,6 @@
 
 #[path = "keeper/bench.rs"]
 mod bench;
-#[path = "keeper/course.rs"]
-mod course;
 #[path = "keeper/deadlines.rs"]
 mod deadlines;
 #[path = "keeper/deaths.rs"]
@@ -28,6 +26,8 @@ mod outside;
 mod passing;
 #[path = "keeper/roles.rs"]
 mod roles;
+#[path = "keeper/schedule.rs"]
+mod schedule;
 #[path = "keeper/terminal.rs"]
 mod terminal;
 
@@ -49,7 +49,7 @@ fn main() {
     for (name, check) in deaths::OF_CHILDREN.iter().chain(terminal::CHECKS) {
         trials.push(Trial::test(format!("{}: {name}", As::Child), move || bench::tried(As::Child, *check)));
     }
-    for (name, check) in outside::CHECKS.iter().chain(course::CHECKS) {
+    for (name, check) in outside::CHECKS.iter().chain(schedule::CHECKS) {
         trials.push(Trial::test(*name, move || check().map_err(Into::into)));
     }
     let mut arguments = Arguments::from_args();

@@ -11,7 +11,7 @@ use rustix::process::{Pid, getpid};
 use singleton_guard::elect::args::{Also, Arguments, Cannot, Flags};
 use singleton_guard::elect::keeper::{self, OURSELVES, parent, shim};
 use singleton_guard::elect::socket::{self, Question};
-use singleton_guard::elect::{exit, outside, table};
+use singleton_guard::elect::{daemon, exit, table};
 
 /// The names under which the program starts itself again.
 const KEEPER: &str = "elect-keeper";
@@ -54,7 +54,7 @@ fn run(name: &OsString, flags: &Flags, command: Vec<OsString>) -> Result<u8, Fai
     // Each of them begins here, so nothing is started with flags that do not work.
     let settings = flags.settings(command)?;
     if name == ELECTOR {
-        return Ok(outside::run(flags, &flags.lock()?, &settings.identity, settings.timing)?);
+        return Ok(daemon::run(flags, &flags.lock()?, &settings.identity, settings.timing)?);
     }
     let is_below = name == KEEPER;
     if is_below || getpid() == Pid::INIT {

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use super::defaulting;
 use super::manifest::{KINDS, Manifest};
-use super::played;
 use crate::api::kind::{Kind, PODS, Resource};
 use crate::api::reference::{ObjectRef, Regarding, WorkloadRef};
 use crate::policy::decision::{Decision, Verdict};
@@ -76,7 +76,7 @@ pub fn judge(
     settings: &Settings,
     now: SystemTime,
 ) -> Result<Judged, String> {
-    let mut object = played::object(manifest, resource);
+    let mut object = defaulting::object(manifest, resource);
     let body = body(manifest, resource, &object);
     let warnings = match evaluated(Phase::Mutate, &body, settings, now)? {
         Outcome::Decided(decision) => {
@@ -87,7 +87,7 @@ pub fn judge(
         }
         Outcome::Asks(_) | Outcome::Targets(_) => Vec::new(),
     };
-    played::name(&mut object, manifest);
+    defaulting::name(&mut object, manifest);
     let body = self::body(manifest, resource, &object);
     let outcome = evaluated(Phase::Validate, &body, settings, now)?;
     Ok(Judged { object, warnings, outcome })

@@ -10,8 +10,8 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::clock::now;
+use super::control::Control;
 use super::decide::decide;
-use super::desk::Desk;
 use super::metrics::{Outcome, StepDown, Takeover};
 use super::record::{Cell, Record, Revision, Term};
 use super::state::{Action, Call, Candidate, Event, Held, Phase, State, Why, Word};
@@ -30,9 +30,9 @@ pub trait Keeper {
 }
 
 /// Runs until the command has ended and the record says so, or the keeper has ended.
-pub async fn run(me: Candidate, register: &impl Register, keeper: &impl Keeper, desk: &Desk) {
+pub async fn run(me: Candidate, register: &impl Register, keeper: &impl Keeper, control: &Control) {
     let within = me.timing.call;
-    let mut elector = Elector::new(me, keeper, desk);
+    let mut elector = Elector::new(me, keeper, control);
     let mut call: Option<Asked<'_>> = None;
     let mut event = Event::Woken;
     loop {
@@ -57,7 +57,7 @@ pub async fn run(me: Candidate, register: &impl Register, keeper: &impl Keeper, 
                     call = None;
                     break elector.is_answered(answer);
                 }
-                () = desk.asked_to_hand_over() => break Event::StopAsked,
+                () = control.asked_to_hand_over() => break Event::StopAsked,
                 () = sleep(elector.pause()) => break Event::Woken,
             }
         };
@@ -96,7 +96,7 @@ struct Elector<'e, K> {
     me: Candidate,
     state: State,
     keeper: &'e K,
-    desk: &'e Desk,
+    control: &'e Control,
     /// When the call under way was sent.
     called: Duration,
     /// Whether the record that was read last was released.
@@ -109,9 +109,9 @@ struct Elector<'e, K> {
 }
 
 impl<'e, K: Keeper> Elector<'e, K> {
-    fn new(me: Candidate, keeper: &'e K, desk: &'e Desk) -> Self {
+    fn new(me: Candidate, keeper: &'e K, control: &'e Control) -> Self {
         let (state, called) = (State::new(now()), now().boot);
-        Self { me, state, keeper, desk, called, was_released: false, is_told: false, is_started: false, said: None }
+        Self { me, state, keeper, control, called, was_released: false, is_told: false, is_started: false, said: None }
     }
 
     fn decides(&mut self, event: Event) -> Vec<Action> {
@@ -133,7 +133,7 @@ impl<'e, K: Keeper> Elector<'e, K> {
             Action::Run { until, token, term } => {
                 info!("active, with the token {}", token.0);
                 let why = if self.was_released { Takeover::Released } else { Takeover::Expired };
-                self.desk.metrics.takeover(why);
+                self.control.metrics.takeover(why);
                 self.keeper.tell(ToKeeper::Run { until: nanoseconds(until), token: token.0, term: number(term) })
             }
             Action::Until(until) => self.keeper.tell(ToKeeper::Until { at: nanoseconds(until) }),
@@ -171,7 +171,7 @@ impl<'e, K: Keeper> Elector<'e, K> {
             Why::Outlived => warn!("the lock is lost: no renewal came through in time"),
             Why::Taken => warn!("the lock is lost: its record is gone, or somebody else's"),
         }
-        self.desk.metrics.step_down(step_down);
+        self.control.metrics.step_down(step_down);
         if why == Why::Asked && self.is_told {
             return Ok(());
         }
@@ -183,7 +183,7 @@ impl<'e, K: Keeper> Elector<'e, K> {
             ToElector::Alive => None,
             ToElector::Started { .. } => {
                 self.is_started = true;
-                self.desk.put_up(|status| status.active_since = Some(now().boot));
+                self.control.update(|status| status.active_since = Some(now().boot));
                 None
             }
             ToElector::StopAsked => {
@@ -192,7 +192,7 @@ impl<'e, K: Keeper> Elector<'e, K> {
             }
             ToElector::Gone { .. } => {
                 if matches!(self.state.phase, Phase::Active(Held { ending: None, .. })) {
-                    self.desk.metrics.step_down(StepDown::Ended);
+                    self.control.metrics.step_down(StepDown::Ended);
                 }
                 Some(Event::Gone)
             }
@@ -204,7 +204,7 @@ impl<'e, K: Keeper> Elector<'e, K> {
         let (event, outcome) = match answer {
             Err(failed) => {
                 self.says(failed.to_string());
-                self.desk.put_up(|status| status.failed = Some((at, failed.to_string())));
+                self.control.update(|status| status.failed = Some((at, failed.to_string())));
                 (Event::Unanswered, Outcome::Unanswered)
             }
             Ok(event) => {
@@ -213,15 +213,15 @@ impl<'e, K: Keeper> Elector<'e, K> {
                 }
                 if let Event::Read(Cell::Record(record, _)) = &event {
                     self.was_released = record.is_released;
-                    self.desk.put_up(|status| status.holder = record.holder.as_deref().map(str::to_owned));
+                    self.control.update(|status| status.holder = record.holder.as_deref().map(str::to_owned));
                 }
-                self.desk.put_up(|status| status.heard = Some(at));
+                self.control.update(|status| status.heard = Some(at));
                 let outcome = if event == Event::Lost { Outcome::Refused } else { Outcome::Written };
                 (event, outcome)
             }
         };
         if self.state.call == Some(Call::Write) && matches!(self.state.phase, Phase::Active(_)) {
-            self.desk.metrics.renewal(outcome, at.saturating_sub(self.called));
+            self.control.metrics.renewal(outcome, at.saturating_sub(self.called));
         }
         event
     }
@@ -234,7 +234,7 @@ impl<'e, K: Keeper> Elector<'e, K> {
     }
 
     fn puts_up(&self) {
-        self.desk.put_up(|status: &mut Status| match &self.state.phase {
+        self.control.update(|status: &mut Status| match &self.state.phase {
             Phase::Passive(_) => status.role = Role::Passive,
             Phase::Active(held) => {
                 status.role = match (&held.ending, self.is_started) {

@@ -18,20 +18,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::desk::{Desk, now};
+use super::control::{Control, now};
 
 type Body = Either<Full<Bytes>, Channel<Bytes, Infallible>>;
 
 /// Serves until the process ends.
-pub async fn serve(listener: TcpListener, desk: Arc<Desk>) {
+pub async fn serve(listener: TcpListener, control: Arc<Control>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let desk = Arc::clone(&desk);
+                let control = Arc::clone(&control);
                 tokio::spawn(async move {
-                    connection(stream, desk).await;
+                    connection(stream, control).await;
                     drop(place);
                 });
             }
@@ -51,9 +51,9 @@ pub async fn listen(address: &str) -> io::Result<TcpListener> {
     }
 }
 
-async fn connection(stream: TcpStream, desk: Arc<Desk>) {
+async fn connection(stream: TcpStream, control: Arc<Control>) {
     let answer = service_fn(move |request| {
-        let answer = answer(&request, &desk);
+        let answer = answer(&request, &control);
         async move { Ok::<_, Infallible>(answer) }
     });
     let mut server = http1::Builder::new();
@@ -62,11 +62,11 @@ async fn connection(stream: TcpStream, desk: Arc<Desk>) {
     let _ended = server.serve_connection(TokioIo::new(stream), answer).await;
 }
 
-fn answer(request: &Request<Incoming>, desk: &Arc<Desk>) -> Response<Body> {
+fn answer(request: &Request<Incoming>, control: &Arc<Control>) -> Response<Body> {
     if request.method() != Method::GET {
         return text(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "only GET\n".to_owned());
     }
-    let (status, now) = (desk.status(), now());
+    let (status, now) = (control.status(), now());
     let ok_if = |ok: bool, yes: &str, no: &str| {
         let (code, words) = if ok { (StatusCode::OK, yes) } else { (StatusCode::SERVICE_UNAVAILABLE, no) };
         text(code, PLAIN, format!("{words}\n"))
@@ -74,8 +74,8 @@ fn answer(request: &Request<Incoming>, desk: &Arc<Desk>) -> Response<Body> {
     match request.uri().path() {
         "/status" => text(StatusCode::OK, JSON, status.shown(now) + "\n"),
         "/active" => ok_if(status.active(now), "active", status.role.name()),
-        "/watch" => events(desk),
-        "/metrics" => text(StatusCode::OK, METRICS, desk.metrics.shown(&status, now)),
+        "/watch" => events(control),
+        "/metrics" => text(StatusCode::OK, METRICS, control.metrics.shown(&status, now)),
         "/readyz" => ok_if(status.ready(now), "ok", "the store was not heard for longer than the lease lasts"),
         "/livez" => ok_if(status.keeper_answers, "ok", "the keeper does not answer"),
         _ => text(StatusCode::NOT_FOUND, PLAIN, "try /status\n".to_owned()),
@@ -90,17 +90,17 @@ fn text(code: StatusCode, kind: &'static str, words: String) -> Response<Body> {
 }
 
 /// The status as server-sent events: at once, whenever it changes, and often enough that its end is noticed.
-fn events(desk: &Arc<Desk>) -> Response<Body> {
+fn events(control: &Arc<Control>) -> Response<Body> {
     let (sender, body) = Channel::new(1);
-    tokio::spawn(follow(Arc::clone(desk), sender));
+    tokio::spawn(follow(Arc::clone(control), sender));
     let mut response = Response::new(Either::Right(body));
     response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("text/event-stream"));
     response.headers_mut().insert(CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
     response
 }
 
-async fn follow(desk: Arc<Desk>, mut sender: Sender<Bytes>) {
-    let mut changes = desk.follow();
+async fn follow(control: Arc<Control>, mut sender: Sender<Bytes>) {
+    let mut changes = control.follow();
     loop {
         let line = changes.borrow_and_update().shown(now());
         if !matches!(timeout(IDLE, sender.send_data(format!("data: {line}\n\n").into())).await, Ok(Ok(()))) {

@@ -19,16 +19,18 @@
 //! * [`timing`]: from what a user asks for to the durations that are safe together; [`table`] says what they mean.
 //! * [`wire`]: what the two processes of the program say to each other.
 //!
-//! *With the feature*, the elector (`elector`, over a `store` and a `clock`; `desk`, `http` and `socket` show how it is) and
+//! *With the feature*, the elector (`elector`, over a `store` and a `clock`; `control`, `http` and `socket` show how it is) and
 //! the `keeper`, which has the command.
 
 #[cfg(feature = "elect")]
 pub mod args;
 #[cfg(feature = "elect")]
 pub mod clock;
-pub mod decide;
 #[cfg(feature = "elect")]
-pub mod desk;
+pub mod control;
+#[cfg(feature = "elect")]
+pub mod daemon;
+pub mod decide;
 #[cfg(feature = "elect")]
 pub mod elector;
 #[cfg(feature = "elect")]
@@ -42,8 +44,6 @@ pub mod link;
 pub mod lock;
 #[cfg(feature = "elect")]
 pub mod metrics;
-#[cfg(feature = "elect")]
-pub mod outside;
 #[cfg(feature = "elect")]
 pub mod process;
 pub mod record;

@@ -13,9 +13,9 @@ use tokio::time::sleep;
 use tracing::error;
 
 use super::clock::now;
-use super::desk::Desk;
+use super::control::Control;
 use super::elector::{self, Keeper};
-use super::keeper::instead;
+use super::keeper::fallback;
 use super::link::{Came, Link};
 use super::lock::Lock;
 use super::state::Candidate;
@@ -35,20 +35,20 @@ pub enum NoElector {
 }
 
 /// Runs in the process that a keeper has started as its elector, until there is nothing left to do.
-pub async fn run(lock: &Lock, holder: &str, timing: Timing, desk: &Desk) -> Result<(), NoElector> {
+pub async fn run(lock: &Lock, holder: &str, timing: Timing, control: &Control) -> Result<(), NoElector> {
     let store = Store::open(lock)?;
     let link = Link::inherited()?;
     // It is no socket for datagrams, but tokio is only to say when it can be read.
     let socket = UnixDatagram::from_std(link.as_fd().try_clone_to_owned()?.into())?;
-    let keeper = OverLink { desk, timing, unanswered: Cell::new(None), link, socket };
+    let keeper = OverLink { control, timing, unanswered: Cell::new(None), link, socket };
     // Two that drew the same would take each other's record for their own: one chance in 2^64.
     let me = Candidate { holder: Arc::from(holder), by: fastrand::u64(..), timing };
-    elector::run(me, &store, &keeper, desk).await;
+    elector::run(me, &store, &keeper, control).await;
     Ok(())
 }
 
 struct OverLink<'d> {
-    desk: &'d Desk,
+    control: &'d Control,
     timing: Timing,
     /// Since when the keeper owes an answer.
     unanswered: Cell<Option<Duration>>,
@@ -68,7 +68,7 @@ impl OverLink<'_> {
             match self.socket.try_io(Interest::READABLE, receive) {
                 Ok(Came::Message(message)) => {
                     self.unanswered.set(None);
-                    self.desk.put_up(|status| status.keeper_answers = true);
+                    self.control.update(|status| status.keeper_answers = true);
                     return Some(message);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -83,7 +83,7 @@ impl OverLink<'_> {
         loop {
             let silence = self.unanswered.get().map(|since| now().boot.saturating_sub(since)).unwrap_or_default();
             if silence >= self.timing.call {
-                self.desk.put_up(|status| status.keeper_answers = false);
+                self.control.update(|status| status.keeper_answers = false);
             }
             if silence >= self.timing.stop_after {
                 return;
@@ -114,7 +114,7 @@ impl Keeper for OverLink<'_> {
     }
 
     fn kill(&self) {
-        match instead::end(self.timing.margin / 2) {
+        match fallback::end(self.timing.margin / 2) {
             Ok(true) => {}
             Ok(false) => error!("something of the command is still alive"),
             Err(error) => error!("the command cannot be ended: {error}"),

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{sleep, timeout};
 
-use super::desk::{Desk, now};
+use super::control::{Control, now};
 
 /// What can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +41,13 @@ pub fn open(lock: &str, identity: &str) -> io::Result<UnixListener> {
 }
 
 /// Answers until the process ends.
-pub async fn serve(listener: UnixListener, desk: Arc<Desk>) {
+pub async fn serve(listener: UnixListener, control: Arc<Control>) {
     let own = rustix::process::geteuid().as_raw();
     loop {
         match listener.accept().await {
             Ok((stream, _)) if stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0) => {
                 // One after the other: who asks is a person, or a hook.
-                let _answered = timeout(PATIENCE, answer(stream, &desk)).await;
+                let _answered = timeout(PATIENCE, answer(stream, &control)).await;
             }
             Ok(_) => {}
             Err(_) => sleep(PAUSE).await,
@@ -65,15 +65,15 @@ pub fn ask(lock: &str, identity: &str, question: Question) -> io::Result<String>
     Ok(text)
 }
 
-async fn answer(mut stream: UnixStream, desk: &Desk) -> io::Result<()> {
+async fn answer(mut stream: UnixStream, control: &Control) -> io::Result<()> {
     let mut line = Vec::new();
     while !line.ends_with(b"\n") && line.len() < LINE {
         line.push(stream.read_u8().await?);
     }
     let text = if line == Question::Status.line() {
-        desk.status().shown(now())
+        control.status().shown(now())
     } else if line == Question::StepDown.line() {
-        if desk.ask_to_hand_over() { HANDS_OVER.to_owned() } else { PASSIVE.to_owned() }
+        if control.ask_to_hand_over() { HANDS_OVER.to_owned() } else { PASSIVE.to_owned() }
     } else {
         "it knows status and step-down".to_owned()
     };

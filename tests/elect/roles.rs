@@ -12,8 +12,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use singleton_guard::elect::args::Arguments;
+use singleton_guard::elect::daemon;
 use singleton_guard::elect::keeper::{self, OURSELVES, boottime, parent, shim};
-use singleton_guard::elect::outside;
 
 /// The first argument of the command.
 pub const WITNESS: &str = "witness";
@@ -61,7 +61,7 @@ fn weak(name: &str) -> Result<u8> {
         command
     };
     Ok(match name {
-        WEAK_ELECTOR => outside::run(&flags, &flags.lock()?, &settings.identity, settings.timing)?,
+        WEAK_ELECTOR => daemon::run(&flags, &flags.lock()?, &settings.identity, settings.timing)?,
         WEAK_KEEPER => keeper::run(&settings, again(WEAK_ELECTOR), true)?,
         _ => parent::run(again(WEAK_KEEPER))?,
     })

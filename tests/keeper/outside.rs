@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use singleton_guard::elect::args::Arguments;
-use singleton_guard::elect::desk::{Desk, now};
+use singleton_guard::elect::control::{Control, now};
 use singleton_guard::elect::http;
 use singleton_guard::elect::lock::Lock;
 use singleton_guard::elect::metrics::{Outcome, StepDown, Takeover};
@@ -29,26 +29,26 @@ pub(super) const CHECKS: &[(&str, Simple)] = &[
     ("outside: flags and durations", flags),
 ];
 
-/// A desk with everything that serves it.
+/// A control with everything that serves it.
 struct Outside {
-    desk: Arc<Desk>,
+    control: Arc<Control>,
     http: SocketAddr,
     runtime: tokio::runtime::Runtime,
 }
 
 fn outside() -> Outside {
     let status = Status::new("lease://here/broker".into(), "broker-0".into(), Duration::from_secs(15));
-    let desk = Arc::new(Desk::new(status));
+    let control = Arc::new(Control::new(status));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = runtime.block_on(http::listen("127.0.0.1:0")).unwrap();
     let http = listener.local_addr().unwrap();
-    runtime.spawn(http::serve(listener, Arc::clone(&desk)));
-    Outside { desk, http, runtime }
+    runtime.spawn(http::serve(listener, Arc::clone(&control)));
+    Outside { control, http, runtime }
 }
 
 impl Outside {
     fn make_active(&self) {
-        self.desk.put_up(|status| {
+        self.control.update(|status| {
             (status.role, status.token) = (Role::Active, Some(9_007_199_254_740_993));
             (status.heard, status.active_since) = (Some(now()), Some(now()));
             status.valid_until = Some(now() + Duration::from_secs(9));
@@ -73,13 +73,13 @@ impl Outside {
 fn passive() -> Result<(), String> {
     let outside = outside();
     same("codes before the store was heard", outside.codes(), [503, 503, 200])?;
-    outside.desk.put_up(|status| (status.heard, status.holder) = (Some(now()), Some("broker-1".into())));
+    outside.control.update(|status| (status.heard, status.holder) = (Some(now()), Some("broker-1".into())));
     same("codes", outside.codes(), [503, 200, 200])?;
     let shown: serde_json::Value = serde_json::from_str(&outside.get("/status").1).unwrap();
     same("role", &shown["role"], &"passive".into())?;
     same("holder", &shown["holder"], &"broker-1".into())?;
     same("unknown", outside.get("/unknown").0, 404)?;
-    outside.desk.put_up(|status| status.keeper_answers = false);
+    outside.control.update(|status| status.keeper_answers = false);
     same("codes when the keeper is stuck", outside.codes(), [503, 200, 503])
 }
 
@@ -91,9 +91,9 @@ fn active() -> Result<(), String> {
     same("token, exactly", &shown["token"], &"9007199254740993".into())?;
     let valid = shown["validForMs"].as_u64().unwrap();
     same("validity", (8000..=9000).contains(&valid), true)?;
-    outside.desk.metrics.renewal(Outcome::Written, Duration::from_millis(3));
-    outside.desk.metrics.takeover(Takeover::Expired);
-    outside.desk.metrics.step_down(StepDown::Deadline);
+    outside.control.metrics.renewal(Outcome::Written, Duration::from_millis(3));
+    outside.control.metrics.takeover(Takeover::Expired);
+    outside.control.metrics.step_down(StepDown::Deadline);
     let metrics = outside.get("/metrics").1;
     for line in [
         "singleton_guard_elect_role{role=\"active\"} 1",
@@ -115,7 +115,7 @@ fn cut_off() -> Result<(), String> {
     let outside = outside();
     outside.make_active();
     let past = |ago: u64| now().checked_sub(Duration::from_millis(ago));
-    outside.desk.put_up(|status| (status.heard, status.valid_until) = (past(15_100), past(1)));
+    outside.control.update(|status| (status.heard, status.valid_until) = (past(15_100), past(1)));
     same("codes", outside.codes(), [503, 503, 200])?;
     let shown: serde_json::Value = serde_json::from_str(&outside.get("/status").1).unwrap();
     same("active", &shown["active"], &false.into())?;
@@ -138,13 +138,13 @@ fn local() -> Result<(), String> {
     let outside = outside();
     let name = format!("local-{}", std::process::id());
     let listener = outside.runtime.block_on(async { socket::open("lease://here/broker", &name) }).unwrap();
-    outside.runtime.spawn(socket::serve(listener, Arc::clone(&outside.desk)));
+    outside.runtime.spawn(socket::serve(listener, Arc::clone(&outside.control)));
     let ask = |question| socket::ask("lease://here/broker", &name, question).map_err(|error| error.to_string());
     same("status", ask(Question::Status)?.contains("\"role\":\"passive\""), true)?;
     same("step-down of a passive one", ask(Question::StepDown)?.trim(), socket::PASSIVE)?;
     outside.make_active();
     same("step-down", ask(Question::StepDown)?.trim(), socket::HANDS_OVER)?;
-    let asked = outside.desk.asked_to_hand_over();
+    let asked = outside.control.asked_to_hand_over();
     let heard = outside.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(1), asked).await });
     same("whether the elector hears it", heard.is_ok(), true)?;
     same("another lock", socket::ask("lease://here/other", &name, Question::Status).is_err(), true)

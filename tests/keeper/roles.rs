@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 use rustix::event::{PollFd, PollFlags, poll};
-use singleton_guard::elect::keeper::{self, OURSELVES, Settings, boottime, instead, parent, shim, signals};
+use singleton_guard::elect::keeper::{self, OURSELVES, Settings, boottime, fallback, parent, shim, signals};
 use singleton_guard::elect::link::{Came, Link};
 use singleton_guard::elect::timing::Timing;
 use singleton_guard::elect::wire::{LENGTH, Message as _, ToElector, ToKeeper};
@@ -100,7 +100,7 @@ fn elector() -> io::Result<u8> {
                 return Ok(std::env::var(STATUS).map_or(0, |status| status.parse().unwrap()));
             }
             if bytes == END {
-                assert!(instead::end(Duration::from_secs(1))?);
+                assert!(fallback::end(Duration::from_secs(1))?);
                 return Ok(75);
             }
             link.send(ToKeeper::read(&bytes).unwrap())?;

@@ -4,11 +4,11 @@
 //! that the guard makes ([`crate::companions::plan`]), made of the set.
 
 mod companions;
+mod conflicts;
 mod effect;
 mod singleton;
 mod storage;
 mod topic;
-mod twins;
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ pub use topic::{TOPICS, Topic};
 #[derive(Debug, Default)]
 pub struct Set {
     singletons: Vec<Singleton>,
-    stateful: Vec<twins::Named>,
+    stateful: Vec<conflicts::Named>,
     companions: companions::Around,
     /// All workloads of our kinds, marked or not.
     workloads: BTreeSet<(String, Kind, String)>,
@@ -51,7 +51,7 @@ impl Set {
         let (Resource::Guarded(kind), Some(object)) = (resource, object) else { return false };
         self.workloads.insert((manifest.namespace.to_string(), kind, manifest.name.to_string()));
         if kind.info().pod_names == PodNames::Ordinal {
-            self.stateful.extend(twins::Named::of(at, manifest, object, settings));
+            self.stateful.extend(conflicts::Named::of(at, manifest, object, settings));
         }
         let singleton = Singleton::of(at, manifest, kind, object, settings, self.singletons.len());
         let is_singleton = singleton.is_some();
@@ -71,8 +71,8 @@ impl Set {
     #[must_use]
     pub fn findings(mut self, settings: &Settings) -> Vec<Finding> {
         let mut findings = std::mem::take(&mut self.said);
-        findings.extend(twins::shared_keys(&self.singletons));
-        findings.extend(twins::shared_service_names(&self.stateful));
+        findings.extend(conflicts::shared_keys(&self.singletons));
+        findings.extend(conflicts::shared_service_names(&self.stateful));
         findings.extend(self.companions.findings(&self.singletons, settings));
         findings.extend(self.storage.findings());
         findings

@@ -3,19 +3,19 @@
 //! when. It needs no message to kill, only messages to let live, and says nothing while the command lives, because a full
 //! pipe would hold it up.
 //!
-//! * [`course`] says what is due, and is pure.
+//! * [`schedule`] says what is due, and is pure.
 //! * `child` starts the command and `shim` becomes it; [`tree`] finds and kills what descends from it.
 //! * `work` is the loop, `reap` what has ended, `elector` the other process as it sees it.
 //! * `deadline` is the clock, `signals` what comes in from outside.
-//! * [`parent`] is there where the keeper is not process 1, and [`instead`] where it was stopped.
+//! * [`parent`] is there where the keeper is not process 1, and [`fallback`] where it was stopped.
 
 mod child;
-pub mod course;
 mod deadline;
 mod elector;
-pub mod instead;
+pub mod fallback;
 pub mod parent;
 mod reap;
+pub mod schedule;
 mod settings;
 pub mod shim;
 pub mod signals;

@@ -3,8 +3,8 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, WaitOptions, WaitStatus, getpid, wait};
 
-use super::course::Phase;
 use super::deadline::boottime;
+use super::schedule::Phase;
 use super::work::Keeper;
 use super::{signals, tree};
 use crate::elect::exit;
@@ -23,26 +23,26 @@ impl Keeper<'_> {
             self.asked_to_stop();
             self.signal(self.settings.stop_signal);
         }
-        if matches!(self.course.phase(), Phase::Waiting | Phase::Leaving { .. }) || self.status.is_none() {
+        if matches!(self.schedule.phase(), Phase::Waiting | Phase::Leaving { .. }) || self.status.is_none() {
             return;
         }
         if self.nothing_left() {
-            self.course.leave(now);
+            self.schedule.leave(now);
             self.elector.tell(ToElector::Gone { status: self.status.unwrap_or(0) });
         } else if !self.told_the_rest {
             // The command has ended; what it has started is told to, and has as long as after a loss.
             self.told_the_rest = true;
-            self.course.left_behind(now);
+            self.schedule.left_behind(now);
             self.signal_the_rest();
         }
     }
 
     fn without_elector(&mut self, now: u64) {
-        match self.course.phase() {
+        match self.schedule.phase() {
             // It ends when it was asked to, or for a reason of its own.
-            Phase::Waiting if self.elector.ended() => self.course.leave(now),
+            Phase::Waiting if self.elector.ended() => self.schedule.leave(now),
             Phase::Running | Phase::Ending { .. } => {
-                if self.course.abandoned(now) {
+                if self.schedule.abandoned(now) {
                     self.signal(self.settings.stop_signal);
                 }
             }

@@ -15,9 +15,9 @@ use crate::elect::link::{Came, Link};
 use crate::elect::wire::{ToElector, ToKeeper};
 
 use super::child::Child;
-use super::course::{Course, Due, Phase};
 use super::deadline::{Deadline, boottime};
 use super::elector::Elector;
+use super::schedule::{Due, Phase, Schedule};
 use super::settings::Settings;
 use super::signals::Signals;
 use super::tree;
@@ -36,7 +36,7 @@ pub fn run(settings: &Settings, elector: Command, parent: bool) -> io::Result<u8
 /// A keeper at work.
 pub(super) struct Keeper<'a> {
     pub(super) settings: &'a Settings,
-    pub(super) course: Course,
+    pub(super) schedule: Schedule,
     deadline: Deadline,
     signals: Signals,
     pub(super) elector: Elector,
@@ -64,10 +64,10 @@ impl<'a> Keeper<'a> {
         // Without it a keeper that was swapped out may be late on a machine that is short of memory. Mappings to come are
         // not included: they would fail beyond the limit that a container has.
         let _locked = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::ONFAULT);
-        let (course, deadline) = (Course::new(&settings.timing), Deadline::new()?);
+        let (schedule, deadline) = (Schedule::new(&settings.timing), Deadline::new()?);
         Ok(Self {
             settings,
-            course,
+            schedule,
             deadline,
             signals,
             elector,
@@ -81,7 +81,7 @@ impl<'a> Keeper<'a> {
     fn keep(&mut self) -> io::Result<u8> {
         loop {
             let pause = self.deadline.hidden_pause();
-            self.course.paused(pause);
+            self.schedule.paused(pause);
             while let Came::Message(message) = self.elector.receive() {
                 self.obey(message, pause);
             }
@@ -89,7 +89,7 @@ impl<'a> Keeper<'a> {
                 self.signalled(signal);
             }
             self.reap();
-            match self.course.due(boottime()) {
+            match self.schedule.due(boottime()) {
                 Due::Nothing => {}
                 Due::Stop => self.signal(self.settings.stop_signal),
                 Due::Kill => self.kill()?,
@@ -107,24 +107,24 @@ impl<'a> Keeper<'a> {
         let now = boottime();
         match message {
             ToKeeper::Run { until, token, .. } => {
-                if self.course.run(until.saturating_sub(pause), now) {
+                if self.schedule.run(until.saturating_sub(pause), now) {
                     self.start(token);
                 } else if self.child.is_none() {
                     self.elector.tell(ToElector::Gone { status: 0 });
                 }
             }
             ToKeeper::Until { at } => {
-                self.course.renewed(at.saturating_sub(pause));
+                self.schedule.renewed(at.saturating_sub(pause));
                 self.elector.tell(ToElector::Alive);
             }
             ToKeeper::Stop { grace } => {
                 // Whoever waits has nothing to stop, and may still be told to run.
-                if self.child.is_some() && self.course.stop(now, Some(grace)) {
+                if self.child.is_some() && self.schedule.stop(now, Some(grace)) {
                     self.signal(self.settings.stop_signal);
                 }
             }
             ToKeeper::Lost => {
-                if self.child.is_some() && self.course.abandoned(now) {
+                if self.child.is_some() && self.schedule.abandoned(now) {
                     self.signal(self.settings.stop_signal);
                 }
             }
@@ -142,7 +142,7 @@ impl<'a> Keeper<'a> {
                 let _told = writeln!(io::stderr(), "elect: the command cannot be started: {error}");
                 self.status = Some(exit::NOT_EXECUTABLE);
                 // Half of it may be there.
-                self.course.left_behind(boottime());
+                self.schedule.left_behind(boottime());
             }
         }
     }
@@ -161,7 +161,7 @@ impl<'a> Keeper<'a> {
 
     pub(super) fn asked_to_stop(&mut self) {
         self.elector.tell(ToElector::StopAsked);
-        self.course.stop(boottime(), None);
+        self.schedule.stop(boottime(), None);
     }
 
     /// To the command, as long as it has not ended.
@@ -192,9 +192,9 @@ impl<'a> Keeper<'a> {
 
     /// The exit status, once the elector has ended too.
     fn left(&self) -> Option<u8> {
-        let leaving = matches!(self.course.phase(), Phase::Leaving { .. });
+        let leaving = matches!(self.schedule.phase(), Phase::Leaving { .. });
         (leaving && self.elector.ended()).then(|| match self.elector.status() {
-            _ if self.course.lost() => exit::LOST,
+            _ if self.schedule.lost() => exit::LOST,
             Some(0) => self.status.unwrap_or(0),
             Some(status) => status,
             // It was killed. After the end of the command that costs only the release.
@@ -203,8 +203,8 @@ impl<'a> Keeper<'a> {
     }
 
     fn wait(&self) -> io::Result<()> {
-        self.deadline.alarm(self.course.next())?;
-        let hurry = matches!(self.course.phase(), Phase::Killing { .. }) || self.elector.is_dying();
+        self.deadline.alarm(self.schedule.next())?;
+        let hurry = matches!(self.schedule.phase(), Phase::Killing { .. }) || self.elector.is_dying();
         let signals = self.signals.as_fd();
         let descriptors = self.deadline.descriptors().into_iter().chain([signals]).chain(self.elector.descriptor());
         let descriptors = descriptors.chain(self.parent.as_ref().map(OwnedFd::as_fd));

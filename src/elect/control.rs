@@ -1,5 +1,5 @@
-//! Where the elector puts up how it is, and where it is asked to hand over. Whoever shows it to the outside reads here, so
-//! that the elector knows neither HTTP nor sockets.
+//! The state of an elector that it shares with whoever shows it or asks it to hand over: so the elector knows neither HTTP nor
+//! sockets.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use super::status::{Role, Status};
 
 /// One for each elector.
 #[derive(Debug)]
-pub struct Desk {
+pub struct Control {
     status: watch::Sender<Status>,
     hand_over: Notify,
     /// What is counted.
     pub metrics: Metrics,
 }
 
-impl Desk {
+impl Control {
     /// With a first status.
     #[must_use]
     pub fn new(status: Status) -> Self {
@@ -26,7 +26,7 @@ impl Desk {
     }
 
     /// Changes the status, and tells those who follow it if that is a change.
-    pub fn put_up(&self, change: impl FnOnce(&mut Status)) {
+    pub fn update(&self, change: impl FnOnce(&mut Status)) {
         self.status.send_if_modified(|status| {
             let before = status.clone();
             change(status);

@@ -9,7 +9,7 @@ use crate::elect::timing::Timing;
 
 /// Where a keeper is with its command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Course {
+pub struct Schedule {
     phase: Phase,
     /// When the lock is lost.
     until: u64,
@@ -47,7 +47,7 @@ pub enum Phase {
 /// What the time asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
-    /// Nothing, before [`Course::next`].
+    /// Nothing, before [`Schedule::next`].
     Nothing,
     /// The signal to stop.
     Stop,
@@ -59,7 +59,7 @@ pub enum Due {
     Leave,
 }
 
-impl Course {
+impl Schedule {
     /// Before the command.
     #[must_use]
     pub fn new(timing: &Timing) -> Self {

@@ -7,7 +7,7 @@ use tokio::runtime::Builder;
 use tracing::{error, info, warn};
 
 use super::args::Flags;
-use super::desk::Desk;
+use super::control::Control;
 use super::keeper::signals;
 use super::lock::Lock;
 use super::process::{self, NoElector};
@@ -21,15 +21,15 @@ pub fn run(flags: &Flags, lock: &Lock, identity: &str, timing: Timing) -> io::Re
     signals::leave_to_the_keeper()?;
     // There is no other in this process.
     let _set = tracing_subscriber::fmt().with_writer(io::stderr).with_target(false).with_ansi(false).try_init();
-    let desk = Arc::new(Desk::new(Status::new(lock.to_string(), identity.to_owned(), timing.lease)));
+    let control = Arc::new(Control::new(Status::new(lock.to_string(), identity.to_owned(), timing.lease)));
     // A write every few seconds, and a few who look: one thread is enough.
     Builder::new_current_thread().enable_all().build()?.block_on(async {
-        if let Err(error) = serve(flags, lock, identity, &desk).await {
+        if let Err(error) = serve(flags, lock, identity, &control).await {
             error!("{error}");
             return Ok(exit::CONFIGURATION);
         }
         info!("{identity} waits for {lock}: {timing}");
-        match process::run(lock, identity, timing, &desk).await {
+        match process::run(lock, identity, timing, &control).await {
             Ok(()) => Ok(0),
             Err(NoElector::Store(error)) => {
                 error!("{error}");
@@ -40,13 +40,13 @@ pub fn run(flags: &Flags, lock: &Lock, identity: &str, timing: Timing) -> io::Re
     })
 }
 
-async fn serve(flags: &Flags, lock: &Lock, identity: &str, desk: &Arc<Desk>) -> Result<(), String> {
+async fn serve(flags: &Flags, lock: &Lock, identity: &str, control: &Arc<Control>) -> Result<(), String> {
     if let Some(address) = &flags.http {
         let listener = http::listen(address).await.map_err(|error| format!("--http {address}: {error}"))?;
-        tokio::spawn(http::serve(listener, Arc::clone(desk)));
+        tokio::spawn(http::serve(listener, Arc::clone(control)));
     }
     match socket::open(&lock.to_string(), identity) {
-        Ok(listener) => drop(tokio::spawn(socket::serve(listener, Arc::clone(desk)))),
+        Ok(listener) => drop(tokio::spawn(socket::serve(listener, Arc::clone(control)))),
         // What is asked locally is a convenience. Another elect of this lock and name is worth a word.
         Err(error) => warn!("elect status and elect step-down do not reach this replica: {error}"),
     }
