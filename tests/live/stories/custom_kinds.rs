@@ -153,8 +153,9 @@ async fn companions_are_made(lab: &Lab, namespace: &str) -> Result<()> {
     Ok(())
 }
 
+/// Another story may have written the configuration by hand, and helm does not take a field from somebody else unasked.
 async fn name(lab: &Lab, kinds: &Value) -> Result<()> {
-    upgrade(lab, &["--reuse-values", "--set-json", &format!("customKinds={kinds}")]).await?;
+    upgrade(lab, &["--reuse-values", "--force-conflicts", "--set-json", &format!("customKinds={kinds}")]).await?;
     both_ready(lab).await.map(drop)
 }
 
