@@ -56,12 +56,24 @@ pub struct Unreadable {
 pub fn read(body: &[u8], kinds: Kinds) -> Result<Review<'_>, Unreadable> {
     // Checked once, as a whole: string by string it costs a sixth of a small review.
     let text = simdutf8::compat::from_utf8(body).map_err(|error| unreadable(body, &error.to_string()))?;
-    let review = match serde_json::from_str::<json::Object<AdmissionReview<'_, Object<'_>>>>(text) {
-        Ok(json::Object(review)) => review,
-        Err(error) => of_others(text, kinds).ok_or_else(|| unreadable(body, &error.to_string()))?,
-    };
+    match serde_json::from_str::<json::Object<AdmissionReview<'_, Object<'_>>>>(text) {
+        Ok(json::Object(review)) => understood(review, |object| object, text, kinds),
+        Err(error) => match of_others(text, kinds) {
+            Some(review) => understood(review, OnlyMetadata::object, text, kinds),
+            None => Err(unreadable(body, &error.to_string())),
+        },
+    }
+}
+
+/// The review, whose objects become what a request has by `as_object`.
+fn understood<'a, O>(
+    review: AdmissionReview<'a, O>,
+    as_object: impl Fn(Box<O>) -> Box<Object<'a>>,
+    text: &'a str,
+    kinds: Kinds,
+) -> Result<Review<'a>, Unreadable> {
     if review.kind != "AdmissionReview" {
-        return Err(unreadable(body, &format!("its kind is {:?}, not \"AdmissionReview\"", review.kind)));
+        return Err(unreadable(text.as_bytes(), &format!("its kind is {:?}, not \"AdmissionReview\"", review.kind)));
     }
     let AdmissionRequest {
         uid,
@@ -80,6 +92,7 @@ pub fn read(body: &[u8], kinds: Kinds) -> Result<Review<'_>, Unreadable> {
         "UPDATE" => Operation::Update,
         _ => Operation::Other,
     };
+    let (mut object, mut old_object) = (object.map(&as_object), old_object.map(&as_object));
     if let Some(field) = missing(operation, object.is_some(), old_object.is_some()) {
         return Err(Unreadable { uid: Some(uid.into_owned()), cause: format!("request.{field} is missing") });
     }
@@ -89,13 +102,12 @@ pub fn read(body: &[u8], kinds: Kinds) -> Result<Review<'_>, Unreadable> {
         (_, name) => name,
     };
     let (resource, subresource) = (kinds.find(&resource.group, &resource.resource), Subresource::parse(&sub_resource));
-    let (mut object, mut old_object) = (object, old_object);
     if let Resource::Guarded(kind) = resource
         && (kind.info().custom.is_some() || kind.info().replicas.path != SPEC_REPLICAS.path)
         && subresource != Subresource::Scale
     {
         read_elsewhere(&mut object, &mut old_object, kind.info().replicas.path, text)
-            .map_err(|error| unreadable(body, &error.to_string()))?;
+            .map_err(|error| unreadable(text.as_bytes(), &error.to_string()))?;
     }
     let request = Request {
         operation,
@@ -132,31 +144,11 @@ impl Deref for Uid<'_> {
 
 /// A review about a kind of others, whose fields may have any type: no more than the metadata is read of them.
 #[cold]
-fn of_others<'a>(text: &'a str, kinds: Kinds) -> Option<AdmissionReview<'a, Object<'a>>> {
+fn of_others<'a>(text: &'a str, kinds: Kinds) -> Option<AdmissionReview<'a, OnlyMetadata<'a>>> {
     let json::Object::<AdmissionReview<'a, OnlyMetadata<'a>>>(review) = serde_json::from_str(text).ok()?;
-    let AdmissionReview { kind, request } = review;
-    let Resource::Guarded(guarded) = kinds.find(&request.resource.group, &request.resource.resource) else {
-        return None;
-    };
-    guarded.info().custom.as_ref()?;
-    let object = |seen: Option<Box<OnlyMetadata<'a>>>| {
-        seen.map(|seen| Box::new(Object { metadata: seen.metadata, ..Object::default() }))
-    };
-    let (object, old_object) = (object(request.object), object(request.old_object));
-    let AdmissionRequest { uid, resource, sub_resource, name, namespace, operation, user_info, dry_run, .. } = request;
-    let request = AdmissionRequest {
-        uid,
-        resource,
-        sub_resource,
-        name,
-        namespace,
-        operation,
-        user_info,
-        dry_run,
-        object,
-        old_object,
-    };
-    Some(AdmissionReview { kind, request })
+    let GroupVersionResource { group, resource } = &review.request.resource;
+    let Resource::Guarded(kind) = kinds.find(group, resource) else { return None };
+    kind.info().custom.is_some().then_some(review)
 }
 
 /// Reads the number of replicas where the kind has it. A Scale has it where most kinds have it.
@@ -204,6 +196,12 @@ struct AdmissionReview<'a, O> {
 struct OnlyMetadata<'a> {
     #[serde(borrow, deserialize_with = "object")]
     metadata: Metadata<'a>,
+}
+
+impl<'a> OnlyMetadata<'a> {
+    fn object(self: Box<Self>) -> Box<Object<'a>> {
+        Box::new(Object { metadata: self.metadata, ..Object::default() })
+    }
 }
 
 /// `AdmissionRequest` of `admission.k8s.io/v1`. `requestResource` and its like say what the user called; `resource`
