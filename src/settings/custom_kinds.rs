@@ -108,29 +108,16 @@ impl CustomKind {
 
 impl From<CustomKind> for Description {
     fn from(kind: CustomKind) -> Self {
-        let CustomKind {
-            group,
-            version,
-            resource,
-            kind,
-            replicas_path,
-            replicas_absent,
-            controller_user,
-            owns_replica_sets,
-            template_path,
-        } = kind;
-        let replicas_path = replicas_path.trim_start_matches('.').to_owned();
-        let (replicas_absent, has_template) = (replicas_absent.into(), template_path.is_some());
         Self {
-            group,
-            version,
-            resource,
-            kind,
-            replicas_path,
-            replicas_absent,
-            controller_user,
-            owns_replica_sets,
-            has_template,
+            group: kind.group,
+            version: kind.version,
+            resource: kind.resource,
+            kind: kind.kind,
+            replicas_path: kind.replicas_path.trim_start_matches('.').to_owned(),
+            replicas_absent: kind.replicas_absent.into(),
+            controller_user: kind.controller_user,
+            owns_replica_sets: kind.owns_replica_sets,
+            has_template: kind.template_path.is_some(),
         }
     }
 }
