@@ -310,17 +310,7 @@ fn existing(name: &str, body: &Value, workload: &Workload) -> Existing<BudgetSpe
 /// A user's budget for the same Pods.
 fn theirs() -> Existing<BudgetSpec> {
     let spec = BudgetSpec { selector: Some(Selector::default()), ..BudgetSpec::default() };
-    Existing {
-        name: "theirs".to_owned(),
-        uid: String::new(),
-        resource_version: String::new(),
-        is_deleted: false,
-        is_ours: false,
-        taken: None,
-        adoptable: None,
-        controller: None,
-        spec,
-    }
+    Existing::of_somebody("theirs".to_owned(), spec)
 }
 
 /// How often a replica looks: as quickly as the watches tell it.

@@ -102,17 +102,7 @@ impl Around {
 
 fn seen<S>(at: &At<'_, '_>, manifest: &Manifest<'_, '_>, field: &str, spec: S) -> Seen<S> {
     let subject = manifest.subject();
-    let existing = Existing {
-        name: subject.name.clone(),
-        uid: String::new(),
-        resource_version: String::new(),
-        is_deleted: false,
-        is_ours: false,
-        taken: None,
-        adoptable: None,
-        controller: None,
-        spec,
-    };
+    let existing = Existing::of_somebody(subject.name.clone(), spec);
     Seen { existing, subject, spot: at.spot(manifest.node.locate(field)) }
 }
 

@@ -34,6 +34,24 @@ pub struct Existing<S> {
     pub spec: S,
 }
 
+impl<S> Existing<S> {
+    /// One of this name that somebody else has made, and that nothing controls.
+    #[must_use]
+    pub const fn of_somebody(name: String, spec: S) -> Self {
+        Self {
+            name,
+            uid: String::new(),
+            resource_version: String::new(),
+            is_deleted: false,
+            is_ours: false,
+            taken: None,
+            adoptable: None,
+            controller: None,
+            spec,
+        }
+    }
+}
+
 /// The part of a Service that a plan reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceSpec {
